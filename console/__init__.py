@@ -1,0 +1,1 @@
+"""The operator's desk: starts the house, and mends it."""

@@ -1,0 +1,1 @@
+"""Floor 3: where meaning crosses the wall."""
