@@ -1,0 +1,68 @@
+"""Core: the house's own addresses, as the visitor who asks must write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable  # noqa: TC003 - the signatures are public.
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+# RFC 9110 §7.2, without user information: what may be echoed into a page.
+_HOST = re.compile(r"\A([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a name to be replaced, not bound.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where each part listens (`host`, ports), and the site's URL when a proxy stands before it (`public_url`)."""
+
+    host: str
+    http_port: int
+    rsocket_port: int
+    rtmp_port: int
+    public_url: str | None
+
+    @property
+    def is_https(self) -> bool:
+        """Whether visitors come by TLS: then cookies are Secure and browsers are told to stay with it."""
+        return self.public_url is not None and self.public_url.startswith("https:")
+
+    def name(self, host_header: str | None) -> str:
+        """Give the host name the visitor used, without a port; our own when he sent none that may be echoed."""
+        if self.public_url is not None:
+            return _bracketed(urlsplit(self.public_url).hostname or "")
+        match = _HOST.match(host_header or "")
+        return match.group(1) if match else self._own_name
+
+    @property
+    def _own_name(self) -> str:
+        return _bracketed(_ANY.get(self.host, self.host))
+
+    def rsocket(self, host_header: str | None) -> str:
+        """Give the RSocket URL. Behind TLS the proxy passes /rsocket on, because a page may not mix ws into https."""
+        if self.is_https:
+            assert self.public_url is not None
+            return f"wss://{urlsplit(self.public_url).netloc}/rsocket"
+        return f"ws://{self.name(host_header)}:{self.rsocket_port}/rsocket"
+
+    def rtmp(self, host_header: str | None) -> str:
+        """Give the encoder's server URL; any application name is taken, `live` is what we print."""
+        return f"rtmp://{self.name(host_header)}:{self.rtmp_port}/live"
+
+    def origins(self, names: Iterable[str]) -> frozenset[str]:
+        """Give the origins whose pages may open an RSocket connection: the site's, and this machine's own names.
+
+        `names` are further names or addresses of this machine (a roof asks the system for them when it listens on
+        every interface).
+        """
+        origins = {f"http://{name}:{self.http_port}" for name in ("localhost", "127.0.0.1", "[::1]", self._own_name)}
+        origins |= {f"http://{_bracketed(name)}:{self.http_port}" for name in names}
+        if self.public_url is not None:
+            parts = urlsplit(self.public_url)
+            origins.add(f"{parts.scheme}://{parts.netloc}")
+        return frozenset(origin.removesuffix(":80") for origin in origins)
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name

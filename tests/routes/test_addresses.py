@@ -1,0 +1,67 @@
+import pytest
+
+from routes.addresses import Addresses
+
+
+def _addresses(host="127.0.0.1", public_url=None, http_port=8080):
+    return Addresses(host=host, http_port=http_port, rsocket_port=6565, rtmp_port=1935, public_url=public_url)
+
+
+@pytest.mark.parametrize(
+    ("host_header", "name"),
+    [
+        ("localhost:8080", "localhost"),
+        ("192.168.0.7:8080", "192.168.0.7"),
+        ("[::1]:8080", "[::1]"),
+        ("live.example", "live.example"),
+        (None, "127.0.0.1"),
+        ('evil"><script>', "127.0.0.1"),
+        ("a b", "127.0.0.1"),
+        ("user@host", "127.0.0.1"),
+        ("x" * 254, "127.0.0.1"),
+        ("h:80\n", "127.0.0.1"),
+    ],
+)
+def test_visitors_get_the_name_they_used_if_it_may_be_echoed(host_header, name):
+    addresses = _addresses()
+
+    assert addresses.rsocket(host_header) == f"ws://{name}:6565/rsocket"
+    assert addresses.rtmp(host_header) == f"rtmp://{name}:1935/live"
+
+
+def test_behind_tls_everything_has_the_public_name():
+    addresses = _addresses(public_url="https://live.example")
+
+    assert addresses.is_https
+    assert addresses.rsocket("whatever") == "wss://live.example/rsocket"
+    assert addresses.rtmp("whatever") == "rtmp://live.example:1935/live"
+
+
+def test_a_public_url_without_tls_keeps_the_ports():
+    addresses = _addresses(public_url="http://[2001:db8::1]:8080")
+
+    assert not addresses.is_https
+    assert addresses.rsocket(None) == "ws://[2001:db8::1]:6565/rsocket"
+
+
+@pytest.mark.parametrize(("host", "name"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("h", "h")])
+def test_a_name_that_is_none_is_replaced(host, name):
+    assert _addresses(host=host).rsocket(None) == f"ws://{name}:6565/rsocket"
+
+
+def test_the_sites_own_origins_are_listed_and_no_other():
+    assert _addresses(host="0.0.0.0").origins(["10.0.0.7", "fe80::1"]) == {
+        "http://localhost:8080",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+        "http://10.0.0.7:8080",
+        "http://[fe80::1]:8080",
+    }
+
+
+def test_a_default_port_is_not_written_in_an_origin():
+    assert "http://localhost" in _addresses(http_port=80).origins([])
+
+
+def test_the_public_url_is_an_origin():
+    assert "https://live.example" in _addresses(public_url="https://live.example/").origins([])
