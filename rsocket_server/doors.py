@@ -1,0 +1,106 @@
+"""Core: what the engine and the doors say to each other: a door is a row of a table, a caller is who came through it.
+
+The roof hands the doors in; the engine never looks into their payloads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from db.member import Member
+
+
+class Model(StrEnum):
+    """RSocket's interaction models."""
+
+    RESPONSE = "response"
+    STREAM = "stream"
+    FIRE_AND_FORGET = "fire_and_forget"
+    CHANNEL = "channel"
+
+
+class DoorError(Exception):
+    """A request that no handler gets to see, or that one did not answer."""
+
+
+class RouteUnknown(DoorError):
+    """No door of this model answers to the route.
+
+    Attributes:
+        route: as the client wrote it; not for the client's eyes again.
+    """
+
+    def __init__(self, route: str) -> None:
+        super().__init__(route)
+        self.route = route
+
+    def __str__(self) -> str:
+        return f"no door {self.route[:80]!r}"
+
+
+class MembersOnly(DoorError):
+    """A guest tried a door for members."""
+
+    def __str__(self) -> str:
+        return "members only"
+
+
+class HandlerTimeout(DoorError):
+    """The handler took longer than HANDLER_SECONDS; whether it took effect is unknown."""
+
+    def __str__(self) -> str:
+        return "no answer in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One route in one interaction model. A route may have a response door and a fire-and-forget door.
+
+    Attributes:
+        route: as clients name it.
+        model: one of `Model`, or its word.
+        members_only: guests get MembersOnly instead.
+        handle: takes the caller and the request's data. A response door gives bytes, a stream door a Publisher, a
+            fire-and-forget door nothing, a channel door (Publisher or None, Subscriber or None). What it raises goes
+            through `translate`, except for fire-and-forget, where nobody waits: it tells the caller by `whisper`.
+    """
+
+    route: str
+    model: Model | str
+    members_only: bool
+    handle: Callable[[Caller, bytes], Awaitable[Any]]
+
+
+class Caller:
+    """Who is on the other end of one connection.
+
+    Attributes:
+        member: None for a guest.
+        connection_id: unlike any other's, for log lines.
+    """
+
+    __slots__ = ("_whisper", "connection_id", "member")
+
+    def __init__(self, member: Member | None, connection_id: str, whisper: Callable[[int, bytes], None]) -> None:
+        self.member = member
+        self.connection_id = connection_id
+        self._whisper = whisper
+
+    def whisper(self, room: int, payload: bytes) -> None:
+        """Give an event to this connection's own watches of a room, to nobody else; it is in no history."""
+        self._whisper(room, payload)
+
+
+def table(doors: Iterable[Door]) -> dict[tuple[Model, str], Door]:
+    """Answer the doors by model and route; two of one are our own mistake."""
+    found: dict[tuple[Model, str], Door] = {}
+    for door in doors:
+        key = (Model(door.model), door.route)
+        assert key not in found, key
+        found[key] = door
+    return found

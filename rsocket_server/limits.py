@@ -1,0 +1,82 @@
+"""Core: every limit of the live conversation, with its unit and its reason; each has a test at its edge.
+
+A stranger may open a socket, so whatever one can send, hold open or leave unread has a bound here.
+"""
+
+from __future__ import annotations
+
+# --- one message ------------------------------------------------------------------------------------------------------
+
+# One RSocket frame a WebSocket message. A chat line is under 4 KiB; the rest is room for other clients' metadata.
+MESSAGE_BYTES_MAX = 64 * 1024
+# Unfinished fragments of one connection, data and metadata together: as much as one unfragmented message may carry.
+REASSEMBLY_BYTES_MAX = 64 * 1024
+# Requests open at once on one connection. A page needs three; a bot may have a burst of donations in flight.
+STREAMS_MAX = 64
+# Credit at which Reactive Streams (§3.17) counts a stream as unbounded. A watcher is a cursor, so this costs nothing.
+CREDIT_UNBOUNDED = 2**31 - 1
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+# From the opened socket to SETUP, measured from the start: a trickle of other frames does not extend it.
+FIRST_FRAME_SECONDS = 5.0
+# For checking who it is. Verifying a token takes microseconds; the rest is for a database that is waking up.
+SETUP_SECONDS = 5.0
+# The client says how long a silence may last; we believe it within these. Hidden tabs are woken once a minute, and a
+# dead phone must not hold its place for ever.
+LIFETIME_SECONDS_MIN = 10.0
+LIFETIME_SECONDS_MAX = 600.0
+# One request's handler. Donations answer in milliseconds; after this the outcome is unknown and the client asks again.
+HANDLER_SECONDS = 10.0
+# From our close frame to cutting the line: a peer that reads has answered long before.
+CLOSE_SECONDS = 2.0
+# How often silent connections are looked for; the deadlines above are met to within this.
+SWEEP_SECONDS = 1.0
+
+# --- what waits in memory ---------------------------------------------------------------------------------------------
+
+# Fire-and-forget lines of one connection waiting for their turn; then its socket is not read until half are done.
+INBOX_FRAMES_MAX = 64
+# Bytes handed to a socket and not yet taken by the kernel at which its watchers stop; they go on at a quarter.
+WRITE_HIGH_BYTES = 64 * 1024
+WRITE_LOW_BYTES = 16 * 1024
+# Answers that a peer asks for and does not read. Beyond this it is cut off. Holds one batch over the mark above.
+OUTBOUND_BYTES_MAX = 256 * 1024
+# The kernel's own send buffer a connection, invisible in our memory: by default a stuck viewer may hold 4 MB there.
+SOCKET_SEND_BYTES = 64 * 1024
+# Lines joined into one write. Large enough to make the system call cheap, small enough not to overrun a socket.
+BATCH_BYTES_MAX = 32 * 1024
+# Watchers served before the loop may turn to reading and keepalives again.
+ROUND_WATCHERS = 512
+# Words for one viewer alone that wait for credit; the oldest go first.
+WHISPERS_MAX = 32
+# Connections of one process; a file each, and the database and Redis need theirs.
+CONNECTIONS_MAX = 20_000
+
+# --- a room -----------------------------------------------------------------------------------------------------------
+
+# Recent events kept in each worker, the same number as the bus keeps (db/bus.py HISTORY_LINES_MAX).
+LOG_EVENTS_MAX = 512
+LOG_BYTES_MAX = 256 * 1024
+# Lines replayed to whoever joins: what fits on a screen by default, what a client may ask for at most.
+JOIN_EVENTS_DEFAULT = 50
+JOIN_EVENTS_MAX = 100
+# A chat line after normalisation, in code points (the page counts the same way).
+TEXT_CHARACTERS_MAX = 500
+# Speech of one member in one room: five lines in any five seconds.
+SPEECH_LINES_MAX = 5
+SPEECH_SECONDS = 5.0
+# Viewer counts are told at most this often, and coarser in big rooms, or they would be the loudest voice in them.
+COUNT_SECONDS = 1.0
+# (from this many viewers on, told in steps of)
+COUNT_STEPS = ((10_000, 100), (1_000, 50), (0, 1))
+# A room that nobody watches is left after this; a reload of the page must not subscribe anew.
+ROOM_IDLE_SECONDS = 10.0
+
+assert LIFETIME_SECONDS_MIN > FIRST_FRAME_SECONDS
+assert LIFETIME_SECONDS_MIN > SWEEP_SECONDS
+assert WRITE_LOW_BYTES < WRITE_HIGH_BYTES
+assert WRITE_HIGH_BYTES + BATCH_BYTES_MAX < OUTBOUND_BYTES_MAX
+assert MESSAGE_BYTES_MAX + WRITE_HIGH_BYTES < OUTBOUND_BYTES_MAX  # A keepalive's echo is as long as it was.
+assert JOIN_EVENTS_DEFAULT <= JOIN_EVENTS_MAX <= LOG_EVENTS_MAX
+assert BATCH_BYTES_MAX <= LOG_BYTES_MAX

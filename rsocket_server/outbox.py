@@ -1,0 +1,103 @@
+"""Core: what one viewer gets next: a cursor in the room's log, credit from the viewer, a window from the socket.
+
+Backpressure is decided here and nowhere else. A viewer without credit, or whose socket is full, costs nothing: its
+cursor stays. When it can go on it gets one `gap` that says how many events the log no longer has, then the rest.
+Each item costs one credit, whatever it is, so that never more goes out than was requested.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from typing import TYPE_CHECKING
+
+from rsocket_server import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rsocket_server.room import Log
+
+
+class Outbox:
+    """One watcher's place.
+
+    Attributes:
+        cursor: sequence number of the last event delivered.
+        credit: items that may still be sent; `inf` once 2^31-1 have been asked for (Reactive Streams §3.17).
+        open: whether the socket takes more.
+    """
+
+    __slots__ = ("_note", "_whispers", "credit", "cursor", "open")
+
+    def __init__(self, cursor: int) -> None:
+        self.cursor = cursor
+        self.credit: float = 0
+        self.open = True
+        self._whispers: deque[bytes] | None = None  # Most viewers never get one.
+        self._note: bytes | None = None
+
+    def request(self, n: int) -> None:
+        """Add credit; less than one adds none."""
+        if n > 0:
+            total = self.credit + n
+            self.credit = inf if total >= limits.CREDIT_UNBOUNDED else total
+
+    def whisper(self, payload: bytes) -> None:
+        """Offer an event for this viewer alone. It goes before the log's; of too many the oldest is dropped."""
+        if self._whispers is None:
+            self._whispers = deque(maxlen=limits.WHISPERS_MAX)
+        self._whispers.append(payload)
+
+    def note(self, payload: bytes) -> None:
+        """Offer a passing event (a count): only the latest is kept, and it goes after the log's."""
+        self._note = payload
+
+    def ready(self, head: int) -> bool:
+        """Whether something can go out now, `head` being the log's newest."""
+        return self.open and self.credit > 0 and (self.cursor < head or bool(self._whispers) or self._note is not None)
+
+    def step(self, base: int, target: int) -> bool:
+        """Go from `base` to `target` with everyone else, or answer False: then `take` what this viewer can get.
+
+        True means that the caller must write the events `base + 1` … `target` now.
+        """
+        if self.cursor != base or not self.open or self._whispers or self._note is not None:
+            return False
+        count = target - base
+        if self.credit < count:
+            return False
+        self.cursor = target
+        self.credit -= count
+        return True
+
+    def take(self, log: Log, gap: Callable[[int, int, int], bytes]) -> list[bytes]:
+        """Take the payloads to write now, about BATCH_BYTES_MAX of them; call again until there are none.
+
+        `gap(skipped, from_seq, to_seq)` writes the event that stands for those no longer in the log.
+        """
+        taken: list[bytes] = []
+        if not self.open:
+            return taken
+        while self._whispers and self.credit > 0:
+            taken.append(self._whispers.popleft())
+            self.credit -= 1
+        if self.credit > 0 and self.cursor < log.first - 1:
+            taken.append(gap(log.first - 1 - self.cursor, self.cursor + 1, log.first - 1))
+            self.cursor = log.first - 1
+            self.credit -= 1
+        if self.credit > 0 and self.cursor < log.head:
+            target = log.reach(self.cursor, limits.BATCH_BYTES_MAX)
+            target = int(min(target, self.cursor + self.credit))
+            taken += log.after(self.cursor, target)
+            self.credit -= target - self.cursor
+            self.cursor = target
+        if self._note is not None and self.credit > 0 and self.cursor == log.head:
+            taken.append(self._note)
+            self._note = None
+            self.credit -= 1
+        return taken
+
+    def rewind(self, cursor: int) -> None:
+        """Go to another place: the log began anew."""
+        self.cursor = cursor

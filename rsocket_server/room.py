@@ -1,0 +1,275 @@
+"""Core: one channel's conversation: a log of recent events, who watches, who may speak now.
+
+An event has a place in the log by its sequence number, which the bus gives: one for all workers, rising by one. The log
+is a ring without holes: what is in it is everything between `first` and `head`. Payloads are opaque bytes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import deque
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from rsocket_server import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+# Direction overrides and marks reorder a neighbour's words; zero-width ones make two equal names of two different
+# texts. The zero-width joiners stay: emoji and several scripts are written with them.
+_INVISIBLE = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\ufeff") | {
+    chr(code) for code in range(0x2066, 0x206A)
+}
+
+
+class RoomError(Exception):
+    """A line that is not said."""
+
+
+class Empty(RoomError):
+    """Nothing to say."""
+
+    def __str__(self) -> str:
+        return "empty text"
+
+
+class TooLong(RoomError):
+    """More than TEXT_CHARACTERS_MAX code points after normalisation.
+
+    Attributes:
+        characters: how many there were.
+    """
+
+    def __init__(self, characters: int) -> None:
+        super().__init__(characters)
+        self.characters = characters
+
+    def __str__(self) -> str:
+        return f"{self.characters} characters, at most {limits.TEXT_CHARACTERS_MAX}"
+
+
+class Unprintable(RoomError):
+    """A text with control or direction characters that nobody took out (see `clean`)."""
+
+    def __str__(self) -> str:
+        return "control characters in the text"
+
+
+class TooFast(RoomError):
+    """More than SPEECH_LINES_MAX lines in SPEECH_SECONDS.
+
+    Attributes:
+        retry_after_ms: when the same line would be let through.
+    """
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__(retry_after_ms)
+        self.retry_after_ms = retry_after_ms
+
+    def __str__(self) -> str:
+        return f"too fast, again in {self.retry_after_ms} ms"
+
+
+class Place(Enum):
+    """Where an event with a sequence number stands to the log."""
+
+    NEXT = auto()  # It is in the log now.
+    SEEN = auto()  # It was there already.
+    ASTRAY = auto()  # Something is missing before it, or the numbers began anew: read the history.
+
+
+def clean(text: str) -> str:
+    """Answer the text in NFC, as one line, without control and direction characters, without space around it."""
+    kept = (
+        " " if char in "\t\n\r" else char
+        for char in unicodedata.normalize("NFC", text)
+        if char in "\t\n\r" or (char not in _INVISIBLE and unicodedata.category(char) not in {"Cc", "Cs"})
+    )
+    return "".join(kept).strip()
+
+
+class Log:
+    """Recent events of a room, at most LOG_EVENTS_MAX of them and LOG_BYTES_MAX bytes.
+
+    Attributes:
+        first: sequence number of the oldest event here; `head + 1` when there is none.
+        head: sequence number of the newest event that the room has had.
+        bytes: of all payloads here.
+    """
+
+    __slots__ = ("_payloads", "bytes", "first", "head")
+
+    def __init__(self) -> None:
+        self._payloads: list[bytes] = []
+        self.first = 1
+        self.head = 0
+        self.bytes = 0
+
+    def append(self, payload: bytes) -> None:
+        """Add the event after `head`; the oldest make room."""
+        self._payloads.append(payload)
+        self.head += 1
+        self.bytes += len(payload)
+        while len(self._payloads) > limits.LOG_EVENTS_MAX or (
+            self.bytes > limits.LOG_BYTES_MAX and self.first < self.head
+        ):
+            self.bytes -= len(self._payloads.pop(0))
+            self.first += 1
+
+    def restart(self, head: int) -> None:
+        """Forget everything; the next event is `head + 1`."""
+        self._payloads.clear()
+        self.bytes = 0
+        self.head = head
+        self.first = head + 1
+
+    def at(self, seq: int) -> bytes | None:
+        """Answer the event's payload, None if it is not here."""
+        return self._payloads[seq - self.first] if self.first <= seq <= self.head else None
+
+    def after(self, cursor: int, up_to: int) -> list[bytes]:
+        """Answer the payloads of `cursor + 1` … `up_to`, all of which must be here."""
+        assert self.first - 1 <= cursor <= up_to <= self.head, (cursor, up_to, self.first, self.head)
+        return self._payloads[cursor + 1 - self.first : up_to + 1 - self.first]
+
+    def reach(self, cursor: int, bytes_max: int) -> int:
+        """Answer how far one may go from `cursor` within `bytes_max`, but one event at least where there is one."""
+        total = 0
+        for seq in range(cursor + 1, self.head + 1):
+            total += len(self._payloads[seq - self.first])
+            if total > bytes_max:
+                return max(seq - 1, cursor + 1)
+        return self.head
+
+
+class Room:
+    """One room of this worker.
+
+    Attributes:
+        log: recent events.
+        total: viewers over all workers, as far as known; this worker's own where nobody said more.
+    """
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.total = 0
+        self._viewers: dict[Hashable, int] = {}
+        self._speech: dict[int, deque[float]] = {}
+        self._told = -1
+        self._told_at = float("-inf")
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def add(self, seq: int, payload: bytes) -> Place:
+        """Put an event in its place. On ASTRAY call `refill` with the history after `log.head`."""
+        log = self.log
+        if seq == log.head + 1:
+            log.append(payload)
+            return Place.NEXT
+        if seq > log.head or seq < 1:
+            return Place.ASTRAY
+        known = log.at(seq)
+        # A number that came before with other words: Redis lost its data and counts from the start.
+        return Place.SEEN if known is None or known == payload else Place.ASTRAY
+
+    def refill(self, head: int, events: Iterable[tuple[int, bytes]]) -> None:
+        """Take in the history, ascending; `head` is the newest sequence number that the bus knows.
+
+        What the history no longer has leaves a hole, and a ring has none: the log then begins after it.
+        """
+        log = self.log
+        if head < log.head:
+            log.restart(0)
+        for seq, payload in events:
+            if seq <= log.head:
+                continue
+            if seq > log.head + 1:
+                log.restart(seq - 1)
+            log.append(payload)
+        if head > log.head:
+            log.restart(head)
+
+    def join_cursor(self, since: int | None, history: int | None) -> int:
+        """Answer the cursor of a new watcher: the last event that it does not need.
+
+        `since` is what it has seen; a number that this log never gave is as none. `history` is how many it wants.
+        """
+        log = self.log
+        if since is not None and 0 <= since <= log.head:
+            return since
+        wanted = limits.JOIN_EVENTS_DEFAULT if history is None else min(max(history, 0), limits.JOIN_EVENTS_MAX)
+        return max(log.head - wanted, log.first - 1)
+
+    # --- viewers -------------------------------------------------------------------------------------------------
+
+    @property
+    def viewers(self) -> int:
+        """How many different viewers watch on this worker."""
+        return len(self._viewers)
+
+    def join(self, viewer: Hashable) -> None:
+        """Count one more watch of `viewer`; two windows of one member are one viewer."""
+        self._viewers[viewer] = self._viewers.get(viewer, 0) + 1
+
+    def leave(self, viewer: Hashable) -> None:
+        """Take back one `join`."""
+        left = self._viewers[viewer] - 1
+        if left:
+            self._viewers[viewer] = left
+        else:
+            del self._viewers[viewer]
+
+    def count_due(self, now: float) -> int | None:
+        """Answer the count to tell everyone, None if it has not changed enough or was told just now."""
+        count = thinned(max(self.total, self.viewers))
+        if count == self._told or now - self._told_at < limits.COUNT_SECONDS:
+            return None
+        self._told = count
+        self._told_at = now
+        return count
+
+    @property
+    def told(self) -> int | None:
+        """The count told last, for whoever joins now; None before the first."""
+        return None if self._told < 0 else self._told
+
+    # --- speech --------------------------------------------------------------------------------------------------
+
+    def judge(self, member_id: int, text: str, now: float) -> None:
+        """Let a member's line through, which must be `clean`, or say why not.
+
+        Raises:
+            Empty, TooLong, Unprintable: the text; it does not count against the speaker.
+            TooFast: the speaker.
+        """
+        cleaned = clean(text)
+        if not cleaned:
+            raise Empty
+        if len(cleaned) > limits.TEXT_CHARACTERS_MAX:
+            raise TooLong(len(cleaned))
+        if cleaned != unicodedata.normalize("NFC", text).strip():
+            raise Unprintable
+        lines = self._speech.setdefault(member_id, deque(maxlen=limits.SPEECH_LINES_MAX))
+        if len(lines) == limits.SPEECH_LINES_MAX:
+            wait = lines[0] + limits.SPEECH_SECONDS - now
+            if wait > 0:
+                raise TooFast(max(1, round(wait * 1000)))
+        lines.append(now)
+
+    def forget_speech(self, now: float) -> None:
+        """Drop the memory of speakers whose last line no longer counts; call it now and then."""
+        self._speech = {
+            member_id: lines for member_id, lines in self._speech.items() if lines[-1] + limits.SPEECH_SECONDS > now
+        }
+
+    @property
+    def speakers(self) -> int:
+        """How many speakers are remembered."""
+        return len(self._speech)
+
+
+def thinned(viewers: int) -> int:
+    """Round a count down to the step of its size: 1 below 1,000, 50 below 10,000, then 100."""
+    step = next(step for least, step in limits.COUNT_STEPS if viewers >= least)
+    return viewers - viewers % step
