@@ -22,7 +22,7 @@ async def house(tmp_path_factory):
     await house.kill()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo_house(tmp_path_factory):
     """One house on an empty database, so that its demo channel is live at once."""
     house = await House(tmp_path_factory.mktemp("demo") / "data", COMMEOW_DEMO="auto").start()

@@ -1,0 +1,94 @@
+"""A real browser before a real house; and whatever a page complains of fails its test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from house import ROOT, House
+from playwright.async_api import async_playwright
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+REMEDY = "no Chromium here: apt-get install --no-install-recommends chromium fonts-noto-cjk, or set CHROMIUM to one"
+# A page may need time on two busy cores; only a broken one needs more than this.
+WAIT_MILLISECONDS_MAX = 20_000
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def house(tmp_path_factory):
+    """One house on an empty database, with its demo channel."""
+    house = await House(tmp_path_factory.mktemp("browser") / "data", COMMEOW_DEMO="auto").start()
+    yield house
+    await house.kill()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser():
+    """Debian's Chromium. Its absence is a failure with its remedy, never a skip: a green suite has seen the pages."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-headless-shell")
+    assert program, REMEDY
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=["--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def new_page(browser, house):
+    """Open a page of its own browser profile: `async with new_page(locale="en-GB") as page`."""
+
+    @contextlib.asynccontextmanager
+    async def open_page(*, locale="ko-KR", **options):
+        context = await browser.new_context(
+            base_url=house.url,
+            locale=locale,
+            reduced_motion="reduce",
+            viewport={"width": 1280, "height": 800},
+            **options,
+        )
+        context.set_default_timeout(WAIT_MILLISECONDS_MAX)
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.complaints = complaints
+        try:
+            yield page
+            assert complaints == []
+        finally:
+            await context.close()
+
+    return open_page
+
+
+@pytest.fixture
+def shoot():
+    """Keep a picture of a page in the git-ignored artifacts folder."""
+
+    async def take(page, name):
+        ARTIFACTS.mkdir(exist_ok=True)
+        await page.screenshot(path=ARTIFACTS / f"{re.sub('[^a-z0-9-]', '-', name.lower())}.png")
+
+    return take
+
+
+@pytest.fixture
+def nickname():
+    """Answer a nickname that nobody has."""
+    return lambda: f"n{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core's script, out of node_modules."""
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    assert path.is_file(), "no axe-core here: npm ci"
+    return path.read_text(encoding="utf-8")
