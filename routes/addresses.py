@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable  # noqa: TC003 - the signatures are public.
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -50,18 +49,15 @@ class Addresses:
         """Give the encoder's server URL; any application name is taken, `live` is what we print."""
         return f"rtmp://{self.name(host_header)}:{self.rtmp_port}/live"
 
-    def origins(self, names: Iterable[str]) -> frozenset[str]:
-        """Give the origins whose pages may open an RSocket connection: the site's, and this machine's own names.
-
-        `names` are further names or addresses of this machine (a roof asks the system for them when it listens on
-        every interface).
+    def origins(self) -> frozenset[str]:
+        """Give the origins whose pages may open an RSocket connection: the site's by its public URL, and the site's by
+        whatever name the visitor uses for the host he connects to (`:8080`, see rsocket_server/server.py).
         """
-        origins = {f"http://{name}:{self.http_port}" for name in ("localhost", "127.0.0.1", "[::1]", self._own_name)}
-        origins |= {f"http://{_bracketed(name)}:{self.http_port}" for name in names}
+        own = {f":{self.http_port}"}
         if self.public_url is not None:
             parts = urlsplit(self.public_url)
-            origins.add(f"{parts.scheme}://{parts.netloc}")
-        return frozenset(origin.removesuffix(":80") for origin in origins)
+            own.add(f"{parts.scheme}://{parts.netloc}")
+        return frozenset(own)
 
 
 def _bracketed(name: str) -> str:

@@ -27,6 +27,7 @@ class HttpDoor:
         body: the shape of the JSON body, None for none.
         answer: the shape of the JSON answer, None for none or another kind.
         status: of a success.
+        cors: whether any site's page may read the answer (playback only; never with a cookie).
     """
 
     method: str
@@ -37,6 +38,7 @@ class HttpDoor:
     body: type[msgspec.Struct] | None = None
     answer: type[msgspec.Struct] | None = None
     status: int = 200
+    cors: bool = False
 
     @property
     def plain_path(self) -> str:

@@ -1,0 +1,220 @@
+"""Door: HTTP: /api/channels: who is on air, one channel, its owner's edits and key; and the news of going on and off."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from msgspec import UNSET
+
+from db import channel
+from db.errors import StoreError
+from media.broadcast import State
+from routes import wire
+from routes.access import NotYours, Who
+from routes.doors import HttpDoor
+from routes.members import new_stream_key
+from routes.middleware import BEARER, answer, read_body
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import web
+
+    from db.bus import Bus
+    from db.channel import Channel
+    from db.channels import Channels
+    from db.ledger import Ledger
+    from media.broadcasts import Broadcasts
+    from routes.addresses import Addresses
+
+CHANNELS_MAX: Final = 200
+"""Channels in one list: more than anyone scrolls; the most watched come first."""
+
+DONATION_LINES: Final = 50
+"""Donations of one page."""
+
+CHANNELS_TOPIC: Final = "channels"
+"""The bus's topic that says: who is on air has changed, look again."""
+
+KEY_ROTATED: Final = "the stream key was changed"
+
+log = logging.getLogger("commeow.channels")
+
+
+def playback_url(nickname: str) -> str:
+    """Give the URL of a channel's multivariant playlist, from the site's root."""
+    return f"/hls/{quote(nickname, safe='')}/index.m3u8"
+
+
+async def views(channels: Sequence[Channel], bus: Bus) -> list[wire.ChannelView]:
+    """Show channels with their viewers; without Redis the viewers are unknown (0), the list is not."""
+    try:
+        viewers = await bus.viewers([each.id for each in channels]) if channels else {}
+    except StoreError:
+        viewers = {}
+    return [
+        wire.ChannelView(
+            nickname=each.nickname,
+            title=each.title,
+            category=each.category,
+            tags=list(each.tags),
+            on_air=each.on_air,
+            viewers=viewers.get(each.id, 0),
+            started_at=each.started_at,
+            thumbnail=None,
+            playback=playback_url(each.nickname) if each.on_air else None,
+        )
+        for each in channels
+    ]
+
+
+class ChannelDoors:
+    """The doors under /api/channels."""
+
+    def __init__(
+        self, *, channels: Channels, ledger: Ledger, bus: Bus, broadcasts: Broadcasts, addresses: Addresses
+    ) -> None:
+        self._channels = channels
+        self._ledger = ledger
+        self._bus = bus
+        self._broadcasts = broadcasts
+        self._addresses = addresses
+
+    def doors(self) -> list[HttpDoor]:
+        """List the doors."""
+        return [
+            HttpDoor(
+                method="GET",
+                path="/api/channels",
+                who=Who.ANYONE,
+                handle=self._list,
+                words="Who is on air, the most watched first (`sort=recent`: the latest first); `q`, `category` narrow.",
+                answer=wire.ChannelList,
+            ),
+            HttpDoor(
+                method="GET",
+                path="/api/channels/{nickname}",
+                who=Who.ANYONE,
+                handle=self._one,
+                words="One channel, on air or not.",
+                answer=wire.ChannelView,
+            ),
+            HttpDoor(
+                method="PATCH",
+                path="/api/channels/{nickname}",
+                who=Who.OWNER,
+                handle=self._edit,
+                words="Change title, category or tags.",
+                body=wire.EditChannel,
+                answer=wire.ChannelView,
+            ),
+            HttpDoor(
+                method="POST",
+                path="/api/channels/{nickname}/stream-key",
+                who=Who.OWNER,
+                handle=self._rotate_key,
+                words="A new stream key, shown this once; the old one dies and its publisher is cut.",
+                answer=wire.StreamKey,
+            ),
+            HttpDoor(
+                method="GET",
+                path="/api/channels/{nickname}/donations",
+                who=Who.OWNER,
+                handle=self._donations,
+                words="The channel's donations, newest first; `cursor` for the next page.",
+                answer=wire.DonationList,
+            ),
+        ]
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.query.get("q", "").casefold()
+        category = request.query.get("category")
+        live = [
+            each
+            for each in await self._channels.live()
+            if (wanted in each.title.casefold() or wanted in each.nickname.casefold())
+            and (not category or each.category == category)
+        ]
+        found = await views(live, self._bus)
+        if request.query.get("sort") == "recent":
+            found.sort(key=lambda view: view.started_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+        else:
+            found.sort(key=lambda view: (-view.viewers, view.nickname))
+        return answer(wire.ChannelList(channels=found[:CHANNELS_MAX]))
+
+    async def _one(self, request: web.Request) -> web.StreamResponse:
+        return answer(await self._view(await self._channel(request)))
+
+    async def _edit(self, request: web.Request) -> web.StreamResponse:
+        body = await read_body(request, wire.EditChannel)
+        own = await self._own_channel(request)
+        changes = {
+            name: value
+            for name, value in (("title", body.title), ("category", body.category), ("tags", body.tags))
+            if value is not UNSET
+        }
+        edited = await self._channels.edit(own.id, **changes) if changes else own
+        await self._announce()
+        return answer(await self._view(edited))
+
+    async def _rotate_key(self, request: web.Request) -> web.StreamResponse:
+        own = await self._own_channel(request)
+        key = new_stream_key()
+        await self._channels.rotate_stream_key(own.id, channel.hash_stream_key(key))
+        await self._broadcasts.cut(own.id, KEY_ROTATED)
+        return answer(wire.StreamKey(server=self._addresses.rtmp(request.host), key=key))
+
+    async def _donations(self, request: web.Request) -> web.StreamResponse:
+        before = wire.read_cursor(request.query.get("cursor"))
+        own = await self._own_channel(request)
+        found = await self._ledger.donations(own.id, before=before, limit=DONATION_LINES)
+        donations = [
+            wire.DonationView(id=each.id, from_=each.donor, points=each.points, text=each.text, at=each.at)
+            for each in found
+        ]
+        following = str(found[-1].number) if len(found) == DONATION_LINES else None
+        return answer(wire.DonationList(donations=donations, next=following))
+
+    async def on_state(self, on: Channel, state: State) -> None:
+        """Tell the room and the list that a broadcast has become live, interrupted or ended."""
+        at = datetime.now(UTC)
+        if state is State.LIVE:
+            event = wire.write(wire.OnAir(at=at, playback=playback_url(on.nickname)))
+        elif state is State.INTERRUPTED:
+            event = wire.write(wire.Interrupted(at=at))
+        elif state is State.ENDED:
+            event = wire.write(wire.OffAir(at=at))
+        else:
+            return
+        log.info("broadcast channel=%s state=%s", on.id, state)
+        try:
+            await self._bus.publish(on.id, event)
+        except StoreError:
+            # The picture does not wait for the chat: who asks for the channel sees its state in the database.
+            log.warning("broadcast channel=%s state=%s announced=no", on.id, state)
+        await self._announce()
+
+    async def _announce(self) -> None:
+        try:
+            await self._bus.announce(CHANNELS_TOPIC, b"")
+        except StoreError:
+            log.warning("channels announced=no")
+
+    async def _channel(self, request: web.Request) -> Channel:
+        nickname = request.match_info["nickname"]
+        found = await self._channels.by_nickname(nickname)
+        if found is None:
+            raise channel.ChannelUnknown(nickname)
+        return found
+
+    async def _own_channel(self, request: web.Request) -> Channel:
+        found = await self._channel(request)
+        if found.id != request[BEARER].member_id:
+            raise NotYours
+        return found
+
+    async def _view(self, found: Channel) -> wire.ChannelView:
+        return (await views([found], self._bus))[0]

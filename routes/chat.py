@@ -1,0 +1,113 @@
+"""Door: RSocket: chat.watch, chat.say, session.hello: the talk of a channel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from db.channel import ChannelUnknown
+from routes import problems, wire
+from rsocket_server import room
+from rsocket_server.doors import Door, MembersOnly, Model
+
+if TYPE_CHECKING:
+    from reactivestreams.publisher import Publisher
+
+    from db.channels import Channels
+    from db.member import Member
+    from rsocket_server.doors import Caller
+    from rsocket_server.rooms import Rooms
+
+ROOMS_KNOWN_MAX: Final = 10_000
+"""Nicknames whose room number is remembered: a megabyte, and a line costs no look-up in the database."""
+
+log = logging.getLogger("commeow.chat")
+
+
+class RoomNumbers:
+    """Finds a channel's room by nickname and remembers it; a channel keeps its number for ever."""
+
+    def __init__(self, channels: Channels, *, known_max: int = ROOMS_KNOWN_MAX) -> None:
+        self._channels = channels
+        self._known: OrderedDict[str, int] = OrderedDict()
+        self._known_max = known_max
+
+    async def find(self, nickname: str) -> int:
+        """Give the room of a channel. Raises ChannelUnknown; strangers' guesses are not remembered."""
+        number = self._known.get(nickname)
+        if number is None:
+            found = await self._channels.by_nickname(nickname)
+            if found is None:
+                raise ChannelUnknown(nickname)
+            number = self._known[nickname] = found.id
+            if len(self._known) > self._known_max:
+                self._known.popitem(last=False)
+        self._known.move_to_end(nickname)
+        return number
+
+
+def author(member: Member) -> wire.Author:
+    """Name who speaks: always the connection's identity."""
+    return wire.Author(nickname=member.nickname, roles=sorted(member.roles))
+
+
+def member_of(caller: Caller) -> Member:
+    """Give the caller's member. Raises MembersOnly; the gate has asked already, a door asks again."""
+    if caller.member is None:
+        raise MembersOnly
+    return caller.member
+
+
+class ChatDoors:
+    """The doors of the talk."""
+
+    def __init__(self, rooms: Rooms, numbers: RoomNumbers) -> None:
+        self._rooms = rooms
+        self._numbers = numbers
+
+    def doors(self) -> list[Door]:
+        """List the doors."""
+        return [
+            Door("chat.watch", Model.STREAM, members_only=False, handle=self._watch),
+            Door("chat.say", Model.RESPONSE, members_only=True, handle=self._say),
+            Door("chat.say", Model.FIRE_AND_FORGET, members_only=True, handle=self._say_and_forget),
+            Door("session.hello", Model.RESPONSE, members_only=False, handle=self._hello),
+        ]
+
+    async def _watch(self, caller: Caller, data: bytes) -> Publisher:
+        wanted = wire.read(wire.Watch, data)
+        number = await self._numbers.find(wanted.channel)
+        return await self._rooms.watch(number, member=caller.member, since=wanted.since, history=wanted.history)
+
+    async def _say(self, caller: Caller, data: bytes) -> bytes:
+        said = wire.read(wire.Say, data)
+        number = await self._numbers.find(said.channel)
+        return wire.write(wire.Answered(seq=await self._speak(member_of(caller), number, said)))
+
+    async def _say_and_forget(self, caller: Caller, data: bytes) -> None:
+        """Say a line nobody waits for: what is refused comes back on the sender's own watch."""
+        said = wire.read(wire.Say, data)
+        number = await self._numbers.find(said.channel)
+        try:
+            await self._speak(member_of(caller), number, said)
+        except Exception as error:  # noqa: BLE001 - every refusal is told, the unknown ones as `internal`.
+            problem = problems.problem_of(error, secrets.token_hex(8))
+            if problem.row is problems.INTERNAL:
+                log.error("internal incident=%s route=chat.say", problem.incident, exc_info=error)  # noqa: TRY400 - it has.
+            refused = wire.Refused(id=said.id, code=problem.row.code, retry_after_ms=problem.retry_after_ms)
+            caller.whisper(number, wire.write(refused))
+
+    async def _speak(self, member: Member, number: int, said: wire.Say) -> int:
+        text = room.clean(said.text)
+        event = wire.write(wire.Said(id=said.id, from_=author(member), text=text, at=datetime.now(UTC)))
+        return await self._rooms.say(number, member, text, event, asyncio.get_running_loop().time())
+
+    async def _hello(self, caller: Caller, data: bytes) -> bytes:
+        if data:
+            wire.read(wire.Empty, data)
+        nickname = caller.member.nickname if caller.member else None
+        return wire.write(wire.Hello(nickname=nickname, now=datetime.now(UTC)))

@@ -1,0 +1,41 @@
+"""Door: RSocket: donation.give: points from the connection's member to a channel, with words, exactly once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from db import transfer
+from routes import wire
+from routes.chat import RoomNumbers, author, member_of
+from rsocket_server import room
+from rsocket_server.doors import Door, Model
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from rsocket_server.doors import Caller
+
+
+class DonationDoors:
+    """The door of giving."""
+
+    def __init__(self, ledger: Ledger, numbers: RoomNumbers) -> None:
+        self._ledger = ledger
+        self._numbers = numbers
+
+    def doors(self) -> list[Door]:
+        """List the door."""
+        return [Door("donation.give", Model.RESPONSE, members_only=True, handle=self._give)]
+
+    async def _give(self, caller: Caller, data: bytes) -> bytes:
+        given = wire.read(wire.Give, data)
+        donor = member_of(caller)
+        streamer_id = await self._numbers.find(given.channel)
+        text = room.clean(given.text)
+        planned = transfer.donation(given.id, donor.id, streamer_id, given.points, text)
+        # Written with the money in one transaction: the room learns of every donation in the books, and of no other.
+        alert = wire.write(
+            wire.Donated(id=given.id, from_=author(donor), points=given.points, text=text, at=datetime.now(UTC))
+        )
+        receipt = await self._ledger.give(planned, alert)
+        return wire.write(wire.Gave(id=receipt.id, points_left=receipt.points_left))

@@ -1,0 +1,227 @@
+"""Door: HTTP: /api/members: sign up, log in, stay logged in, log out, who am I."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from db import channel, member
+from db.refresh_tokens import LIFETIME_SECONDS, RefreshError
+from routes import access, problems, wire
+from routes.access import Who
+from routes.doors import HttpDoor
+from routes.middleware import BEARER, REQUEST_ID, answer, problem_response, read_body
+from routes.rate_limit import RateLimit
+from routes.tokens import ACCESS_SECONDS, TokenInvalid
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from db.member import Member
+    from db.members import Members
+    from db.refresh_tokens import RefreshTokens
+    from routes.addresses import Addresses
+    from routes.passwords import Passwords
+    from routes.tokens import Tokens
+
+COOKIE: Final = "commeow_refresh"
+COOKIE_PATH: Final = "/api/members"
+
+STREAM_KEY_BYTES: Final = 32
+"""Random bytes of a stream key: 256 bits, so that a fast hash may keep it (ASVS 6.5.2)."""
+
+TOKEN_ID_BYTES: Final = 16
+"""Random bytes of an access token's id."""
+
+SIGN_UP_BURST: Final = 10
+SIGN_UP_REFILL_SECONDS: Final = 30.0
+"""Sign-ups of one address: a class in a computer room at once, then two a minute."""
+
+LOG_IN_BURST: Final = 30
+LOG_IN_REFILL_SECONDS: Final = 2.0
+"""Logins of one address, right or wrong: an office coming back after a restart."""
+
+WRONG_WORD_BURST: Final = 5
+WRONG_WORD_REFILL_SECONDS: Final = 10.0
+"""Wrong passwords for one login id from one address: five, then six a minute; never a lock-out (ASVS 6.1.1)."""
+
+
+def new_stream_key() -> str:
+    """Make a stream key; only its hash is kept."""
+    return f"sk_live_{secrets.token_urlsafe(STREAM_KEY_BYTES)}"
+
+
+class MemberDoors:
+    """The doors under /api/members, over the stores they speak for."""
+
+    def __init__(
+        self,
+        *,
+        members: Members,
+        ledger: Ledger,
+        refresh_tokens: RefreshTokens,
+        tokens: Tokens,
+        passwords: Passwords,
+        addresses: Addresses,
+    ) -> None:
+        self._members = members
+        self._ledger = ledger
+        self._refresh_tokens = refresh_tokens
+        self._tokens = tokens
+        self._passwords = passwords
+        self._addresses = addresses
+        self._sign_ups = RateLimit(burst=SIGN_UP_BURST, refill_seconds=SIGN_UP_REFILL_SECONDS)
+        self._log_ins = RateLimit(burst=LOG_IN_BURST, refill_seconds=LOG_IN_REFILL_SECONDS)
+        self._wrong_words = RateLimit(burst=WRONG_WORD_BURST, refill_seconds=WRONG_WORD_REFILL_SECONDS)
+
+    def doors(self) -> list[HttpDoor]:
+        """List the doors."""
+        return [
+            HttpDoor(
+                method="POST",
+                path="/api/members",
+                who=Who.ANYONE,
+                handle=self._sign_up,
+                words="Sign up; the stream key is shown this once.",
+                body=wire.SignUp,
+                answer=wire.SignedUp,
+                status=201,
+            ),
+            HttpDoor(
+                method="POST",
+                path="/api/members/login",
+                who=Who.ANYONE,
+                handle=self._log_in,
+                words="Log in: an access token, and the refresh token in a cookie.",
+                body=wire.LogIn,
+                answer=wire.LoggedIn,
+            ),
+            HttpDoor(
+                method="POST",
+                path="/api/members/refresh",
+                who=Who.COOKIE,
+                handle=self._refresh,
+                words="A new access token for a living cookie; the cookie changes too.",
+                answer=wire.LoggedIn,
+            ),
+            HttpDoor(
+                method="POST",
+                path="/api/members/logout",
+                who=Who.COOKIE,
+                handle=self._log_out,
+                words="Log out this device; also without a cookie.",
+                status=204,
+            ),
+            HttpDoor(
+                method="GET",
+                path="/api/members/me",
+                who=Who.MEMBER,
+                handle=self._me,
+                words="Who the bearer is.",
+                answer=wire.Me,
+            ),
+        ]
+
+    async def _sign_up(self, request: web.Request) -> web.StreamResponse:
+        body = await read_body(request, wire.SignUp)
+        self._take(self._sign_ups, request)
+        login_id = member.check_login_id(body.login_id)
+        nickname = member.check_nickname(body.nickname)
+        member.check_password(body.password, login_id)
+        password_hash = await self._passwords.hash(body.password)
+        key = new_stream_key()
+        added = await self._members.add(
+            login_id=login_id,
+            nickname=nickname,
+            password_hash=password_hash,
+            stream_key_hash=channel.hash_stream_key(key),
+        )
+        server = self._addresses.rtmp(request.host)
+        return answer(wire.SignedUp(nickname=added.nickname, stream_server=server, stream_key=key), status=201)
+
+    async def _log_in(self, request: web.Request) -> web.StreamResponse:
+        body = await read_body(request, wire.LogIn)
+        self._take(self._log_ins, request)
+        # Spent before the answer is known, or a hundred tries at once would all find the bucket full.
+        wrong_words_key = f"{request.remote} {body.login_id}"
+        self._wrong_words.take(wrong_words_key, time.monotonic())
+        found = await self._members.credentials(body.login_id)
+        right = await self._passwords.verify(found.password_hash if found else None, body.password)
+        if found is None or not right:
+            raise access.BadLogin
+        self._wrong_words.give_back(wrong_words_key)
+        if found.banned:
+            raise member.MemberBanned
+        if self._passwords.is_outdated(found.password_hash):
+            await self._members.set_password_hash(found.member.id, await self._passwords.hash(body.password))
+        return self._logged_in(found.member, await self._refresh_tokens.issue(found.member.id))
+
+    async def _refresh(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._refreshed(request.cookies.get(COOKIE))
+        except (RefreshError, access.LoginCookieInvalid, member.MemberError) as error:
+            response = problem_response(problems.problem_of(error, request[REQUEST_ID]))
+            self._forget(response)
+            return response
+
+    async def _refreshed(self, token: str | None) -> web.Response:
+        if not token:
+            raise access.LoginCookieInvalid
+        member_id, successor = await self._refresh_tokens.rotate(token)
+        found = await self._members.by_id(member_id)
+        if found is None:
+            await self._refresh_tokens.revoke(successor)
+            raise access.LoginCookieInvalid
+        return self._logged_in(found, successor)
+
+    async def _log_out(self, request: web.Request) -> web.StreamResponse:
+        token = request.cookies.get(COOKIE)
+        if token:
+            await self._refresh_tokens.revoke(token)
+        response = web.Response(status=204)
+        self._forget(response)
+        return response
+
+    async def _me(self, request: web.Request) -> web.StreamResponse:
+        found = await self._members.by_id(request[BEARER].member_id)
+        if found is None:
+            raise TokenInvalid("its member is gone")
+        balance = await self._ledger.balance(found.id)
+        me = wire.Me(nickname=found.nickname, roles=sorted(found.roles), points=balance.points, following=[])
+        return answer(me)
+
+    def _take(self, limit: RateLimit, request: web.Request) -> None:
+        """Spend one try of the peer's address.
+
+        A loopback address is the operator's own, or a proxy's that hides every visitor behind it: a bucket there
+        would lock out everybody at once, so behind a proxy this limit is the proxy's to hold.
+        """
+        if not access.is_loopback(request.remote):
+            limit.take(str(request.remote), time.monotonic())
+
+    def _logged_in(self, found: Member, refresh_token: str) -> web.Response:
+        token = self._tokens.issue(
+            found.id,
+            found.nickname,
+            found.roles,
+            token_id=secrets.token_urlsafe(TOKEN_ID_BYTES),
+            now=time.time(),
+        )
+        response = answer(wire.LoggedIn(access_token=token, expires_in=ACCESS_SECONDS, nickname=found.nickname))
+        response.set_cookie(
+            COOKIE,
+            refresh_token,
+            max_age=LIFETIME_SECONDS,
+            path=COOKIE_PATH,
+            secure=self._addresses.is_https,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    def _forget(self, response: web.Response) -> None:
+        response.del_cookie(
+            COOKIE, path=COOKIE_PATH, secure=self._addresses.is_https, httponly=True, samesite="Strict"
+        )

@@ -1,0 +1,169 @@
+"""Door: HTTP: what stands before every other door: the guard, the limits, the headers, and the words of a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+from aiohttp import hdrs, web
+
+from routes import access, problems, wire
+from routes.access import Who
+from routes.doors import HttpDoor
+from routes.tokens import Bearer, Tokens
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T", bound=msgspec.Struct)
+
+BODY_SECONDS_MAX = 10.0
+"""Seconds a body may take to arrive: 64 KiB at 52 kbit/s; slower is an attack or not worth a connection."""
+
+HEADER_BYTES_MAX = 8_190
+"""Bytes of one header line, aiohttp's own default (facts/faults.md §6 asks for 8 KiB)."""
+
+BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer", Bearer)
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+
+log = logging.getLogger("commeow.http")
+
+
+@dataclass(slots=True)
+class Counters:
+    """What /metrics tells of HTTP: answers by status class, and requests under way."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    under_way: int = 0
+
+
+class Guard:
+    """Holds each door to whom it is for, and turns whatever goes wrong behind it into a problem."""
+
+    def __init__(self, tokens: Tokens, *, public_url: str | None, is_https: bool) -> None:
+        self._tokens = tokens
+        self._public_url = public_url
+        self._is_https = is_https
+        self.counters = Counters()
+
+    def application(self, doors: Iterable[HttpDoor]) -> web.Application:
+        """Build the aiohttp application of a table of doors."""
+        application = web.Application(middlewares=[self._answer], client_max_size=wire.BODY_BYTES_MAX)
+        for door in doors:
+            application.router.add_route(door.method, door.path, self._guarded(door))
+            if door.method == "GET":
+                application.router.add_route("HEAD", door.path, self._guarded(door))
+        return application
+
+    def _guarded(self, door: HttpDoor) -> Handler:
+        async def pass_through(request: web.Request) -> web.StreamResponse:
+            self._admit(door, request)
+            response: web.StreamResponse = await door.handle(request)
+            return response
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            response = await self._attempt(request, pass_through)
+            if door.cors:
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+                response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+            return response
+
+        return handle
+
+    def _admit(self, door: HttpDoor, request: web.Request) -> None:
+        if door.who in {Who.MEMBER, Who.OWNER}:
+            token = access.bearer(request.headers.get(hdrs.AUTHORIZATION))
+            request[BEARER] = self._tokens.check(token, now=time.time())
+        elif door.who is Who.COOKIE:
+            access.check_origin(
+                origin=request.headers.get(hdrs.ORIGIN),
+                fetch_site=request.headers.get("Sec-Fetch-Site"),
+                host=request.host,
+                public_url=self._public_url,
+            )
+        elif door.who is Who.LOOPBACK and not access.is_loopback(request.remote):
+            raise web.HTTPNotFound
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[REQUEST_ID] = secrets.token_hex(8)
+        self.counters.under_way += 1
+        try:
+            response = await self._attempt(request, handler)
+        finally:
+            self.counters.under_way -= 1
+        self.counters.answers[f"{response.status // 100}xx"] += 1
+        if not response.prepared:
+            self._secure(request, response)
+        return response
+
+    async def _attempt(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as refusal:
+            if refusal.status < 400:
+                return web.Response(status=refusal.status, headers=refusal.headers)
+            response = problem_response(problems.problem_of_status(refusal.status))
+            if hdrs.ALLOW in refusal.headers:
+                response.headers[hdrs.ALLOW] = refusal.headers[hdrs.ALLOW]
+            return response
+        except Exception as error:  # noqa: BLE001 - the one place where an unknown error of a door ends.
+            return problem_response(self._problem(error, request))
+
+    def _problem(self, error: Exception, request: web.Request) -> problems.Problem:
+        problem = problems.problem_of(error, incident=request[REQUEST_ID])
+        if problem.row is problems.INTERNAL:
+            log.error(
+                "internal incident=%s method=%s path=%s", problem.incident, request.method, request.path, exc_info=error
+            )
+        return problem
+
+    def _secure(self, request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        headers["X-Request-Id"] = request[REQUEST_ID]
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        # Nothing an API answer holds may ever be run or framed; pages bring their own, wider policy.
+        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+        if self._is_https:
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+
+
+def problem_response(problem: problems.Problem) -> web.Response:
+    """Answer with a problem (RFC 9457)."""
+    response = web.Response(body=problem.as_http(), status=problem.row.status, content_type="application/problem+json")
+    if problem.retry_after_ms is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(-(-problem.retry_after_ms // 1000))
+    if problem.row.status == web.HTTPUnauthorized.status_code:
+        response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    return response
+
+
+def answer(shape: msgspec.Struct, status: int = 200) -> web.Response:
+    """Answer with a shape as JSON."""
+    return web.Response(body=wire.write(shape), status=status, content_type="application/json")
+
+
+async def read_body(request: web.Request, kind: type[T]) -> T:
+    """Read a JSON body of the shape `kind`.
+
+    Raises WireShape, also for another content type (so that another site's form can never pass for one of ours) and
+    for a body that takes longer than BODY_SECONDS_MAX; aiohttp itself refuses more than BODY_BYTES_MAX with 413.
+    """
+    if request.content_type != "application/json":
+        raise wire.WireShape
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            data = await request.read()
+    except TimeoutError:
+        raise wire.WireShape from None
+    return wire.read(kind, data)

@@ -1,0 +1,218 @@
+"""Door: HTTP: the pages and their scripts, styles and words, from an index made once at start.
+
+What is not in the index does not exist, so a path can lead nowhere else (no traversal, no symbolic link, no directory).
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from routes import languages
+from routes.access import Who
+from routes.addresses import Addresses
+from routes.doors import HttpDoor
+
+PAGES: Final = {
+    "/": "index.html",
+    "/c/{nickname}": "channel.html",
+    "/login": "login.html",
+    "/signup": "signup.html",
+    "/studio": "studio.html",
+}
+
+FOLDERS: Final = ("css", "fonts", "i18n", "img", "js")
+
+MEDIA_TYPES: Final = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain",
+}
+_TEXT: Final = frozenset({".css", ".js", ".json", ".svg", ".txt"})
+
+GZIP_BYTES_MIN: Final = 1_024
+"""Bytes below which compressing saves less than a packet."""
+
+_IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it is sent; `zipped` is None where that saves nothing."""
+
+    media_type: str
+    data: bytes
+    zipped: bytes | None
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page before its placeholders are filled in, and the hash its import map needs in the policy."""
+
+    text: str
+    script_hashes: str
+
+
+def vendor_root() -> Path | None:
+    """Find the browser bundles that the build hook made, None when they were not built (an API-only server)."""
+    spec = importlib.util.find_spec("commeow_vendor")
+    places = list(spec.submodule_search_locations or []) if spec else []
+    return Path(places[0]) if places else None
+
+
+class Pages:
+    """Serves the folder `web/` and the built bundles under /js/vendor/."""
+
+    def __init__(self, web_root: Path, vendor: Path | None, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self._pages = {name: _page(web_root / name) for name in PAGES.values() if (web_root / name).is_file()}
+        self._assets: dict[str, Asset] = {}
+        for folder in FOLDERS:
+            self._index(web_root / folder, f"/{folder}/")
+        if vendor is not None:
+            self._index(vendor, "/js/vendor/")
+        for path in web_root.glob("favicon.*"):
+            if path.suffix in MEDIA_TYPES:
+                self._assets[f"/{path.name}"] = _asset(path)
+
+    def _index(self, root: Path, prefix: str) -> None:
+        for path in sorted(root.rglob("*")) if root.is_dir() else ():
+            if path.is_file() and path.suffix in MEDIA_TYPES:
+                self._assets[prefix + path.relative_to(root).as_posix()] = _asset(path)
+
+    def doors(self) -> list[HttpDoor]:
+        """List the doors: a page each, and one for everything the pages load."""
+        pages = [
+            HttpDoor(method="GET", path=path, who=Who.ANYONE, handle=self._page, words=f"The page {name}.")
+            for path, name in PAGES.items()
+        ]
+        return [
+            *pages,
+            HttpDoor(
+                method="GET",
+                path=r"/{folder:css|fonts|i18n|img|js}/{name:.+}",
+                who=Who.ANYONE,
+                handle=self._asset,
+                words="Scripts, styles, pictures and words of the pages.",
+            ),
+            HttpDoor(
+                method="GET",
+                path=r"/{name:favicon\.[a-z]+}",
+                who=Who.ANYONE,
+                handle=self._asset,
+                words="The icon of the site.",
+            ),
+        ]
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        assert resource is not None
+        page = self._pages.get(PAGES[resource.canonical])
+        if page is None:
+            raise web.HTTPNotFound
+        language = languages.choose(request.cookies.get("lang"), request.headers.get(hdrs.ACCEPT_LANGUAGE))
+        rsocket_url = self._addresses.rsocket(request.headers.get(hdrs.HOST))
+        values = {
+            "lang": language,
+            "rsocket_url": rsocket_url,
+            "rtmp_url": self._addresses.rtmp(request.headers.get(hdrs.HOST)),
+        }
+        text = page.text
+        for name, value in values.items():
+            text = text.replace("{{" + name + "}}", html.escape(value, quote=True))
+        data = text.encode()
+        response = _validated(request, data, _etag(data))
+        response.content_type = "text/html"
+        response.charset = "utf-8"
+        response.headers["Content-Security-Policy"] = policy(rsocket_url, page.script_hashes)
+        response.headers[hdrs.VARY] = "Accept-Language, Cookie, Host"
+        response.headers[hdrs.CACHE_CONTROL] = "no-cache"
+        return response
+
+    async def _asset(self, request: web.Request) -> web.StreamResponse:
+        asset = self._assets.get(request.path)
+        if asset is None:
+            raise web.HTTPNotFound
+        zipped = asset.zipped if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "") else None
+        if zipped is not None:
+            response = _validated(request, zipped, f"{asset.etag}-gz")
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        else:
+            response = _validated(request, asset.data, asset.etag)
+        response.content_type = asset.media_type
+        if asset.media_type.startswith("text/"):
+            response.charset = "utf-8"
+        response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+        # No fingerprint in the name, so a browser asks each time whether it changed; mostly it gets 304.
+        response.headers[hdrs.CACHE_CONTROL] = "no-cache"
+        return response
+
+
+def policy(rsocket_url: str, script_hashes: str) -> str:
+    """Write the Content-Security-Policy of a page (facts/faults.md §5): our own files, our RSocket server, no more."""
+    scheme_host = rsocket_url.removesuffix("/rsocket")
+    # CSP's grammar knows no IPv6 literal: then the scheme alone has to do.
+    socket_source = f"{scheme_host.partition(':')[0]}:" if "[" in scheme_host else scheme_host
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self'{script_hashes}",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            f"connect-src 'self' {socket_source}",
+            "media-src 'self' blob:",
+            "worker-src 'self'",
+            "font-src 'self'",
+            "base-uri 'none'",
+            "object-src 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        )
+    )
+
+
+def _page(path: Path) -> Page:
+    text = path.read_text(encoding="utf-8")
+    hashes = (
+        f" 'sha256-{base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
+        for body in _IMPORT_MAP.findall(text)
+    )
+    return Page(text, "".join(hashes))
+
+
+def _asset(path: Path) -> Asset:
+    data = path.read_bytes()
+    zipped = gzip.compress(data, 9, mtime=0) if path.suffix in _TEXT and len(data) >= GZIP_BYTES_MIN else None
+    return Asset(MEDIA_TYPES[path.suffix], data, zipped, _etag(data))
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:20]
+
+
+def _validated(request: web.Request, data: bytes, etag: str) -> web.Response:
+    """Answer 304 when the browser has it already (RFC 9110 §13.1.2), else 200 with the bytes."""
+    known = request.if_none_match or ()
+    if any(tag.value in {etag, "*"} for tag in known):
+        response = web.Response(status=304)
+    else:
+        response = web.Response(body=data)
+    response.etag = etag
+    return response

@@ -1,0 +1,107 @@
+"""Door: HTTP: /hls: playlists that wait, parts and segments from memory (rfc8216bis §6.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import hdrs, web
+
+from routes.access import Who
+from routes.doors import HttpDoor
+from routes.playlist_ask import ChannelOffAir, read_ask
+
+if TYPE_CHECKING:
+    from media.broadcasts import Broadcasts
+    from media.hls_writer.writer import Writer
+
+PLAYLIST_TYPE: Final = "application/vnd.apple.mpegurl"
+PLAYLIST_CACHE: Final = "no-cache"
+
+RESOURCE_CACHE: Final = "public, max-age=31536000, immutable"
+"""A resource's name holds its broadcast and its number and is never used again, so whoever has it may keep it."""
+
+
+class Playback:
+    """Answers players of every site: no cookie, no token, so any page may read (CORS `*`)."""
+
+    def __init__(self, broadcasts: Broadcasts) -> None:
+        self._broadcasts = broadcasts
+
+    def doors(self) -> list[HttpDoor]:
+        """List the doors under /hls."""
+        return [
+            HttpDoor(
+                method="GET",
+                path="/hls/{nickname}/index.m3u8",
+                who=Who.ANYONE,
+                handle=self._multivariant,
+                words="The multivariant playlist of a channel that is on air.",
+                cors=True,
+            ),
+            HttpDoor(
+                method="GET",
+                path=r"/hls/{nickname}/{broadcast_id:[0-9]{1,18}}/{rendition:[A-Za-z0-9_-]{1,64}}.m3u8",
+                who=Who.ANYONE,
+                handle=self._media,
+                words="A media playlist; `_HLS_msn`, `_HLS_part` and `_HLS_skip` as in rfc8216bis §6.2.5.",
+                cors=True,
+            ),
+            HttpDoor(
+                method="GET",
+                path=r"/hls/{nickname}/{broadcast_id:[0-9]{1,18}}/{name:[A-Za-z0-9_.-]{1,128}}",
+                who=Who.ANYONE,
+                handle=self._resource,
+                words="An initialisation section, a part or a segment.",
+                cors=True,
+            ),
+            HttpDoor(
+                method="OPTIONS",
+                path="/hls/{path:.+}",
+                who=Who.ANYONE,
+                handle=self._options,
+                words="What another site's page may send.",
+                status=204,
+                cors=True,
+            ),
+        ]
+
+    async def _multivariant(self, request: web.Request) -> web.StreamResponse:
+        writer = self._broadcasts.find(request.match_info["nickname"])
+        if writer is None:
+            raise ChannelOffAir
+        return _playlist(await writer.multivariant())
+
+    async def _media(self, request: web.Request) -> web.StreamResponse:
+        ask = read_ask(request.query)
+        writer = self._writer(request)
+        return _playlist(
+            await writer.media_playlist(request.match_info["rendition"], msn=ask.msn, part=ask.part, skip=ask.skip)
+        )
+
+    async def _resource(self, request: web.Request) -> web.StreamResponse:
+        resource = await self._writer(request).resource(request.match_info["name"])
+        return web.Response(
+            body=resource.data,
+            content_type=resource.media_type,
+            headers={hdrs.CACHE_CONTROL: RESOURCE_CACHE},
+        )
+
+    async def _options(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(
+            status=204,
+            headers={
+                hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, HEAD, OPTIONS",
+                hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Range, If-None-Match",
+                hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
+            },
+        )
+
+    def _writer(self, request: web.Request) -> Writer:
+        writer = self._broadcasts.find_broadcast(int(request.match_info["broadcast_id"]))
+        if writer is None:
+            raise ChannelOffAir
+        return writer
+
+
+def _playlist(data: bytes) -> web.Response:
+    return web.Response(body=data, content_type=PLAYLIST_TYPE, headers={hdrs.CACHE_CONTROL: PLAYLIST_CACHE})

@@ -1,0 +1,184 @@
+import asyncio
+import base64
+import gzip
+import hashlib
+import socket
+
+import pytest
+
+from routes import pages
+from routes.addresses import Addresses
+from routes.pages import GZIP_BYTES_MIN, PAGES, Pages, policy, vendor_root
+
+ADDRESSES = Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None)
+IMPORT_MAP = '{"imports":{"lit":"/js/vendor/lit.js"}}'
+HTML = (
+    '<!doctype html><html lang="{{lang}}"><meta name="commeow-rsocket" content="{{rsocket_url}}">'
+    '<meta name="commeow-rtmp" content="{{rtmp_url}}">'
+    f'<script type="importmap">{IMPORT_MAP}</script></html>'
+)
+
+
+@pytest.fixture
+def web_root(tmp_path):
+    root = tmp_path / "web"
+    for folder in ("css", "i18n", "js/core", "secret"):
+        (root / folder).mkdir(parents=True)
+    for name in PAGES.values():
+        (root / name).write_text(HTML)
+    (root / "js/core/a.js").write_text("export const a = 1;\n")
+    (root / "js/big.js").write_text("// word\n" * GZIP_BYTES_MIN)
+    (root / "css/site.css").write_text("body{}")
+    (root / "i18n/ko.json").write_text('{"a":"가"}')
+    (root / "js/notes.py").write_text("print()")
+    (root / "secret/key.js").write_text("no")
+    (root / "favicon.svg").write_text("<svg/>")
+    (tmp_path / "outside.js").write_text("outside")
+    (root / "js/dir.js").mkdir()
+    return root
+
+
+@pytest.fixture
+async def client(serve, web_root, tmp_path):
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    (vendor / "lit.js").write_text("// lit")
+    return await serve(Pages(web_root, vendor, ADDRESSES).doors())
+
+
+@pytest.mark.parametrize("path", ["/", "/c/nabi", "/c/%EB%82%98%EB%B9%84", "/login", "/signup", "/studio"])
+async def test_a_page_has_its_placeholders_filled_in(client, path):
+    answer = await client.get(path, headers={"Host": "live.example:8080", "Accept-Language": "en"})
+    text = await answer.text()
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert '<html lang="en">' in text
+    assert 'content="ws://live.example:6565/rsocket"' in text
+    assert 'content="rtmp://live.example:1935/live"' in text
+    assert "{{" not in text
+
+
+async def test_a_page_speaks_the_language_of_the_cookie(client):
+    answer = await client.get("/", headers={"Cookie": "lang=ko", "Accept-Language": "en"})
+
+    assert '<html lang="ko">' in await answer.text()
+
+
+async def test_a_hostile_host_is_not_echoed(client):
+    answer = await client.get("/", headers={"Host": 'x"><script>alert(1)</script>'})
+
+    assert "<script>alert" not in await answer.text()
+    assert "alert" not in answer.headers["Content-Security-Policy"]
+
+
+async def test_a_page_may_load_only_what_is_ours(client):
+    answer = await client.get("/", headers={"Host": "live.example:8080"})
+    rules = answer.headers["Content-Security-Policy"].split("; ")
+    digest = base64.b64encode(hashlib.sha256(IMPORT_MAP.encode()).digest()).decode()
+
+    assert "default-src 'none'" in rules
+    assert f"script-src 'self' 'sha256-{digest}'" in rules
+    assert "connect-src 'self' ws://live.example:6565" in rules
+    assert "frame-ancestors 'none'" in rules
+    assert not any("unsafe" in rule or "*" in rule for rule in rules)
+
+
+def test_a_policy_without_an_ipv6_literal():
+    assert "connect-src 'self' ws:;" in policy("ws://[::1]:6565/rsocket", "")
+    assert "connect-src 'self' wss://live.example;" in policy("wss://live.example/rsocket", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/js/core/a.js", "text/javascript; charset=utf-8"),
+        ("/js/vendor/lit.js", "text/javascript; charset=utf-8"),
+        ("/css/site.css", "text/css; charset=utf-8"),
+        ("/i18n/ko.json", "application/json"),
+        ("/favicon.svg", "image/svg+xml"),
+    ],
+)
+async def test_what_pages_load_has_its_media_type_and_is_validated(client, path, media_type):
+    first = await client.get(path)
+    again = await client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    stale = await client.get(path, headers={"If-None-Match": '"other"'})
+
+    assert (first.status, first.headers["Content-Type"]) == (200, media_type)
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert first.headers["X-Content-Type-Options"] == "nosniff"
+    assert (again.status, await again.read()) == (304, b"")
+    assert stale.status == 200
+
+
+async def test_a_page_is_validated_too(client):
+    first = await client.get("/")
+    again = await client.get("/", headers={"If-None-Match": first.headers["ETag"]})
+    other = await client.get("/", headers={"If-None-Match": first.headers["ETag"], "Cookie": "lang=en"})
+
+    assert (first.status, again.status, other.status) == (200, 304, 200)
+
+
+async def test_large_texts_go_out_compressed_to_those_who_can_read_it(client):
+    zipped = await client.get("/js/big.js", headers={"Accept-Encoding": "gzip"})
+    plain = await client.get("/js/big.js", headers={"Accept-Encoding": "identity"})
+    small = await client.get("/js/core/a.js", headers={"Accept-Encoding": "gzip"})
+
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(await zipped.read()) == await plain.read()
+    assert zipped.headers["ETag"] != plain.headers["ETag"]
+    assert "Content-Encoding" not in small.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/js/missing.js",
+        "/js/notes.py",
+        "/js/",
+        "/js/dir.js",
+        "/js/core",
+        "/secret/key.js",
+        "/js/../secret/key.js",
+        "/js/../../outside.js",
+        "/js/%2e%2e/%2e%2e/outside.js",
+        "/js/..%2f..%2foutside.js",
+        "/js//etc/passwd.js",
+        "/js/%00.js",
+        "/js/..\\..\\outside.js",
+        "//etc/passwd",
+        "/index.html",
+        "/favicon.ico",
+    ],
+)
+async def test_a_path_that_is_not_in_the_index_leads_nowhere(client, path):
+    # A raw socket, because clients tidy such paths before they send them.
+    reader = socket.create_connection(("127.0.0.1", client.port))
+    try:
+        reader.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(reader, f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+        head = await loop.sock_recv(reader, 65_536)
+    finally:
+        reader.close()
+
+    assert head.split(b" ", 2)[1] in {b"404", b"400"}
+
+
+async def test_a_page_that_was_not_built_is_not_found(serve, tmp_path):
+    client = await serve(Pages(tmp_path, None, ADDRESSES).doors())
+
+    assert (await client.get("/")).status == 404
+
+
+def test_the_vendor_folder_is_found_where_it_is_installed(monkeypatch, tmp_path):
+    (tmp_path / "commeow_vendor").mkdir()
+    monkeypatch.setattr(pages.importlib.util, "find_spec", lambda _name: None)
+    assert vendor_root() is None
+    monkeypatch.undo()
+
+    monkeypatch.syspath_prepend(tmp_path)
+    found = vendor_root()
+
+    assert found is not None
+    assert found.name == "commeow_vendor"
