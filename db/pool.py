@@ -1,0 +1,153 @@
+"""Shell: the connections to PostgreSQL and Valkey, their time limits, and the drivers' failures in our own words."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import redis.asyncio
+from asyncpg.exceptions import InternalClientError
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from db.errors import StoreUnavailable, StoreUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# Our statements take milliseconds; one that takes seconds is waiting for something that will not come.
+STATEMENT_SECONDS_MAX = 5
+# Shorter than a statement's time, so that a stuck lock is named as such.
+LOCK_SECONDS_MAX = 3
+# A transaction of ours never waits for a person or for HTTP.
+IDLE_IN_TRANSACTION_SECONDS_MAX = 10
+# Longer than the server's own limits: it runs out only when the server or the way to it is gone.
+COMMAND_SECONDS_MAX = 10
+CONNECT_SECONDS_MAX = 5
+# Time to wait for a free connection before the caller is told to come back.
+ACQUIRE_SECONDS_MAX = 5
+POOL_CONNECTIONS = 8
+
+# Refusals by the server after which surely nothing was done and a later try may succeed: SQLSTATEs of a failed
+# serialisation, deadlock, lock wait, statement time, and the whole class 53 (no memory, disk or connections left).
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57014"})
+
+REDIS_CONNECT_SECONDS_MAX = 2
+# A script of ours takes microseconds; five seconds is a stopped server.
+REDIS_ANSWER_SECONDS_MAX = 5
+# Every call of ours may be sent twice (see bus.publish), so a dropped connection is worth three quick tries.
+REDIS_RETRIES = 3
+REDIS_BACKOFF_SECONDS_MIN = 0.01
+REDIS_BACKOFF_SECONDS_MAX = 0.25
+# A subscriber only listens: without these a vanished host is never noticed. Dead after 15 + 3 * 5 seconds.
+KEEPALIVE_IDLE_SECONDS = 15
+KEEPALIVE_INTERVAL_SECONDS = 5
+KEEPALIVE_PROBES = 3
+
+_CLIENT_FAILURES = (asyncpg.InterfaceError, InternalClientError, OSError, TimeoutError)
+
+
+async def open_pool(url: str, *, size: int = POOL_CONNECTIONS, application_name: str = "commeow") -> asyncpg.Pool:
+    """Open a pool of at most `size` connections and prove it with one. Raises StoreUnavailable."""
+    try:
+        return await asyncpg.create_pool(
+            url,
+            # A floor would be restored in the background, with a traceback in the log at every try while the server
+            # is away; one connection at once is enough to know that the URL is right.
+            min_size=0,
+            init_size=1,
+            max_size=size,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=COMMAND_SECONDS_MAX,
+            server_settings={
+                "application_name": application_name,
+                "statement_timeout": f"{STATEMENT_SECONDS_MAX}s",
+                "lock_timeout": f"{LOCK_SECONDS_MAX}s",
+                "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS_MAX}s",
+                # settle_donations locks in one statement and reads in the next: it needs a snapshot a statement.
+                "default_transaction_isolation": "read committed",
+                "jit": "off",
+                "timezone": "UTC",
+            },
+        )
+    except (*_CLIENT_FAILURES, asyncpg.PostgresError) as error:
+        raise StoreUnavailable(f"{type(error).__name__} on connect") from error
+
+
+@contextlib.asynccontextmanager
+async def writing(pool: asyncpg.Pool) -> AsyncIterator[Any]:
+    """Lend a connection for statements that change something.
+
+    Raises StoreUnavailable (surely nothing was done) or StoreUnknown (it may be done); what the server says about the
+    statement itself, such as a violated constraint, passes through as asyncpg.PostgresError.
+    """
+    try:
+        connection = await pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
+    except (*_CLIENT_FAILURES, asyncpg.PostgresError) as error:
+        raise StoreUnavailable(f"{type(error).__name__} on connect") from error
+    try:
+        yield connection
+    except (*_CLIENT_FAILURES, asyncpg.PostgresError) as error:
+        failure = store_failure(error)
+        if failure is None:
+            raise
+        raise failure from error
+    finally:
+        # After a server's death giving back may fail as well (InternalClientError); the answer is known by then, and
+        # asyncpg has dropped the connection.
+        with contextlib.suppress(*_CLIENT_FAILURES, asyncpg.PostgresError):
+            await pool.release(connection)
+
+
+@contextlib.asynccontextmanager
+async def reading(pool: asyncpg.Pool) -> AsyncIterator[Any]:
+    """Lend a connection for statements that only read: an unknown outcome is nothing lost. Raises StoreUnavailable."""
+    try:
+        async with writing(pool) as connection:
+            yield connection
+    except StoreUnknown as error:
+        raise StoreUnavailable(error.reason) from error
+
+
+def store_failure(error: Exception) -> StoreUnavailable | StoreUnknown | None:
+    """Say what a driver's exception means for the request; None: the server judged the statement, nothing was done."""
+    name = type(error).__name__
+    if isinstance(error, asyncpg.PostgresError):
+        sqlstate = str(error.sqlstate or "")
+        if sqlstate in RETRYABLE_SQLSTATES or sqlstate.startswith("53"):
+            return StoreUnavailable(name)
+        # 08: the connection broke; 57P: the backend was told to go, perhaps between the commit and its answer.
+        if sqlstate.startswith(("08", "57P")):
+            return StoreUnknown(name)
+        return None
+    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+        return None  # an argument that could not be encoded: it never left this process
+    return StoreUnknown(name)
+
+
+def open_redis(url: str) -> redis.asyncio.Redis:
+    """Make a client for redis://, rediss:// or unix://; it connects at the first command and answers in bytes."""
+    over_network: dict[str, Any] = {}
+    if urlsplit(url).scheme != "unix":
+        over_network = {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
+    return redis.asyncio.Redis.from_url(
+        url,
+        decode_responses=False,
+        socket_connect_timeout=REDIS_CONNECT_SECONDS_MAX,
+        socket_timeout=REDIS_ANSWER_SECONDS_MAX,
+        retry=Retry(ExponentialBackoff(cap=REDIS_BACKOFF_SECONDS_MAX, base=REDIS_BACKOFF_SECONDS_MIN), REDIS_RETRIES),
+        **over_network,
+    )
+
+
+def _keepalive_options() -> dict[int, int]:
+    """Name the options this system has: macOS and Windows spell the idle time otherwise or not at all."""
+    wanted = {
+        "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
+        "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_SECONDS,
+        "TCP_KEEPCNT": KEEPALIVE_PROBES,
+    }
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
