@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from console.binaries import find_postgres, find_valkey, major_in
-from console.embedded_server import EmbeddedServer, ServerFailed, answers, end, runs_in, sync
+from console.embedded_server import STOP_SECONDS_MAX, EmbeddedServer, ServerFailed, answers, end, runs_in, sync, until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from console.binaries import PostgresBinaries
+
+
+def removed(folder: Path) -> bool:
+    """Remove `folder`; False if someone still wrote into it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 class PostgreSQL(EmbeddedServer):
@@ -71,7 +80,9 @@ class PostgreSQL(EmbeddedServer):
         finally:
             await end(process)
             if process.returncode != 0:
-                shutil.rmtree(half, ignore_errors=True)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # initdb leaves its own child running.
+                await until(lambda: removed(half), STOP_SECONDS_MAX)
         if code != 0:
             raise ServerFailed("initdb", self._last_words(), self.log)
         (self.folder / "major").write_text(f"{found.major}\n", encoding="ascii")
