@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from db.member import Member
 
@@ -94,6 +94,21 @@ class Caller:
     def whisper(self, room: int, payload: bytes) -> None:
         """Give an event to this connection's own watches of a room, to nobody else; it is in no history."""
         self._whisper(room, payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What the roof hands in.
+
+    Attributes:
+        doors: by model and route.
+        verify: answers whose token it is, or raises; may be a coroutine function.
+        translate: answers the RSocket error code and the public bytes for any exception.
+    """
+
+    doors: Mapping[tuple[Model, str], Door]
+    verify: Callable[[bytes], Member | Awaitable[Member]]
+    translate: Callable[[BaseException], tuple[int, bytes]]
 
 
 def table(doors: Iterable[Door]) -> dict[tuple[Model, str], Door]:

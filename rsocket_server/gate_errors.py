@@ -232,3 +232,14 @@ class ClientClosed(GateError):
 
     def __str__(self) -> str:
         return f"the client closed with error {self.number:#x}"
+
+
+class HouseClosing(GateError):
+    """This process is about to end; come back, to it or to another."""
+
+    code = "house.closing"
+    error_code = ErrorCode.CONNECTION_CLOSE
+    close_code = CloseCode.RESTART
+
+    def __str__(self) -> str:
+        return "the server is restarting"

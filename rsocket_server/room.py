@@ -22,6 +22,9 @@ _INVISIBLE = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u
     chr(code) for code in range(0x2066, 0x206A)
 }
 
+# Speakers remembered before anyone is forgotten; from there on whenever their number has doubled.
+_SPEAKERS_MIN = 64
+
 
 class RoomError(Exception):
     """A line that is not said."""
@@ -156,6 +159,8 @@ class Room:
         self.total = 0
         self._viewers: dict[Hashable, int] = {}
         self._speech: dict[int, deque[float]] = {}
+        self._speech_max = _SPEAKERS_MIN
+        self._renumbered = False
         self._told = -1
         self._told_at = float("-inf")
 
@@ -170,17 +175,27 @@ class Room:
         if seq > log.head or seq < 1:
             return Place.ASTRAY
         known = log.at(seq)
+        if known is None or known == payload:
+            return Place.SEEN
         # A number that came before with other words: Redis lost its data and counts from the start.
-        return Place.SEEN if known is None or known == payload else Place.ASTRAY
+        self._renumbered = True
+        return Place.ASTRAY
 
-    def refill(self, head: int, events: Iterable[tuple[int, bytes]]) -> None:
-        """Take in the history, ascending; `head` is the newest sequence number that the bus knows.
+    def history_cursor(self, head: int) -> int:
+        """Answer after which event to read the history, `head` being the newest that the bus knows."""
+        return 0 if self._renumbered or head < self.log.head else self.log.head
 
-        What the history no longer has leaves a hole, and a ring has none: the log then begins after it.
+    def refill(self, head: int, events: Iterable[tuple[int, bytes]]) -> bool:
+        """Take in the history after `history_cursor(head)`, ascending.
+
+        What the history no longer has leaves a hole, and a ring has none: the log then begins after it. True means that
+        the numbers began anew, so that no cursor from before means anything.
         """
         log = self.log
-        if head < log.head:
+        anew = self._renumbered or head < log.head
+        if anew:
             log.restart(0)
+            self._renumbered = False
         for seq, payload in events:
             if seq <= log.head:
                 continue
@@ -189,6 +204,7 @@ class Room:
             log.append(payload)
         if head > log.head:
             log.restart(head)
+        return anew
 
     def join_cursor(self, since: int | None, history: int | None) -> int:
         """Answer the cursor of a new watcher: the last event that it does not need.
@@ -256,9 +272,12 @@ class Room:
             if wait > 0:
                 raise TooFast(max(1, round(wait * 1000)))
         lines.append(now)
+        if len(self._speech) > self._speech_max:
+            self.forget_speech(now)
+            self._speech_max = max(_SPEAKERS_MIN, 2 * len(self._speech))
 
     def forget_speech(self, now: float) -> None:
-        """Drop the memory of speakers whose last line no longer counts; call it now and then."""
+        """Drop the memory of speakers whose last line no longer counts; `judge` does so now and then."""
         self._speech = {
             member_id: lines for member_id, lines in self._speech.items() if lines[-1] + limits.SPEECH_SECONDS > now
         }

@@ -1,0 +1,283 @@
+"""Shell: the rooms of this worker: open while someone watches, fed by the bus, counted once a second.
+
+A room follows the bus's numbers. Whatever was missed (a reconnect, a message that Redis dropped, a Redis that came back
+empty) shows as a number that does not fit, and is mended from the bus's history before anything later is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from reactivex import operators
+from reactivex.subject import Subject
+
+from rsocket_server import limits
+from rsocket_server.room import Place, Room
+from rsocket_server.viewer_stream import Fanout, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from db.bus import Bus, News
+    from db.member import Member
+    from reactivex import Observable
+
+_log = logging.getLogger("commeow.rooms")
+_RESYNC = "resync"  # The topic by which the bus says that it was away.
+
+
+class Hall:
+    """One room as this worker holds it.
+
+    Attributes:
+        room: its core.
+        fanout: its viewers.
+        totals: its viewer counts as told, newest last; an Rx subject.
+        loading: reads the history; None when the log is complete.
+        pending: what came meanwhile.
+        subscribed: whether the bus feeds it.
+        touched_at: when someone last wanted it.
+    """
+
+    def __init__(self, room_id: int, gap: Callable[[int, int, int], bytes], now: float) -> None:
+        self.room = Room()
+        self.fanout = Fanout(room_id, self.room, gap)
+        self.totals: Subject[int] = Subject()
+        self.loading: asyncio.Task[None] | None = None
+        self.pending: list[tuple[int, bytes]] = []
+        self.subscribed = False
+        self.touched_at = now
+
+    def deliver(self, seq: int, payload: bytes) -> bool:
+        """Put an event in its place; False if the history must be read."""
+        if self.loading is not None:
+            self.pending.append((seq, payload))
+            # More than the log holds: the oldest will be in the history or nowhere.
+            del self.pending[: -limits.LOG_EVENTS_MAX]
+            return True
+        place = self.room.add(seq, payload)
+        if place is Place.NEXT:
+            self.fanout.wake()
+        return place is not Place.ASTRAY
+
+
+class Rooms:
+    """Every room of this worker.
+
+    Args:
+        bus: carries events between workers.
+        stamp: puts a sequence number into an event.
+        gap: writes the event that stands for skipped ones.
+        count: writes the event that tells how many watch.
+        node: this worker's name in the count, unlike any other's.
+
+    Attributes:
+        counts: (room, viewers) whenever a count is told; an Rx observable for lists of channels.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        stamp: Callable[[int, bytes], bytes],
+        gap: Callable[[int, int, int], bytes],
+        count: Callable[[int], bytes],
+        node: str,
+    ) -> None:
+        self._bus = bus
+        self._stamp = stamp
+        self._gap = gap
+        self._count = count
+        self._node = node
+        self._halls: dict[int, Hall] = {}
+        self._topics: dict[str, Subject[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.counts: Subject[tuple[int, int]] = Subject()
+
+    # --- what doors call --------------------------------------------------------------------------------------------
+
+    async def watch(self, room: int, *, member: Member | None, since: int | None, history: int | None) -> Watch:
+        """Answer a Publisher of a room's events.
+
+        Args:
+            room: its number.
+            member: who watches, None for a guest.
+            since: the last event seen; what came after is replayed, after a gap event if some of it is gone.
+            history: how many past events to begin with where there is no `since` (default 50, at most 100).
+
+        Raises:
+            db.errors.StoreError: the bus is away and the room is not open here yet.
+        """
+        hall = self._hall(room)
+        if not hall.subscribed:
+            self._load(hall)
+        if hall.loading is not None and not hall.fanout.viewers:
+            await asyncio.shield(hall.loading)
+        hall.touched_at = _now()
+        return Watch(hall.fanout, member.id if member else None, since, history)
+
+    async def say(self, room: int, member: Member, text: str, event: bytes | Callable[[str], bytes], now: float) -> int:
+        """Publish a member's line if the room lets it through; answer its sequence number.
+
+        Args:
+            room: its number.
+            member: who speaks.
+            text: what is judged; `room.clean` it before it goes into the event.
+            event: as everyone will get it, less its sequence number.
+            now: seconds, of the same clock at each call.
+
+        Raises:
+            room.TooFast, room.TooLong, room.Empty, room.Unprintable: not said.
+            db.errors.StoreError: the bus is away.
+        """
+        hall = self._hall(room)
+        hall.touched_at = _now()
+        hall.room.judge(member.id, text, now)
+        seq: int = await self._bus.publish(room, event(text) if callable(event) else event)
+        return seq
+
+    async def follow(self, topic: str) -> Observable[bytes]:
+        """Answer the news of a topic as they come, and b"" whenever some may have been missed."""
+        if topic not in self._topics:
+            await self._bus.follow(topic)
+        return self._topics.setdefault(topic, Subject())
+
+    @property
+    def open(self) -> int:
+        """How many rooms this worker holds."""
+        return len(self._halls)
+
+    # --- what the roof calls ----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Feed the rooms until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._tick_on())
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def close(self) -> None:
+        """Complete every watch: this worker is about to end."""
+        for hall in self._halls.values():
+            hall.fanout.complete()
+
+    # --- the bus ----------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        async for news in self._bus.listen():
+            try:
+                self._deliver(news)
+            except Exception:  # noqa: BLE001 - one event's trouble must not silence every room.
+                _log.exception("deliver_failed room=%s seq=%s", news.room, news.seq)
+
+    def _deliver(self, news: News) -> None:
+        if news.topic == _RESYNC:
+            for hall in self._halls.values():
+                if hall.subscribed:
+                    self._load(hall)
+            for subject in self._topics.values():
+                subject.on_next(b"")
+        elif news.topic is not None:
+            if news.topic in self._topics:
+                self._topics[news.topic].on_next(news.payload)
+        elif news.room in self._halls and news.seq is not None:
+            hall = self._halls[news.room]
+            if hall.subscribed and not hall.deliver(news.seq, self._stamp(news.seq, news.payload)):
+                self._load(hall)
+
+    def _hall(self, room_id: int) -> Hall:
+        hall = self._halls.get(room_id)
+        if hall is None:
+            hall = self._halls[room_id] = Hall(room_id, self._gap, _now())
+            # A count is encoded once for everyone, and only when it differs from the one before.
+            hall.totals.pipe(operators.distinct_until_changed(), operators.map(self._count)).subscribe(hall.fanout.note)
+            hall.totals.pipe(operators.map(lambda total: (room_id, total))).subscribe(self.counts)
+        return hall
+
+    def _load(self, hall: Hall) -> None:
+        """Begin to read the history, unless that is going on."""
+        if hall.loading is None:
+            hall.loading = asyncio.get_running_loop().create_task(self._read_history(hall))
+            self._tasks.add(hall.loading)
+            hall.loading.add_done_callback(self._tasks.discard)
+            hall.loading.add_done_callback(_seen)
+
+    async def _read_history(self, hall: Hall) -> None:
+        room_id, room = hall.fanout.room_id, hall.room
+        try:
+            while True:
+                try:
+                    if not hall.subscribed:
+                        # First the news, then the history: nothing can fall between.
+                        await self._bus.subscribe(room_id)
+                        hall.subscribed = True
+                    head = await self._bus.head(room_id)
+                    after = room.history_cursor(head)
+                    entries = await self._bus.history(room_id, after=after, limit=limits.LOG_EVENTS_MAX)
+                    break
+                except Exception:
+                    if not hall.fanout.viewers:
+                        hall.subscribed = False
+                        raise
+                    _log.warning("history_unread room=%d", room_id, exc_info=True)
+                    await asyncio.sleep(1)
+        finally:
+            hall.loading = None
+        anew = room.refill(head, [(entry.seq, self._stamp(entry.seq, entry.payload)) for entry in entries])
+        if anew:
+            hall.fanout.restart()
+        hall.fanout.wake()
+        pending, hall.pending = hall.pending, []
+        if not all(hall.deliver(seq, payload) for seq, payload in pending):
+            self._load(hall)
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    async def _tick_on(self) -> None:
+        while True:
+            await asyncio.sleep(limits.COUNT_SECONDS)
+            try:
+                await self.tick(_now())
+            except Exception:  # noqa: BLE001 - counts are stale while the bus is away; the rooms go on.
+                _log.warning("count_failed", exc_info=True)
+
+    async def tick(self, now: float) -> None:
+        """Tell counts that are due, and leave the rooms that nobody wants."""
+        await self._sweep(now)
+        watched = {room_id: hall.room.viewers for room_id, hall in self._halls.items() if hall.fanout.viewers}
+        try:
+            await self._bus.report_viewers(self._node, watched)
+            totals = await self._bus.viewers(list(watched)) if watched else {}
+            for room_id, total in totals.items():
+                if room_id in self._halls:
+                    self._halls[room_id].room.total = total
+        finally:
+            for room_id in watched:
+                hall = self._halls.get(room_id)
+                due = hall.room.count_due(now) if hall else None
+                if hall and due is not None:
+                    hall.totals.on_next(due)
+
+    async def _sweep(self, now: float) -> None:
+        for room_id, hall in list(self._halls.items()):
+            if hall.fanout.viewers:
+                hall.touched_at = now
+            elif now - hall.touched_at > limits.ROOM_IDLE_SECONDS and hall.loading is None:
+                del self._halls[room_id]
+                if hall.subscribed:
+                    await self._bus.unsubscribe(room_id)
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Look at a task's error: whoever waited for it has got it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
