@@ -1,0 +1,182 @@
+/**
+ * Core: the chat as a list of at most LINES_MAX lines, and the lines of one's own that are still on their way.
+ * @module
+ */
+
+import { mentions } from "./chat_text.js";
+
+/** About 460 DOM nodes: more are scrolled back to by nobody in a live chat, and cost every draw. */
+export const LINES_MAX = 150;
+/** Lines of one's own that wait or were refused. */
+export const DRAFTS_MAX = 20;
+
+/**
+ * @typedef {object} Line
+ * @property {string} key unlike any other in this log
+ * @property {"said" | "donated" | "gap"} kind
+ * @property {string} id of the message; "" for a gap
+ * @property {string} nickname
+ * @property {readonly string[]} roles
+ * @property {string} text "" when it was removed
+ * @property {string} at
+ * @property {number} points of a donation
+ * @property {number} skipped lines of a gap
+ * @property {boolean} mine
+ * @property {boolean} mentioned it speaks to the reader
+ * @property {boolean} removed
+ */
+/** @typedef {{ id: string, text: string, code: string | null, retryAfterMs: number }} Draft `code` is null while it is on its way */
+/** @typedef {Record<string, unknown> & { kind: string }} RoomEvent */
+/**
+ * @typedef {object} Log
+ * @property {string | null} me the reader's nickname; null for a guest
+ * @property {readonly Line[]} lines oldest first
+ * @property {readonly Draft[]} drafts
+ * @property {number | null} seq the newest event's number: where to go on after a reconnection
+ * @property {number | null} viewers
+ */
+
+/** @param {string | null} me @returns {Log} */
+export function emptyLog(me) {
+  return { me, lines: [], drafts: [], seq: null, viewers: null };
+}
+
+/** @param {Log} log @param {RoomEvent} event @returns {Log} */
+export function next(log, event) {
+  return reduce(log, [event]);
+}
+
+/**
+ * Many events at once, as one draw takes them. Unknown kinds are left alone: the house may learn new ones first.
+ * @param {Log} log
+ * @param {readonly RoomEvent[]} events
+ * @returns {Log}
+ */
+export function reduce(log, events) {
+  const lines = [...log.lines];
+  const keys = new Set(lines.map((line) => line.key));
+  let { drafts, seq, viewers } = log;
+
+  for (const event of events) {
+    switch (event.kind) {
+      case "said":
+      case "donated": {
+        const line = lineOf(event, log.me);
+        // A reconnection may bring a line again. The id is in the key, so that a room whose numbers began anew is not dumb.
+        if (keys.has(line.key)) break;
+        keys.add(line.key);
+        lines.push(line);
+        if (line.mine) drafts = drafts.filter((draft) => draft.id !== line.id);
+        break;
+      }
+      case "gap":
+        addGap(lines, event);
+        break;
+      case "count":
+        viewers = number(event.viewers);
+        break;
+      case "removed":
+        remove(lines, event.ids);
+        break;
+      case "refused":
+        drafts = withCode(drafts, string(event.id), string(event.code) || "internal", number(event.retry_after_ms));
+        break;
+      default:
+    }
+    if (typeof event.seq === "number") seq = event.seq;
+    // Twice the bound, then once: a burst of thousands is not copied at every line.
+    if (lines.length > 2 * LINES_MAX) forget(lines, keys);
+  }
+  forget(lines, keys);
+  return { ...log, lines, drafts, seq, viewers };
+}
+
+/**
+ * A line of one's own, shown at once and confirmed by the room's echo of its id.
+ * @param {Log} log @param {string} id @param {string} text @returns {Log}
+ */
+export function drafted(log, id, text) {
+  const others = log.drafts.filter((draft) => draft.id !== id);
+  return { ...log, drafts: [...others, { id, text, code: null, retryAfterMs: 0 }].slice(-DRAFTS_MAX) };
+}
+
+/** @param {Log} log @param {string} id @param {string} code @param {number} [retryAfterMs] @returns {Log} */
+export function refused(log, id, code, retryAfterMs = 0) {
+  return { ...log, drafts: withCode(log.drafts, id, code, retryAfterMs) };
+}
+
+/** The writer takes a refused line back, to change it or to drop it. @param {Log} log @param {string} id @returns {Log} */
+export function withdrawn(log, id) {
+  return { ...log, drafts: log.drafts.filter((draft) => draft.id !== id) };
+}
+
+/** Another member (or a guest) reads from now on. @param {Log} log @param {string | null} me @returns {Log} */
+export function readBy(log, me) {
+  return me === log.me ? log : { ...log, me };
+}
+
+/** @param {RoomEvent} event @param {string | null} me @returns {Line} */
+function lineOf(event, me) {
+  const from = /** @type {Record<string, unknown>} */ (
+    event.from !== null && typeof event.from === "object" ? event.from : {}
+  );
+  const nickname = string(from.nickname);
+  const id = string(event.id);
+  const text = string(event.text);
+  const mine = me !== null && nickname === me;
+  return {
+    key: `${number(event.seq)}:${id}`,
+    kind: event.kind === "donated" ? "donated" : "said",
+    id,
+    nickname,
+    roles: Array.isArray(from.roles) ? from.roles.filter((role) => typeof role === "string") : [],
+    text,
+    at: string(event.at),
+    points: number(event.points),
+    skipped: 0,
+    mine,
+    mentioned: !mine && mentions(text, me),
+    removed: false,
+  };
+}
+
+/** Gaps that follow each other are one gap to the reader. @param {Line[]} lines @param {RoomEvent} event */
+function addGap(lines, event) {
+  const skipped = number(event.skipped);
+  if (skipped <= 0) return;
+  const last = lines.at(-1);
+  const before = last?.kind === "gap" ? last.skipped : 0;
+  if (last?.kind === "gap") lines.pop();
+  const key = `gap:${number(event.from_seq)}:${number(event.to_seq)}`;
+  const gap = { id: "", nickname: "", roles: [], text: "", at: "", points: 0, mine: false, mentioned: false, removed: false };
+  lines.push({ ...gap, key, kind: "gap", skipped: before + skipped });
+}
+
+/** @param {Line[]} lines @param {unknown} ids */
+function remove(lines, ids) {
+  if (!Array.isArray(ids)) return;
+  const gone = new Set(ids);
+  lines.forEach((line, index) => {
+    if (line.id !== "" && gone.has(line.id)) lines[index] = { ...line, text: "", removed: true };
+  });
+}
+
+/** @param {readonly Draft[]} drafts @param {string} id @param {string} code @param {number} retryAfterMs */
+function withCode(drafts, id, code, retryAfterMs) {
+  return drafts.map((draft) => (draft.id === id ? { ...draft, code, retryAfterMs } : draft));
+}
+
+/** @param {Line[]} lines @param {Set<string>} keys */
+function forget(lines, keys) {
+  for (const line of lines.splice(0, Math.max(0, lines.length - LINES_MAX))) keys.delete(line.key);
+}
+
+/** @param {unknown} value */
+function string(value) {
+  return typeof value === "string" ? value : "";
+}
+
+/** @param {unknown} value */
+function number(value) {
+  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}

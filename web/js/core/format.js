@@ -1,0 +1,48 @@
+/**
+ * Core: numbers and times as one language writes them.
+ * @module
+ */
+
+/**
+ * @typedef {object} Formats
+ * @property {(count: number) => string} count 1,234
+ * @property {(count: number) => string} compact 1.2K, 1.2만
+ * @property {(seconds: number) => string} seconds 1.3
+ * @property {(moment: string | number) => string} clock the hour and minute of a moment; "" for what is none
+ * @property {(moment: string | number) => string} day the date and time of a moment; "" for what is none
+ */
+
+/** @param {string} locale @param {string} [timeZone] of the reader unless given @returns {Formats} */
+export function formats(locale, timeZone) {
+  const count = new Intl.NumberFormat(locale);
+  const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+  const seconds = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
+  const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone });
+
+  /** @param {Intl.DateTimeFormat} format @returns {(moment: string | number) => string} */
+  const when = (format) => (moment) => {
+    const date = new Date(moment);
+    return Number.isNaN(date.valueOf()) ? "" : format.format(date);
+  };
+
+  return {
+    count: (value) => count.format(value),
+    compact: (value) => compact.format(value),
+    seconds: (value) => seconds.format(value),
+    clock: when(clock),
+    day: when(day),
+  };
+}
+
+/**
+ * How long something has run: 4:05, 1:04:05.
+ * @param {number} milliseconds
+ */
+export function duration(milliseconds) {
+  const whole = Math.max(0, Math.floor(milliseconds / 1000));
+  const two = (/** @type {number} */ part) => String(part).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}

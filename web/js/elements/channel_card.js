@@ -1,0 +1,42 @@
+/**
+ * Door: one channel that is on air, as a picture to go to.
+ * @module
+ */
+
+import { html, nothing } from "/js/vendor/lit.js";
+import { format, t } from "../net/words.js";
+import * as icons from "./icons.js";
+import { LightElement } from "./light_element.js";
+
+export class ChannelCard extends LightElement {
+  static properties = { channel: { attribute: false } };
+
+  constructor() {
+    super();
+    /** @type {import("../net/api.js").Channel | null} */
+    this.channel = null;
+  }
+
+  render() {
+    if (this.channel === null) return nothing;
+    const { nickname, title, category, viewers, thumbnail } = this.channel;
+    return html`
+      <a href=${`/c/${encodeURIComponent(nickname)}`}>
+        <span class="picture">
+          ${thumbnail === null ? icons.cat(nickname, { wide: true }) : html`<img src=${thumbnail} alt="" loading="lazy">`}
+          <span class="badge live">${t("live.badge")}</span>
+          <span class="badge viewers">${icons.eye}<span class="visually-hidden">${t("live.viewers", { count: viewers })}</span
+            ><span aria-hidden="true">${format.compact(viewers)}</span></span>
+        </span>
+        <span class="face" aria-hidden="true">${icons.cat(nickname)}</span>
+        <span class="words">
+          <span class="title">${title === "" ? t("channel.untitled", { nickname }) : title}</span>
+          <span class="nickname">${nickname}</span>
+          ${category === "" ? nothing : html`<span class="category">${category}</span>`}
+        </span>
+      </a>
+    `;
+  }
+}
+
+customElements.define("channel-card", ChannelCard);

@@ -1,0 +1,255 @@
+/**
+ * Door: the lines of a room. It asks the server for exactly as many events as it has drawn.
+ *
+ * A reader who scrolled up keeps what is there: nothing is drawn, so nothing is asked and nothing is sent. The same
+ * holds for a hidden tab, because a hidden tab has no animation frames.
+ *
+ * Events: `room-event` (each event, at once), `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
+ * reader), `take-back` (a refused line's text), `no-room` (the room cannot be watched).
+ * @module
+ */
+
+import { drafted, emptyLog, next, readBy, reduce, refused, withdrawn } from "../core/chat_log.js";
+import { drawn, nextDrawAt, startCredit } from "../core/credit.js";
+import { isPinned } from "../core/pin.js";
+import { t } from "../net/words.js";
+import { draftRow, lineRow } from "./chat_rows.js";
+
+/** @typedef {import("../core/chat_log.js").RoomEvent} RoomEvent */
+/** @typedef {import("../core/chat_log.js").Line} Line */
+
+/** What a newcomer is shown of the conversation before. */
+const HISTORY_LINES = 50;
+/** Kinds that become rows; the others are news for the page and are told at once. */
+const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed"]);
+
+export class ChatList extends HTMLElement {
+  #log = emptyLog(null);
+  #credit = startCredit();
+  /** @type {RoomEvent[]} */
+  #inbox = [];
+  /** Events that need no row but were sent for credit all the same. */
+  #rowless = 0;
+  /** @type {{ request: (events: number) => void, cancel: () => void } | null} */
+  #stream = null;
+  /** @type {Map<string, { line: Line, row: HTMLElement }>} */
+  #rows = new Map();
+  #lines = document.createElement("div");
+  #drafts = document.createElement("div");
+  #drawnDrafts = this.#log.drafts;
+  #lastDrawMs = 0;
+  #planned = 0;
+  #paused = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** Whose room it is. */
+  channel = "";
+
+  connectedCallback() {
+    this.setAttribute("role", "log");
+    this.setAttribute("aria-live", "off"); // A fast chat read aloud is noise; `worth-saying` is spoken elsewhere.
+    this.setAttribute("aria-label", t("chat.log_label"));
+    this.tabIndex = 0;
+    this.replaceChildren(this.#lines, this.#drafts);
+    this.addEventListener("scroll", this.#onScroll, { passive: true });
+    this.addEventListener("keydown", this.#onKey);
+    // A window that grows or shrinks keeps the newest line in view.
+    this.#resized.observe(this);
+  }
+
+  disconnectedCallback() {
+    this.#stream?.cancel();
+    this.#stream = null;
+    clearTimeout(this.#timer);
+    cancelAnimationFrame(this.#planned);
+    this.#planned = 0;
+    this.#resized.disconnect();
+    this.removeEventListener("scroll", this.#onScroll);
+    this.removeEventListener("keydown", this.#onKey);
+  }
+
+  /**
+   * Begin to watch.
+   * @param {import("../net/wire.js").Wire} wire
+   * @param {string} channel
+   * @param {string | null} me
+   */
+  watch(wire, channel, me) {
+    this.#stream?.cancel();
+    this.channel = channel;
+    this.#log = emptyLog(me);
+    this.#credit = startCredit();
+    this.#inbox = [];
+    this.#rowless = 0;
+    this.#draw();
+    this.#stream = wire.stream("chat.watch", {
+      body: () => (this.#log.seq === null ? { channel, history: HISTORY_LINES } : { channel, since: this.#newest() }),
+      onEvent: (event) => this.#received(event),
+      onRefused: (problem) => this.#tell("no-room", problem),
+    });
+    this.#stream.request(this.#credit.window);
+  }
+
+  /** The reader logged in or out. @param {string | null} me */
+  set me(me) {
+    this.#log = readBy(this.#log, me);
+  }
+
+  /** A line of one's own, before the server has seen it. @param {string} id @param {string} text */
+  draft(id, text) {
+    this.#log = drafted(this.#log, id, text);
+    this.resume();
+  }
+
+  /** @param {string} id @param {string} code @param {number} retryAfterMs */
+  refuse(id, code, retryAfterMs) {
+    this.#log = refused(this.#log, id, code, retryAfterMs);
+    this.#plan();
+  }
+
+  /** Back to the newest line. */
+  resume() {
+    this.#paused = false;
+    this.#draw();
+    this.scrollTop = this.scrollHeight;
+  }
+
+  /** The newest event that has arrived, drawn or not: a reconnection goes on after it. */
+  #newest() {
+    const last = this.#inbox.findLast((event) => typeof event.seq === "number");
+    return last === undefined ? this.#log.seq : last.seq;
+  }
+
+  /** @param {RoomEvent} event */
+  #received(event) {
+    this.#tell("room-event", event);
+    if (ROW_KINDS.includes(event.kind)) {
+      this.#inbox.push(event);
+    } else {
+      this.#rowless += 1;
+      this.#log = next(this.#log, event);
+      if (event.kind === "count") this.#tell("viewers", this.#log.viewers);
+    }
+    if (this.#paused) this.#tellUnseen();
+    else this.#plan();
+  }
+
+  #plan() {
+    if (this.#planned !== 0 || this.#timer !== undefined) return;
+    const nowMs = performance.now();
+    // The beat first, then the frame: frames without a beat draw half as many lines in the same time.
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#planned = requestAnimationFrame(() => {
+        this.#planned = 0;
+        if (!this.#paused) this.#draw();
+      });
+    }, nextDrawAt(this.#lastDrawMs, nowMs) - nowMs);
+  }
+
+  #draw() {
+    const startedMs = performance.now();
+    const sinceMs = startedMs - this.#lastDrawMs;
+    const taken = this.#inbox.length + this.#rowless;
+    const before = this.#log;
+    this.#log = reduce(before, this.#inbox);
+    this.#inbox = [];
+    this.#rowless = 0;
+    this.#drawLines();
+    this.#drawDrafts();
+    if (!this.#paused) this.scrollTop = this.scrollHeight; // Reading the height lays the rows out: part of the cost.
+    this.#lastDrawMs = startedMs;
+    const { credit, ask } = drawn(this.#credit, { taken, costMs: performance.now() - startedMs, sinceMs });
+    this.#credit = credit;
+    if (ask > 0) this.#stream?.request(ask);
+    this.#say(before.lines);
+    this.#tellUnseen();
+  }
+
+  #drawLines() {
+    const kept = new Set(this.#log.lines.map((line) => line.key));
+    for (const [key, { row }] of this.#rows) {
+      if (kept.has(key)) continue;
+      row.remove();
+      this.#rows.delete(key);
+    }
+    const fresh = document.createDocumentFragment();
+    for (const line of this.#log.lines) {
+      const shown = this.#rows.get(line.key);
+      if (shown?.line === line) continue;
+      const row = lineRow(line, this.channel);
+      if (shown === undefined) fresh.append(row);
+      else shown.row.replaceWith(row);
+      this.#rows.set(line.key, { line, row });
+    }
+    this.#lines.append(fresh);
+    this.toggleAttribute("empty", this.#rows.size === 0 && this.#log.drafts.length === 0);
+  }
+
+  #drawDrafts() {
+    // Only when they changed: a button in there may hold the focus.
+    if (this.#drawnDrafts === this.#log.drafts) return;
+    this.#drawnDrafts = this.#log.drafts;
+    const rows = this.#log.drafts.map((draft) =>
+      draftRow(draft, this.#log.me ?? "", (act) => {
+        this.#log = withdrawn(this.#log, draft.id);
+        if (act === "edit") this.#tell("take-back", draft.text);
+        this.#plan();
+      }),
+    );
+    this.#drafts.replaceChildren(...rows);
+  }
+
+  /** Donations, and lines that speak to the reader. @param {readonly Line[]} before */
+  #say(before) {
+    if (before.length === 0) return; // History is not news.
+    const known = new Set(before.map((line) => line.key));
+    for (const line of this.#log.lines) {
+      if (known.has(line.key)) continue;
+      if (line.kind === "donated") {
+        this.#tell("worth-saying", t("chat.say_donated", { nickname: line.nickname, count: line.points, text: line.text }));
+      } else if (line.mentioned) {
+        this.#tell("worth-saying", t("chat.say_mentioned", { nickname: line.nickname, text: line.text }));
+      }
+    }
+  }
+
+  #tellUnseen() {
+    const unseen = this.#inbox.reduce(
+      (sum, event) => sum + (event.kind === "gap" ? Number(event.skipped) || 0 : 1),
+      0,
+    );
+    // All credit is used: more may have been said than was sent.
+    const more = this.#inbox.length + this.#rowless >= this.#credit.window;
+    this.#tell("unseen", { paused: this.#paused, unseen: this.#paused ? unseen : 0, more });
+  }
+
+  #onScroll = () => {
+    const pinned = isPinned(this);
+    if (pinned && this.#paused) {
+      this.resume();
+    } else if (!pinned && !this.#paused) {
+      this.#paused = true;
+      this.#tellUnseen();
+    }
+  };
+
+  /** @param {KeyboardEvent} event */
+  #onKey = (event) => {
+    if (event.key !== "End" || event.target !== this) return;
+    event.preventDefault();
+    this.resume();
+  };
+
+  #resized = new ResizeObserver(() => {
+    if (!this.#paused) this.scrollTop = this.scrollHeight;
+  });
+
+  /** @param {string} name @param {unknown} detail */
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+customElements.define("chat-list", ChatList);

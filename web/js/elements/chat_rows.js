@@ -1,0 +1,94 @@
+/**
+ * Door: one line of the chat as a row: made by hand, because a fast room makes thousands of them.
+ *
+ * Only `textContent`: whatever somebody types is text.
+ * @module
+ */
+
+import { nameColour } from "../core/portrait.js";
+import { errorText, format, t } from "../net/words.js";
+import { Problem } from "../core/problem.js";
+
+/** @typedef {import("../core/chat_log.js").Line} Line */
+/** @typedef {import("../core/chat_log.js").Draft} Draft */
+
+/** @param {Line} line @param {string} channel whose room it is @returns {HTMLElement} */
+export function lineRow(line, channel) {
+  switch (line.kind) {
+    case "gap":
+      return part("div", "line gap", t("chat.gap", { count: line.skipped }));
+    case "donated":
+      return donation(line);
+    default:
+      return said(line, channel);
+  }
+}
+
+/**
+ * A line of one's own that is on its way, or was refused: then it can be taken back into the composer or dropped.
+ * @param {Draft} draft
+ * @param {string} nickname
+ * @param {(act: "edit" | "drop") => void} act
+ * @returns {HTMLElement}
+ */
+export function draftRow(draft, nickname, act) {
+  const row = part("div", draft.code === null ? "line mine pending" : "line mine refused");
+  row.append(name(nickname), part("bdi", "text", draft.text));
+  if (draft.code === null) {
+    row.append(part("span", "visually-hidden", t("chat.pending")));
+    return row;
+  }
+  const problem = new Problem(draft.code, { retryAfterMs: draft.retryAfterMs });
+  const why = part("p", "why", t("chat.refused", { why: errorText(problem) }));
+  why.setAttribute("role", "status");
+  row.append(why, button("chat.refused_edit", () => act("edit")), button("chat.refused_drop", () => act("drop")));
+  return row;
+}
+
+/** @param {Line} line @param {string} channel */
+function said(line, channel) {
+  const row = part("div", "line");
+  row.classList.toggle("mine", line.mine);
+  row.classList.toggle("mentioned", line.mentioned);
+  row.title = format.clock(line.at);
+  if (line.nickname === channel) row.append(part("span", "role", t("chat.role_streamer")));
+  else if (line.roles.includes("operator")) row.append(part("span", "role", t("chat.role_operator")));
+  row.append(name(line.nickname));
+  row.append(line.removed ? part("span", "removed", t("chat.removed")) : part("bdi", "text", line.text));
+  return row;
+}
+
+/** @param {Line} line */
+function donation(line) {
+  const row = part("div", "line donated");
+  row.title = format.clock(line.at);
+  const head = part("div", "donated-head");
+  head.append(name(line.nickname), part("span", "points", t("chat.points", { count: line.points })));
+  row.append(head);
+  if (line.removed) row.append(part("span", "removed", t("chat.removed")));
+  else if (line.text !== "") row.append(part("bdi", "text", line.text));
+  return row;
+}
+
+/** @param {string} nickname */
+function name(nickname) {
+  const element = part("bdi", "name", nickname);
+  element.dataset.colour = String(nameColour(nickname));
+  return element;
+}
+
+/** @param {string} key @param {() => void} act */
+function button(key, act) {
+  const element = part("button", "quiet small", t(key));
+  element.setAttribute("type", "button");
+  element.addEventListener("click", act);
+  return element;
+}
+
+/** @param {string} tag @param {string} className @param {string} [text] @returns {HTMLElement} */
+function part(tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}

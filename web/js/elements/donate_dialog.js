@@ -1,0 +1,183 @@
+/**
+ * Door: giving points to the one on air: an amount, a few words, and the ledger's answer.
+ *
+ * It says "given" when the ledger has answered and not before. An answer that does not come is asked for again with
+ * the same id, which the ledger counts once.
+ * Events: `given` with the points left.
+ * @module
+ */
+
+import { createRef, html, live, nothing, ref } from "/js/vendor/lit.js";
+import { waitMs } from "../core/backoff.js";
+import {
+  AMOUNTS_POINTS,
+  edited,
+  failed,
+  fault,
+  given,
+  newDonation,
+  POINTS_MAX,
+  POINTS_MIN,
+  sent,
+  TEXT_CHARACTERS_MAX,
+} from "../core/donation.js";
+import { asProblem, Problem } from "../core/problem.js";
+import { points } from "../net/api.js";
+import { newId } from "../net/ids.js";
+import { errorText, format, t } from "../net/words.js";
+import * as icons from "./icons.js";
+import { LightElement } from "./light_element.js";
+
+/** Asked again by itself this often before the giver is asked to. */
+const TRIES_MAX = 3;
+
+export class DonateDialog extends LightElement {
+  static properties = { channel: {}, donation: { state: true }, balance: { state: true } };
+
+  /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
+  #dialog = createRef();
+
+  constructor() {
+    super();
+    this.channel = "";
+    /** @type {import("../net/wire.js").Wire | null} */
+    this.wire = null;
+    this.donation = newDonation();
+    /** @type {number | null} */
+    this.balance = null;
+  }
+
+  /** A donation whose outcome is unknown is still here when the dialog opens again. */
+  async open() {
+    if (this.donation.stage === "given") this.donation = newDonation();
+    this.#dialog.value?.showModal();
+    try {
+      this.balance = (await points()).balance;
+    } catch {
+      this.balance = null; // The ledger will say it.
+    }
+  }
+
+  render() {
+    return html`
+      <dialog ${ref(this.#dialog)} aria-labelledby="donate-title" @click=${this.#onBackdrop}>
+        <header>
+          <h2 id="donate-title">${t("donate.title", { nickname: this.channel })}</h2>
+          <button class="icon-button" type="button" aria-label=${t("close")} title=${t("close")} @click=${this.#close}>${icons.close}</button>
+        </header>
+        ${this.donation.stage === "given" ? this.#thanks() : this.#form()}
+      </dialog>
+    `;
+  }
+
+  #form() {
+    const { stage, points: amount, text } = this.donation;
+    const locked = stage !== "editing";
+    const left = TEXT_CHARACTERS_MAX - [...text].length;
+    return html`<form novalidate @submit=${this.#onSubmit}>
+      <p class="balance">${this.balance === null ? nothing : t("donate.balance", { count: this.balance })}</p>
+      <fieldset ?disabled=${locked}>
+        <legend class="visually-hidden">${t("donate.amount")}</legend>
+        <div class="amounts">
+          ${AMOUNTS_POINTS.map(
+            (offer) => html`<button class="chip" type="button" aria-pressed=${amount === offer}
+              @click=${() => this.#edit({ points: offer })}>${format.count(offer)}</button>`,
+          )}
+        </div>
+        <label>${t("donate.amount")}
+          <input type="number" inputmode="numeric" min=${POINTS_MIN} max=${POINTS_MAX} step="1" required
+            .value=${live(Number.isNaN(amount) ? "" : String(amount))} @input=${this.#onAmount}>
+        </label>
+        <label>${t("donate.text")}
+          <textarea rows="3" .value=${live(text)} @input=${this.#onText} aria-describedby="donate-left"></textarea>
+        </label>
+        <span id="donate-left" class="left">${t("chat.left", { count: left })}</span>
+      </fieldset>
+      ${this.#outcome()}
+      <button class="main" type="submit" ?disabled=${stage === "sending"}>
+        ${stage === "sending" ? html`<span class="spinner"></span>` : icons.paw}
+        ${t(`donate.${stage}`, { count: Number.isNaN(amount) ? 0 : amount })}
+      </button>
+      <p class="note">${t("donate.note")}</p>
+    </form>`;
+  }
+
+  #outcome() {
+    const { stage, problem } = this.donation;
+    if (stage === "unknown") return html`<p class="problem" role="alert">${t("donate.unknown_words")}</p>`;
+    return problem === null ? nothing : html`<p class="problem" role="alert">${errorText(problem)}</p>`;
+  }
+
+  #thanks() {
+    const { points: amount, pointsLeft } = this.donation;
+    return html`<div class="thanks" role="status">
+      <span class="big">${icons.paw}</span>
+      <p class="what">${t("donate.given", { count: amount, nickname: this.channel })}</p>
+      <p>${t("donate.points_left", { count: pointsLeft ?? 0 })}</p>
+      <button type="button" autofocus @click=${this.#close}>${t("close")}</button>
+    </div>`;
+  }
+
+  /** @param {{ points?: number, text?: string }} change */
+  #edit(change) {
+    this.donation = edited(this.donation, change);
+  }
+
+  /** @param {InputEvent} event */
+  #onAmount = (event) => {
+    if (event.target instanceof HTMLInputElement) this.#edit({ points: event.target.valueAsNumber });
+  };
+
+  /** @param {InputEvent} event */
+  #onText = (event) => {
+    if (event.target instanceof HTMLTextAreaElement) this.#edit({ text: event.target.value });
+  };
+
+  /** @param {SubmitEvent} event */
+  #onSubmit = async (event) => {
+    event.preventDefault();
+    const wrong = this.donation.stage === "editing" ? fault(this.donation, this.balance) : null;
+    if (wrong !== null) {
+      this.donation = failed(this.donation, new Problem(wrong));
+      return;
+    }
+    if (this.donation.stage === "sending") return;
+    this.donation = sent(this.donation, newId());
+    await this.#give();
+  };
+
+  async #give() {
+    const { id, points: amount, text } = this.donation;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const receipt = await this.#ask({ id, channel: this.channel, points: amount, text });
+        this.donation = given(this.donation, receipt.points_left);
+        this.balance = receipt.points_left;
+        this.tell("given", receipt.points_left);
+        return;
+      } catch (error) {
+        const problem = asProblem(error);
+        if (!problem.unknown || attempt + 1 >= TRIES_MAX) {
+          this.donation = failed(this.donation, problem);
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, waitMs(attempt, Math.random())));
+      }
+    }
+  }
+
+  /** @param {object} body @returns {Promise<{ points_left: number }>} */
+  async #ask(body) {
+    if (this.wire === null) throw new Problem("wire.unreachable");
+    return this.wire.call("donation.give", body);
+  }
+
+  /** @param {MouseEvent} event */
+  #onBackdrop = (event) => {
+    if (event.target === this.#dialog.value) this.#close();
+  };
+
+  #close = () => this.#dialog.value?.close();
+}
+
+customElements.define("donate-dialog", DonateDialog);

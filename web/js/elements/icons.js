@@ -1,0 +1,75 @@
+/**
+ * Door: the house's own pictures: icons, the mark, sleeping and waiting cats. Inline SVG, drawn in the text's colour.
+ * @module
+ */
+
+import { html, svg } from "/js/vendor/lit.js";
+import { portrait } from "../core/portrait.js";
+
+/** @param {unknown} inside */
+const icon = (inside) => html`
+  <svg class="icon" viewBox="0 0 24 24" width="24" height="24" fill="none" stroke="currentColor" stroke-width="1.8"
+    stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">${inside}</svg>`;
+
+export const play = icon(svg`<path d="M8 5.5v13l10.5-6.5z" fill="currentColor"/>`);
+export const pause = icon(svg`<path d="M8.5 5.5v13M15.5 5.5v13" stroke-width="3"/>`);
+export const sound = icon(svg`<path d="M4 9.5v5h3.5l4.5 4v-13l-4.5 4z" fill="currentColor"/><path d="M15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11"/>`);
+export const silent = icon(svg`<path d="M4 9.5v5h3.5l4.5 4v-13l-4.5 4z" fill="currentColor"/><path d="m16 9.5 5 5m0-5-5 5"/>`);
+export const whole = icon(svg`<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>`);
+export const small = icon(svg`<path d="M9 4v5H4M15 4v5h5M9 20v-5H4M15 20v-5h5"/>`);
+export const eye = icon(svg`<path d="M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12z"/><circle cx="12" cy="12" r="2.8"/>`);
+export const send = icon(svg`<path d="M4.5 12h14M12.5 6l6 6-6 6"/>`);
+export const close = icon(svg`<path d="m6 6 12 12M18 6 6 18"/>`);
+export const copy = icon(svg`<rect x="8.5" y="8.5" width="11" height="11" rx="2.5"/><path d="M15.5 5.5a2 2 0 0 0-2-1h-7a2 2 0 0 0-2 2v7a2 2 0 0 0 1 2"/>`);
+export const done = icon(svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);
+export const down = icon(svg`<path d="M12 5v14M6 13l6 6 6-6"/>`);
+export const language = icon(svg`<circle cx="12" cy="12" r="8.5"/><path d="M3.5 12h17M12 3.5c2.6 2.5 3.6 5.3 3.6 8.5s-1 6-3.6 8.5c-2.6-2.5-3.6-5.3-3.6-8.5s1-6 3.6-8.5z"/>`);
+export const paw = icon(svg`<g fill="currentColor" stroke="none"><ellipse cx="6.2" cy="11" rx="1.9" ry="2.5"/><ellipse cx="10" cy="6.9" rx="1.9" ry="2.6"/><ellipse cx="14.6" cy="6.9" rx="1.9" ry="2.6"/><ellipse cx="18.2" cy="11" rx="1.9" ry="2.5"/><path d="M12.2 11.4c2.6 0 5.3 3.1 5.3 5.6 0 1.8-1.3 2.7-2.7 2.7-1.1 0-1.7-.6-2.6-.6s-1.5.6-2.6.6c-1.4 0-2.7-.9-2.7-2.7 0-2.5 2.7-5.6 5.3-5.6z"/></g>`);
+
+/** The house's mark: two ears and a play sign. */
+export const mark = html`
+  <svg class="mark" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true" focusable="false">
+    <path d="M5 5.2c0-1.3 1.5-2 2.5-1.1L12 8.2a14 14 0 0 1 8 0l4.5-4.1c1-.9 2.5-.2 2.5 1.1v12.6C27 24.5 22.1 29 16 29S5 24.5 5 17.8z" fill="var(--accent)"/>
+    <path d="M13.2 13.6c0-.9 1-1.5 1.8-1l6 3.6c.8.5.8 1.6 0 2.1l-6 3.6c-.8.5-1.8-.1-1.8-1z" fill="var(--on-accent)"/>
+  </svg>`;
+
+/** A cat asleep: nobody is on air. */
+export const sleepingCat = html`
+  <svg class="scene" viewBox="0 0 240 120" width="240" height="120" aria-hidden="true" focusable="false" fill="none">
+    <ellipse cx="118" cy="104" rx="96" ry="8" fill="var(--raised)"/>
+    <path d="M40 92c-4-30 22-56 66-56 30 0 56 12 68 30 6 10 6 20-2 28-6 6-14 8-22 8H64c-14 0-22-2-24-10z" fill="var(--line-strong)"/>
+    <path d="M46 70 44 44l20 14 20 0 18-14 0 26c2 18-12 30-28 30S44 88 46 70z" fill="var(--muted)"/>
+    <path d="M56 76c3 4 8 4 11 0M80 76c3 4 8 4 11 0M72 86l2 2 2-2" stroke="var(--ground)" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"/>
+    <path d="M168 92c14 4 26-2 26-14 0-8-6-12-12-10" stroke="var(--line-strong)" stroke-width="13" stroke-linecap="round"/>
+    <g stroke="var(--accent)" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><path d="M120 26h10l-10 12h10"/><path d="M142 8h13l-13 15h13"/></g>
+  </svg>`;
+
+/**
+ * The face that belongs to a name.
+ * @param {string} name
+ * @param {{ wide?: boolean }} [how] `wide`: a 16:9 picture in place of a thumbnail; else a square one
+ */
+export function cat(name, { wide = false } = {}) {
+  const { ground, glow, fur, mark: dark, eye: iris, marking } = portrait(name);
+  const markings = {
+    plain: svg``,
+    tabby: svg`<path d="M50 29v9M42 30l2 7M58 30l-2 7" stroke=${dark} stroke-width="3.4" stroke-linecap="round"/>`,
+    patch: svg`<path d="M53 27c12 0 21 8 23 21-8 7-21 4-24-6-1-5-1-11 1-15z" fill=${dark}/>`,
+    mask: svg`<path d="M50 52c10 0 16 8 16 14 0 8-8 12-16 12s-16-4-16-12c0-6 6-14 16-14z" fill="#fff" opacity=".82"/>`,
+  }[marking];
+  const face = svg`
+    <path d="M25 21c0-3 3.6-4.6 5.8-2.5L41 28a34 34 0 0 1 18 0l10.2-9.5C71.4 16.4 75 18 75 21v29c0 17-11 27-25 27S25 67 25 50z" fill=${fur}/>
+    <path d="M31 27v12l8-6zM69 27v12l-8-6z" fill=${dark} opacity=".7"/>
+    ${markings}
+    <ellipse cx="40" cy="50" rx="4.4" ry="5.4" fill=${iris}/><ellipse cx="60" cy="50" rx="4.4" ry="5.4" fill=${iris}/>
+    <ellipse cx="40" cy="50" rx="1.6" ry="4.2" fill="#16110c"/><ellipse cx="60" cy="50" rx="1.6" ry="4.2" fill="#16110c"/>
+    <circle cx="41.4" cy="47.8" r="1.2" fill="#fff"/><circle cx="61.4" cy="47.8" r="1.2" fill="#fff"/>
+    <path d="M47 59.5h6l-3 3.4z" fill="#b5625a"/>
+    <path d="M50 63c0 3-5 4.6-7 2.2M50 63c0 3 5 4.6 7 2.2" stroke="#4a3a2e" stroke-width="1.8" stroke-linecap="round" fill="none"/>`;
+  return wide
+    ? html`<svg class="cat" viewBox="0 0 160 90" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">
+        <rect width="160" height="90" fill=${ground}/><circle cx="80" cy="58" r="50" fill=${glow} opacity=".55"/>
+        <svg x="38" y="14" width="84" height="84" viewBox="0 0 100 100">${face}</svg></svg>`
+    : html`<svg class="cat" viewBox="0 0 100 100" aria-hidden="true" focusable="false">
+        <rect width="100" height="100" fill=${ground}/><circle cx="50" cy="58" r="40" fill=${glow} opacity=".5"/>${face}</svg>`;
+}

@@ -1,0 +1,68 @@
+/**
+ * Door: the head of each page: the house, the way to one's own things, the language.
+ * @module
+ */
+
+import { html, nothing } from "/js/vendor/lit.js";
+import { logInPath } from "../core/next_path.js";
+import { identity } from "../net/identity.js";
+import { language, speakInstead, t } from "../net/words.js";
+import * as icons from "./icons.js";
+import { LightElement } from "./light_element.js";
+
+export class SiteHeader extends LightElement {
+  #changed = () => this.requestUpdate();
+
+  connectedCallback() {
+    super.connectedCallback();
+    identity.addEventListener("change", this.#changed);
+    // The kept name is only a hint: ask who this is. A house that cannot be asked changes nothing here.
+    identity.token().catch(() => null);
+  }
+
+  disconnectedCallback() {
+    identity.removeEventListener("change", this.#changed);
+    super.disconnectedCallback();
+  }
+
+  render() {
+    const { nickname } = identity;
+    const other = language === "ko" ? "en" : "ko";
+    return html`
+      <a class="skip" href="#main">${t("nav.skip")}</a>
+      <a class="brand" href="/" aria-label=${t("nav.home")}>${icons.mark}<span>${t("brand")}</span></a>
+      <nav aria-label=${t("nav.label")}>
+        <button class="quiet language" type="button" lang=${other} @click=${() => speakInstead(other)}>
+          ${icons.language}<span>${t("nav.other_language")}</span>
+        </button>
+        ${nickname === null ? this.#guest() : this.#member(nickname)}
+      </nav>
+    `;
+  }
+
+  #guest() {
+    const here = location.pathname === "/login" || location.pathname === "/signup" ? "/" : location.pathname;
+    return html`
+      <a class="button quiet" href=${logInPath(here)}>${t("nav.log_in")}</a>
+      <a class="button" href="/signup">${t("nav.sign_up")}</a>
+    `;
+  }
+
+  /** @param {string} nickname */
+  #member(nickname) {
+    return html`
+      ${location.pathname === "/studio" ? nothing : html`<a class="button quiet" href="/studio">${t("nav.studio")}</a>`}
+      <a class="me" href=${`/c/${encodeURIComponent(nickname)}`}>
+        <span class="face">${icons.cat(nickname)}</span><span class="name">${nickname}</span>
+      </a>
+      <button class="quiet" type="button" @click=${this.#leave}>${t("nav.log_out")}</button>
+    `;
+  }
+
+  async #leave() {
+    await identity.logOut();
+    location.assign("/");
+  }
+}
+
+customElements.define("site-header", SiteHeader);

@@ -1,0 +1,201 @@
+/**
+ * Door: the streamer's desk: what the encoder needs, the title, whether one is on air, what was given.
+ * @module
+ */
+
+import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
+import { duration } from "../core/format.js";
+import { channel, donationsTo, editChannel, points, rotateStreamKey } from "../net/api.js";
+import { errorText, format, t } from "../net/words.js";
+import "./copy_field.js";
+import * as icons from "./icons.js";
+import { LightElement } from "./light_element.js";
+
+/** The streamer has just pressed a button in OBS and waits for the word. */
+const ASK_EVERY_MS = 3_000;
+const TITLE_CHARACTERS_MAX = 100;
+
+export class StudioDesk extends LightElement {
+  static properties = {
+    server: {},
+    nickname: {},
+    channel: { state: true },
+    problem: { state: true },
+    key: { state: true },
+    keyProblem: { state: true },
+    saved: { state: true },
+    titleProblem: { state: true },
+    money: { state: true },
+  };
+
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+  /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
+  #sure = createRef();
+
+  constructor() {
+    super();
+    this.server = "";
+    this.nickname = "";
+    /** @type {import("../net/api.js").Channel | null} */
+    this.channel = null;
+    /** @type {unknown} */
+    this.problem = null;
+    /** A key that was just made. @type {string | null} */
+    this.key = null;
+    /** @type {unknown} */
+    this.keyProblem = null;
+    this.saved = false;
+    /** @type {unknown} */
+    this.titleProblem = null;
+    /** @type {{ earnings: number, donations: import("../net/api.js").ReceivedDonation[] } | null} */
+    this.money = null;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.#timer = setInterval(this.#ask, ASK_EVERY_MS);
+    void this.#ask();
+    void this.#count();
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#timer);
+    super.disconnectedCallback();
+  }
+
+  #ask = async () => {
+    if (document.visibilityState === "hidden") return;
+    try {
+      this.channel = await channel(this.nickname);
+      this.problem = null;
+    } catch (error) {
+      this.problem = error;
+    }
+  };
+
+  async #count() {
+    try {
+      const [{ earnings }, { donations }] = await Promise.all([points(), donationsTo(this.nickname)]);
+      this.money = { earnings, donations };
+    } catch {
+      this.money = null; // The desk works without it; it is asked again with the next visit.
+    }
+  }
+
+  render() {
+    return html`${this.#state()} ${this.#encoder()} ${this.#title()} ${this.#given()}`;
+  }
+
+  #state() {
+    const watch = `/c/${encodeURIComponent(this.nickname)}`;
+    if (this.channel === null) {
+      return html`<section class="card now" aria-busy="true"><p>${this.problem === null ? t("studio.asking") : errorText(this.problem)}</p></section>`;
+    }
+    const { on_air, viewers, started_at } = this.channel;
+    return html`<section class="card now" ?data-live=${on_air} role="status">
+      <span class="lamp" aria-hidden="true"></span>
+      <div>
+        <h2>${on_air ? t("studio.on_air") : t("studio.off_air")}</h2>
+        <p>${on_air
+          ? html`${t("live.viewers", { count: viewers })}${started_at === null ? nothing : html` · ${duration(Date.now() - Date.parse(started_at))}`}`
+          : t("studio.off_air_words")}</p>
+      </div>
+      <a class="button quiet" href=${watch}>${t("studio.watch")}</a>
+    </section>`;
+  }
+
+  #encoder() {
+    return html`<section class="card encoder">
+      <h2>${t("studio.encoder")}</h2>
+      <ol class="steps">
+        <li>${t("studio.step_open")}</li>
+        <li>${t("studio.step_service")}</li>
+        <li>${t("studio.step_server")}<copy-field .label=${t("studio.server")} .value=${this.server}></copy-field></li>
+        <li>${t("studio.step_key")}${this.#streamKey()}</li>
+        <li>${t("studio.step_keyframes")}</li>
+        <li>${t("studio.step_start")}</li>
+      </ol>
+    </section>`;
+  }
+
+  #streamKey() {
+    return html`
+      ${this.key === null ? nothing : html`<copy-field .label=${t("studio.key")} .value=${this.key} secret></copy-field>
+        <p class="note">${t("studio.key_once")}</p>`}
+      ${this.keyProblem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.keyProblem)}</p>`}
+      <p><button class="quiet" type="button" @click=${() => this.#sure.value?.showModal()}>${t("studio.rotate")}</button></p>
+      <dialog ${ref(this.#sure)} aria-labelledby="rotate-title">
+        <h2 id="rotate-title">${t("studio.rotate_title")}</h2>
+        <p>${t("studio.rotate_words")}</p>
+        <div class="row">
+          <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
+          <button type="button" @click=${this.#rotate}>${t("studio.rotate")}</button>
+        </div>
+      </dialog>
+    `;
+  }
+
+  #rotate = async () => {
+    this.#sure.value?.close();
+    this.keyProblem = null;
+    try {
+      const made = await rotateStreamKey(this.nickname);
+      this.key = made.key;
+      this.server = made.server;
+    } catch (error) {
+      this.keyProblem = error;
+    }
+  };
+
+  #title() {
+    return html`<section class="card">
+      <h2>${t("studio.title")}</h2>
+      <form @submit=${this.#onTitle}>
+        <label for="title">${t("studio.title_label")}</label>
+        <div class="row">
+          <input id="title" name="title" type="text" maxlength=${TITLE_CHARACTERS_MAX} autocomplete="off"
+            .defaultValue=${this.channel?.title ?? ""} placeholder=${t("channel.untitled", { nickname: this.nickname })}>
+          <button type="submit" ?disabled=${this.channel === null}>${this.saved ? icons.done : nothing}${t("save")}</button>
+        </div>
+        <p class="said" role="status">${this.saved ? t("saved") : nothing}</p>
+        ${this.titleProblem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.titleProblem)}</p>`}
+      </form>
+    </section>`;
+  }
+
+  /** @param {SubmitEvent} event */
+  #onTitle = async (event) => {
+    event.preventDefault();
+    if (!(event.currentTarget instanceof HTMLFormElement)) return;
+    const title = String(new FormData(event.currentTarget).get("title") ?? "").trim();
+    this.saved = false;
+    this.titleProblem = null;
+    try {
+      this.channel = await editChannel(this.nickname, { title });
+      this.saved = true;
+    } catch (error) {
+      this.titleProblem = error;
+    }
+  };
+
+  #given() {
+    if (this.money === null) return nothing;
+    const { earnings, donations } = this.money;
+    return html`<section class="card given">
+      <h2>${t("studio.given")}</h2>
+      <p class="sum">${t("studio.earnings", { count: earnings })}</p>
+      ${donations.length === 0
+        ? html`<p class="note">${t("studio.nothing_given")}</p>`
+        : html`<ul>${donations.map(
+            ({ from, points: amount, text, at }) => html`<li>
+              <bdi class="name">${from}</bdi><span class="points">${t("chat.points", { count: amount })}</span>
+              <time datetime=${at}>${format.day(at)}</time>
+              ${text === "" ? nothing : html`<bdi class="text">${text}</bdi>`}
+            </li>`,
+          )}</ul>`}
+    </section>`;
+  }
+}
+
+customElements.define("studio-desk", StudioDesk);

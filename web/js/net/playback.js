@@ -1,0 +1,164 @@
+/**
+ * Shell: hls.js and one <video>: load, follow, and come back from every fault by itself.
+ * @module
+ */
+
+import { waitMs } from "../core/backoff.js";
+import { HLS_CONFIG, isAtLive, levelName } from "../core/hls_config.js";
+import { look, startWatch } from "../core/watchdog.js";
+
+/** @typedef {import("hls.js").default} HlsPlayer */
+/** @typedef {{ index: number, name: string }} Level */
+
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Events: `levels` (the list changed), `trouble` (it is being mended), `smooth` (it plays again).
+ */
+export class Playback extends EventTarget {
+  /** @type {HlsPlayer | null} */
+  #hls = null;
+  /** @type {string | null} */
+  #url = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #looking;
+  #watch = startWatch(0);
+  #attempt = 0;
+  #mendedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @param {HTMLVideoElement} video */
+  constructor(video) {
+    super();
+    this.video = video;
+  }
+
+  /** @param {string} url of a multivariant playlist */
+  load(url) {
+    this.stop();
+    this.#url = url;
+    this.#attempt = 0;
+    this.#watch = startWatch(performance.now());
+    this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    void this.#attach();
+  }
+
+  stop() {
+    clearTimeout(this.#retry);
+    clearInterval(this.#looking);
+    this.#url = null;
+    this.#detach();
+  }
+
+  /** Jump to the newest picture. */
+  goLive() {
+    const { video } = this;
+    const edge = this.#hls?.liveSyncPosition ?? (video.seekable.length > 0 ? video.seekable.end(video.seekable.length - 1) : null);
+    if (edge !== null) video.currentTime = edge;
+    void this.play();
+  }
+
+  /** @returns {Promise<boolean>} false when the browser wants a click first */
+  async play() {
+    try {
+      await this.video.play();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @returns {{ latencySeconds: number | null, atLive: boolean }} */
+  get position() {
+    const latencySeconds = this.#hls?.latency ?? 0;
+    if (this.#hls === null || !(latencySeconds > 0)) return { latencySeconds: null, atLive: true };
+    return { latencySeconds, atLive: isAtLive(latencySeconds, this.#hls.targetLatency) };
+  }
+
+  /** @returns {Level[]} best first */
+  get levels() {
+    return (this.#hls?.levels ?? [])
+      .map((level, index) => ({ index, name: levelName(level), bitrate: level.bitrate }))
+      .sort((one, other) => other.bitrate - one.bitrate);
+  }
+
+  /** The level that is playing now; -1 when none is. */
+  get playing() {
+    return this.#hls?.currentLevel ?? -1;
+  }
+
+  /** @param {number} index -1 lets the player choose */
+  choose(index) {
+    if (this.#hls !== null) this.#hls.nextLevel = index;
+  }
+
+  async #attach() {
+    const url = this.#url;
+    if (url === null) return;
+    const { Hls } = await import("/js/vendor/hls.js").catch(() => ({ Hls: null }));
+    if (this.#url !== url) return;
+    if (Hls === null) {
+      this.#again();
+    } else if (Hls.isSupported()) {
+      this.#follow(new Hls({ ...HLS_CONFIG }), Hls, url);
+    } else {
+      // Only where there is no MediaSource (older iPhones). Elsewhere `canPlayType` says "maybe" and does not mean it.
+      this.video.src = url;
+      void this.play();
+    }
+  }
+
+  /** @param {HlsPlayer} hls @param {typeof import("hls.js").default} Hls @param {string} url */
+  #follow(hls, Hls, url) {
+    this.#hls = hls;
+    hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      this.dispatchEvent(new Event("levels"));
+      void this.play();
+    });
+    hls.on(Hls.Events.LEVEL_SWITCHED, () => this.dispatchEvent(new Event("levels")));
+    hls.on(Hls.Events.FRAG_BUFFERED, () => {
+      if (this.#attempt === 0) return;
+      this.#attempt = 0;
+      this.dispatchEvent(new Event("smooth"));
+    });
+    hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
+      if (!fatal) return;
+      const nowMs = performance.now();
+      // A decoder that stumbled is mended in place, once; twice in ten seconds is no stumble.
+      if (type === Hls.ErrorTypes.MEDIA_ERROR && nowMs - this.#mendedAtMs > 10_000) {
+        this.#mendedAtMs = nowMs;
+        hls.recoverMediaError();
+      } else {
+        this.#again();
+      }
+    });
+    hls.attachMedia(this.video);
+    hls.loadSource(url);
+  }
+
+  #again() {
+    this.#detach();
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.#attach(), waitMs(this.#attempt++, Math.random()));
+    this.dispatchEvent(new Event("trouble"));
+  }
+
+  #detach() {
+    this.#hls?.destroy();
+    this.#hls = null;
+    if (this.video.hasAttribute("src")) {
+      this.video.removeAttribute("src");
+      this.video.load();
+    }
+  }
+
+  #look() {
+    const { video } = this;
+    const meant = this.#hls !== null && !video.paused && !video.ended && document.visibilityState === "visible";
+    const { watch, verdict } = look(this.#watch, { nowMs: performance.now(), time: video.currentTime, meant });
+    this.#watch = watch;
+    if (verdict === "nudge") this.#hls?.startLoad();
+    if (verdict === "reload") this.#again();
+  }
+}

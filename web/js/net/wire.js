@@ -1,0 +1,266 @@
+/**
+ * Shell: one connection to the house that mends itself, and streams that outlive it.
+ *
+ * We are connected when `session.hello` has answered, not before. Every way to fail ends in `#lost`, which waits and
+ * tries again; a stream goes on where it was (`since`) with the credit that was given but not used.
+ * @module
+ */
+
+import { waitMs } from "../core/backoff.js";
+import { Problem } from "../core/problem.js";
+import { ANSWER_MS_MAX, close, closed, fireAndForget, open, requestStream, respond } from "./rsocket.js";
+
+/** @typedef {"idle" | "connecting" | "open" | "waiting"} WireState */
+/** @typedef {{ nickname: string | null, now: string | number }} Hello */
+/** @typedef {import("./rsocket.js").RSocket} RSocket */
+/** @typedef {import("./rsocket.js").RoomEvent} RoomEvent */
+/**
+ * @typedef {object} Listener
+ * @property {() => object} body the request, made anew at each (re)opening: with `since` it goes on where it was
+ * @property {(event: RoomEvent) => void} onEvent
+ * @property {(problem: Problem) => void} onRefused the house does not want this stream; it is not asked again
+ */
+
+/** One connection to the house's RSocket server. Events: `state`. */
+export class Wire extends EventTarget {
+  /** @type {RSocket | null} */
+  #socket = null;
+  /** @type {Set<Subscription>} */
+  #subscriptions = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #attempt = 0;
+  #wanted = false;
+  #freshToken = false;
+  #generation = 0;
+
+  /** @type {WireState} */
+  state = "idle";
+  /** What the server said when this connection was accepted. @type {Hello | null} */
+  hello = null;
+
+  /**
+   * @param {string} url
+   * @param {(how: { fresh: boolean }) => Promise<string | null>} token null: as a guest
+   */
+  constructor(url, token) {
+    super();
+    this.url = url;
+    this.token = token;
+  }
+
+  start() {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    addEventListener("online", this.#soon);
+    void this.#connect();
+  }
+
+  stop() {
+    this.#wanted = false;
+    removeEventListener("online", this.#soon);
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#become("idle");
+  }
+
+  /**
+   * Leave this connection and make another: the identity changed, or the server is about to go (`drain`).
+   * @param {number} [withinMs] somewhen in this time, so that not all of a room move at once
+   */
+  renew(withinMs = 0) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#drop();
+      this.#attempt = 0;
+      if (this.#wanted) void this.#connect();
+    }, withinMs * Math.random());
+  }
+
+  /**
+   * A request with one answer.
+   * @param {string} route
+   * @param {object} body
+   * @returns {Promise<any>}
+   * @throws {Problem} `unknown` when it may have happened
+   */
+  async call(route, body) {
+    await this.#opened();
+    if (this.#socket === null) throw new Problem("wire.unreachable");
+    return respond(this.#socket, route, body);
+  }
+
+  /** A request without an answer; it is lost when there is no connection. @param {string} route @param {object} body */
+  fire(route, body) {
+    if (this.#socket !== null) fireAndForget(this.#socket, route, body);
+  }
+
+  /**
+   * A stream that outlives its connection. Nothing is sent before `request(n)`.
+   * @param {string} route
+   * @param {Listener} listener
+   */
+  stream(route, listener) {
+    const subscription = new Subscription(route, listener, () => this.#subscriptions.delete(subscription));
+    this.#subscriptions.add(subscription);
+    if (this.#socket !== null) subscription.connected(this.#socket);
+    return subscription;
+  }
+
+  #soon = () => {
+    if (this.state === "waiting") this.renew();
+  };
+
+  async #connect() {
+    const generation = ++this.#generation;
+    this.#become("connecting");
+    /** @type {RSocket | null} */
+    let socket = null;
+    try {
+      const token = await this.token({ fresh: this.#freshToken });
+      socket = await open(this.url, token);
+      const gone = closed(socket);
+      gone.catch((problem) => this.#lost(generation, problem));
+      const hello = await Promise.race([respond(socket, "session.hello", {}), gone]);
+      if (generation !== this.#generation) throw new Problem("wire.lost");
+      this.#socket = socket;
+      this.hello = hello;
+      this.#attempt = 0;
+      this.#freshToken = false;
+      this.#become("open");
+      for (const subscription of [...this.#subscriptions]) subscription.connected(socket);
+    } catch (error) {
+      close(socket);
+      this.#lost(generation, error);
+    }
+  }
+
+  /** @param {number} generation @param {unknown} error */
+  #lost(generation, error) {
+    if (generation !== this.#generation || !this.#wanted) return;
+    this.#drop();
+    this.#freshToken = error instanceof Problem && error.code.startsWith("auth.");
+    this.#become("waiting");
+    this.#timer = setTimeout(() => void this.#connect(), waitMs(this.#attempt++, Math.random()));
+  }
+
+  #drop() {
+    this.#generation += 1;
+    const socket = this.#socket;
+    this.#socket = null;
+    for (const subscription of this.#subscriptions) subscription.disconnected();
+    close(socket);
+  }
+
+  /** @returns {Promise<void>} when the connection stands, or after the time of a call */
+  #opened() {
+    if (this.state === "open") return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.removeEventListener("state", look);
+        resolve();
+      };
+      const look = () => {
+        if (this.state === "open") done();
+      };
+      const timer = setTimeout(done, ANSWER_MS_MAX);
+      this.addEventListener("state", look);
+    });
+  }
+
+  /** @param {WireState} state */
+  #become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}
+
+/** One stream over however many connections; the credit that was given but not used goes along. */
+class Subscription {
+  /** @type {RSocket | null} */
+  #socket = null;
+  /** @type {import("./rsocket.js").Stream | null} */
+  #stream = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** Events of a stream that was left behind must not count for the one that followed. @type {object | null} */
+  #turn = null;
+  #credit = 0;
+  #attempt = 0;
+  #over = false;
+
+  /** @param {string} route @param {Listener} listener @param {() => void} forget */
+  constructor(route, listener, forget) {
+    this.route = route;
+    this.listener = listener;
+    this.forget = forget;
+  }
+
+  /** Ask for that many more events. @param {number} events */
+  request(events) {
+    this.#credit += events;
+    if (this.#stream !== null) this.#stream.request(events);
+    else this.#open();
+  }
+
+  cancel() {
+    this.#over = true;
+    this.forget();
+    this.disconnected();
+  }
+
+  /** @param {RSocket} socket */
+  connected(socket) {
+    this.#socket = socket;
+    this.#attempt = 0;
+    this.#open();
+  }
+
+  disconnected() {
+    clearTimeout(this.#timer);
+    const stream = this.#stream;
+    this.#turn = null;
+    this.#stream = null;
+    this.#socket = null;
+    stream?.cancel();
+  }
+
+  #open() {
+    if (this.#over || this.#socket === null || this.#stream !== null || this.#credit <= 0) return;
+    const turn = {};
+    this.#turn = turn;
+    this.#stream = requestStream(this.#socket, this.route, this.listener.body(), this.#credit, {
+      onEvent: (event) => {
+        if (this.#turn !== turn) return;
+        this.#credit -= 1;
+        this.#attempt = 0;
+        this.listener.onEvent(event);
+      },
+      onEnd: (problem) => {
+        if (this.#turn === turn) this.#ended(problem);
+      },
+    });
+    // A socket that closed in this very moment has answered already.
+    if (this.#turn !== turn) this.#stream = null;
+  }
+  /** @param {Problem | null} problem null: the server ended the stream but not the connection */
+  #ended(problem) {
+    this.#turn = null;
+    this.#stream = null;
+    if (problem === null || isPassing(problem)) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#open(), waitMs(this.#attempt++, Math.random()));
+      return;
+    }
+    this.#over = true;
+    this.forget();
+    this.listener.onRefused(problem);
+  }
+}
+
+/** Worth asking again in a while? @param {Problem} problem */
+function isPassing({ retry, unknown }) {
+  return unknown || retry;
+}

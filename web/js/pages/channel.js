@@ -1,0 +1,89 @@
+/**
+ * Roof: a channel: picture, conversation, gifts.
+ *
+ * Whether it is on air is told by the API (at each new connection, and when the player ran out) and by the room.
+ * @module
+ */
+
+import { asked, momentMs, NOTHING_KNOWN, playedOut, told } from "../core/broadcast_state.js";
+import { asProblem } from "../core/problem.js";
+import { ChannelAbout } from "../elements/channel_about.js";
+import { ChatRoom } from "../elements/chat_room.js";
+import { DonateDialog } from "../elements/donate_dialog.js";
+import { LivePlayer } from "../elements/live_player.js";
+import "../elements/site_header.js";
+import { channel } from "../net/api.js";
+import { identity } from "../net/identity.js";
+import { setting } from "../net/settings.js";
+import { Wire } from "../net/wire.js";
+import { fill, t } from "../net/words.js";
+
+/** While nothing is on, or the room cannot be heard, the API is asked this often. */
+const ASK_EVERY_MS = 10_000;
+
+const nickname = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const player = /** @type {LivePlayer} */ (document.querySelector("live-player"));
+const about = /** @type {ChannelAbout} */ (document.querySelector("channel-about"));
+const room = /** @type {ChatRoom} */ (document.querySelector("chat-room"));
+const donate = /** @type {DonateDialog} */ (document.querySelector("donate-dialog"));
+const wire = new Wire(setting("commeow-rsocket"), (how) => identity.token(how));
+
+let broadcast = NOTHING_KNOWN;
+
+fill(document);
+document.title = t("page_title", { page: nickname });
+player.nickname = nickname;
+donate.channel = nickname;
+donate.wire = wire;
+
+wire.addEventListener("state", () => {
+  if (wire.state === "open") void ask();
+});
+room.addEventListener("room-news", (event) => {
+  const { detail } = /** @type {CustomEvent<import("../core/chat_log.js").RoomEvent>} */ (event);
+  if (detail.kind === "on_air" || detail.kind === "interrupted" || detail.kind === "off_air") {
+    become(told(broadcast, detail, momentMs(wire.hello?.now)));
+    // The title may have changed with it, and the time it began has.
+    if (detail.kind === "on_air") void ask();
+  }
+});
+player.addEventListener("played-out", () => become(playedOut(broadcast)));
+about.addEventListener("donate", () => void donate.open());
+identity.addEventListener("change", () => wire.renew());
+setInterval(() => {
+  if (document.visibilityState === "visible" && (broadcast.state !== "live" || wire.state !== "open")) void ask();
+}, ASK_EVERY_MS);
+
+if (await exists()) {
+  await room.enter(wire, nickname);
+  wire.start();
+}
+
+/** @param {import("../core/broadcast_state.js").Broadcast} next */
+function become(next) {
+  if (next === broadcast) return;
+  broadcast = next;
+  player.broadcast = next;
+  about.state = next.state;
+}
+
+/** @returns {Promise<boolean>} false when there is no such channel */
+async function ask() {
+  try {
+    const answer = await channel(nickname);
+    about.channel = answer;
+    document.title = t("page_title", { page: answer.title === "" ? answer.nickname : `${answer.title} · ${answer.nickname}` });
+    become(asked(broadcast, answer));
+    return true;
+  } catch (error) {
+    // Only this word means that there is nothing; a house that does not answer may still have it.
+    return asProblem(error).code !== "channel.unknown";
+  }
+}
+
+async function exists() {
+  if (await ask()) return true;
+  document.body.dataset.missing = ""; // The page has the words for it; the stylesheet shows them.
+  document.title = t("page_title", { page: t("channel.missing") });
+  return false;
+}

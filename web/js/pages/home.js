@@ -1,0 +1,11 @@
+/**
+ * Roof: the home page: who is on air.
+ * @module
+ */
+
+import "../elements/live_now.js";
+import "../elements/site_header.js";
+import { fill, t } from "../net/words.js";
+
+fill(document);
+document.title = t("home.page_title");
