@@ -90,10 +90,13 @@ CORE_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "open", "input", "prin
 CORE_THIRD_PARTY = {"msgspec"}
 SHELL_THIRD_PARTY = {
     "db": {"asyncpg", "redis"},
-    "rsocket_server": {"rsocket", "reactivex", "aiohttp"},
+    "rsocket_server": {"rsocket", "reactivestreams", "reactivex", "aiohttp"},  # reactivestreams comes with rsocket.
     "media": set(),
 }
-DOOR_THIRD_PARTY = {"aiohttp", "argon2", "commeow_vendor", "jwt", "msgspec", "rsocket", "yarl", "multidict"}
+DOOR_THIRD_PARTY = {
+    *("aiohttp", "argon2", "commeow_vendor", "jwt", "msgspec", "multidict", "yarl"),
+    *("rsocket", "reactivestreams", "reactivex"),  # A stream door answers with a Publisher.
+}
 # Cores with a third party of their own, each with its reason.
 THIRD_PARTY_OF_ONE = {
     "routes.tokens": {"jwt"},  # PyJWT signs and checks; the clock stays outside.
@@ -109,6 +112,12 @@ BELOW = {
 }
 
 HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
+# Comments, strings, and regular expressions where a value may begin: what may hold a brace or a backquote.
+SKIPPED_JAVASCRIPT = re.compile(
+    r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
+    r"|(?<=[(,=:\[!&|?{};])\s*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+/",
+    re.DOTALL,
+)
 # Split, so that this file does not find itself.
 MACHINE_PATHS = ("/wo" + "rk/", "/tmp/" + "design", "/ro" + "ot/")
 REGISTRY_HOSTS = ("pypi" + ".org", "files.python" + "hosted.org", "registry.npm" + "js.org", "deb.deb" + "ian.org")
@@ -365,6 +374,22 @@ def hangul_findings(root: Path) -> list[str]:
     ]
 
 
+def literal_findings(root: Path) -> list[str]:
+    """Words for people come out of the catalogues: no text and no label is written into a script's template."""
+    findings = []
+    for path in sorted((root / "web" / "js").rglob("*.js")):
+        source = path.read_text(encoding="utf-8")
+        templates: list[str] = []
+        _scan_code(source, 0, templates)
+        words = [match[0] for match in re.finditer(r"textContent = [\"'`][^\"'`$]*[A-Za-z]{2}", source)]
+        for template in templates:
+            words += re.findall(r'(?:aria-label|title|placeholder|alt)="[^"\0]*[A-Za-z]{2}[^"\0]*"', template)
+            text = re.sub(r"<!--.*?-->|<[^>]*>|&[a-z]+;", " ", template, flags=re.DOTALL)
+            words += re.findall(r"[A-Za-z]{2,}", text)
+        findings += [f"{path.relative_to(root)}: says {word}" for word in words]
+    return findings
+
+
 def machine_findings(root: Path, files: Iterable[Path], hosts: Iterable[str] = REGISTRY_HOSTS) -> list[str]:
     """No file that is kept names a path of one machine or the address of a package registry."""
     words = [word.encode() for word in (*MACHINE_PATHS, *hosts)]
@@ -407,6 +432,40 @@ def _last_name(node: ast.AST) -> str | None:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else None
+
+
+def _scan_code(source: str, at: int, templates: list[str]) -> int:
+    """Walk JavaScript from `at` to the brace that closes it, collecting what html`…` templates say; answer the end."""
+    depth = 0
+    while at < len(source):
+        character = source[at]
+        if character == "`":
+            at = _scan_template(source, at + 1, templates, html=source[:at].endswith("html"))
+            continue
+        skipped = SKIPPED_JAVASCRIPT.match(source, at)
+        if skipped:
+            at = skipped.end()
+            continue
+        if character == "}" and not depth:
+            return at + 1
+        depth += (character == "{") - (character == "}")
+        at += 1
+    return at
+
+
+def _scan_template(source: str, at: int, templates: list[str], *, html: bool) -> int:
+    said = ""
+    while at < len(source) and source[at] != "`":
+        if source.startswith("${", at):
+            at = _scan_code(source, at + 2, templates)
+            said += "\0"
+            continue
+        step = 2 if source[at] == "\\" else 1
+        said += source[at : at + step]
+        at += step
+    if html:
+        templates.append(said)
+    return at + 1
 
 
 def _forbidden(module: Module, name: str, known: dict[str, Module]) -> str | None:
@@ -483,6 +542,7 @@ def _configured_registries() -> set[str]:
         wall_findings,
         size_findings,
         hangul_findings,
+        literal_findings,
         lock_findings,
     ],
 )
@@ -736,6 +796,31 @@ def test_hangul_in_a_script_is_found(plant):
     root = plant({"web/js/core/a.js": "// fine\nlet x = '\uace0\uc591\uc774';\n", "web/i18n/ko.json": '"\uace0"'})
 
     assert hangul_findings(root) == ["web/js/core/a.js:2: Hangul in a script"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "x = html`<p>Hello</p>`;",
+        'x = html`<button aria-label="Close">${icon}</button>`;',
+        "x = html`<p>${when ? html`<b>Now</b>` : nothing}</p>`;",
+        "row.textContent = 'Gone';",
+        'x = y.replace(/["\'`]/g, ""); z = html`<i>Quoted</i>`;',
+    ],
+)
+def test_a_word_in_a_script_is_found(plant, script):
+    assert found(literal_findings(plant({"web/js/elements/a.js": script})), "says")
+
+
+def test_words_from_the_catalogue_are_not_literals(plant):
+    script = """
+      // html`<p>a comment</p>`
+      x = html`<p class="big" title=${t("close")} @click=${() => { go({a: "`W"}); }}>${t("chat.title")} · &nbsp;</p>`;
+      key = `chat.${state}.words`;
+      row.textContent = `${count}`;
+    """
+
+    assert literal_findings(plant({"web/js/elements/a.js": script})) == []
 
 
 def test_a_machine_path_and_a_registry_are_found(plant):

@@ -1,0 +1,229 @@
+"""What people do: find who is live, watch, sign up, talk, give; in both languages, and for everybody."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from house import PASSWORD, ROOT, eventually
+from playwright.async_api import expect
+
+HANGUL = re.compile("[\uac00-\ud7a3]")
+NEWCOMER_SECONDS_MAX = 30  # From the printed URL to picture and chat.
+
+
+async def playing_since(page, second: float, *, within: float = NEWCOMER_SECONDS_MAX) -> float:
+    """Wait until the picture has played past `second`; answer where it is."""
+
+    async def look():
+        at = await page.evaluate("document.querySelector('video')?.currentTime ?? 0")
+        return at if at > second else None
+
+    return await eventually(look, within=within, what=f"a picture past {second} s")
+
+
+async def sign_up(page, nickname: str) -> str:
+    """Fill in the sign-up form; answer the login id."""
+    login_id = f"u{nickname}"[:20]
+    await page.goto("/signup")
+    await page.fill("#login_id", login_id)
+    await page.fill("#password", PASSWORD)
+    await page.fill("#nickname", nickname)
+    await page.click("sign-up-form button[type=submit]")
+    await expect(page.locator("sign-up-form .welcome")).to_be_visible()
+    return login_id
+
+
+async def log_in(page, login_id: str, password: str = PASSWORD) -> None:
+    await page.fill("#login_id", login_id)
+    await page.fill("#password", password)
+    await page.click("log-in-form button[type=submit]")
+
+
+async def test_a_newcomer_sees_the_picture_and_the_chat(house, new_page, shoot):
+    async with new_page() as page:
+        await page.goto("/")
+        await page.click("channel-card a")
+        await page.wait_for_url("**/c/*")
+        at = await playing_since(page, 0)
+        later = await playing_since(page, at + 2)
+        size = await page.evaluate(
+            "[document.querySelector('video').videoWidth, document.querySelector('video').videoHeight]"
+        )
+        await expect(page.locator("chat-list .line .text").first).to_be_visible(timeout=NEWCOMER_SECONDS_MAX * 1000)
+        await shoot(page, "demo-channel")
+
+    assert later > at
+    assert min(size) > 0
+
+
+async def test_sign_up_chat_and_donate_while_another_watches(house, new_page, nickname, shoot):
+    streamer = (await house.first_live())["nickname"]
+    donor = nickname()
+    async with new_page(locale="en-GB") as watcher, new_page() as page:
+        await watcher.goto(f"/c/{streamer}")
+        await sign_up(page, donor)
+        ran = await house.console("members", "grant", donor, "1000")
+        assert ran.code == 0, ran
+
+        await page.goto(f"/c/{streamer}")
+        line = f"안녕하세요 {donor}"
+        await page.fill("#chat-text", line)
+        await page.press("#chat-text", "Enter")
+        await expect(watcher.locator("chat-list .line .text", has_text=line)).to_be_visible()
+        await expect(page.locator("chat-list .line.mine:not(.pending) .text", has_text=line)).to_be_visible()
+
+        await page.click("channel-about button.donate")
+        dialog = page.locator("donate-dialog dialog")
+        await expect(dialog.locator(".balance")).to_contain_text("1,000")
+        await dialog.locator("input[type=number]").fill("300")
+        await dialog.locator("textarea").fill("물고기 사세요")
+        await shoot(page, "donate-dialog")
+        await dialog.locator("button[type=submit]").click()
+        await expect(dialog.locator(".thanks")).to_contain_text("300")
+        await dialog.locator(".thanks button").click()
+        for seen in (page, watcher):
+            gift = seen.locator("chat-list .line.donated", has_text="물고기 사세요")
+            await expect(gift).to_contain_text(donor)
+            await expect(gift.locator(".points")).to_contain_text("300")
+        await playing_since(page, 1)
+        await shoot(page, "channel")
+        await shoot(watcher, "channel-en")
+
+    ran = await house.console("ledger", "audit")
+    assert ran.code == 0, ran
+
+
+async def test_a_guest_reads_and_cannot_write(house, new_page):
+    streamer = (await house.first_live())["nickname"]
+    async with new_page() as page:
+        await page.goto(f"/c/{streamer}")
+        await expect(page.locator("chat-list .line .text").first).to_be_visible(timeout=NEWCOMER_SECONDS_MAX * 1000)
+
+        assert await page.locator("#chat-text").count() == 0
+        await expect(page.locator("chat-room .guest a")).to_have_attribute("href", re.compile(r"^/login\?"))
+        await page.click("channel-about a.donate")
+        await page.wait_for_url("**/login?*")
+
+
+async def test_logging_in_leads_back_and_lasts_a_reload(house, new_page, nickname):
+    streamer = (await house.first_live())["nickname"]
+    member = await house.sign_up(nickname())
+    async with new_page() as page:
+        await page.goto(f"/c/{streamer}")
+        await page.click("chat-room .guest a")
+        await log_in(page, member.login_id, "not the right password")
+        await expect(page.locator("log-in-form [role=alert]")).to_be_visible()
+        # The browser itself says that the answer was a refusal; nothing else may be said.
+        assert all("401" in text for text in page.complaints)
+        page.complaints.clear()
+
+        await log_in(page, member.login_id)
+        await page.wait_for_url(f"**/c/{streamer}")
+        await expect(page.locator("#chat-text")).to_be_visible()
+        await page.reload()
+        await expect(page.locator("#chat-text")).to_be_visible()
+        await expect(page.locator("site-header .me")).to_contain_text(member.nickname)
+
+
+async def test_the_studio_shows_the_server_and_a_new_key(house, new_page, nickname, shoot):
+    member = await house.sign_up(nickname())
+    async with new_page(locale="en-GB") as page:
+        await page.goto("/login")
+        await log_in(page, member.login_id)
+        await expect(page.locator("site-header .me")).to_be_visible()
+        await page.goto("/studio")
+        await expect(page.locator("studio-desk")).to_contain_text("OBS")
+        values = page.locator("studio-desk copy-field input")
+        await expect(values.first).to_have_value(house.rtmp_url)
+        await page.locator("studio-desk .encoder button.quiet", has_text=re.compile("key", re.IGNORECASE)).first.click()
+        await page.locator("studio-desk dialog button:not(.quiet)").click()
+        await expect(values.nth(1)).to_have_value(re.compile(r"^\S{20,}$"))
+        await shoot(page, "studio")
+
+        assert await values.nth(1).input_value() != member.stream_key
+
+
+async def test_an_unknown_channel_says_so(new_page):
+    async with new_page(locale="en-GB") as page:
+        await page.goto("/c/nobodyofthatname")
+        await expect(page.locator("section.missing h1")).to_be_visible()
+        page.complaints[:] = [text for text in page.complaints if "404" not in text]
+
+
+@pytest.mark.parametrize(("locale", "language"), [("ko-KR", "ko"), ("en-GB", "en"), ("fr-FR", None)])
+async def test_each_page_speaks_one_language(house, new_page, locale, language):
+    streamer = (await house.first_live())["nickname"]
+    keys = set(json.loads((ROOT / "web" / "i18n" / "en.json").read_text(encoding="utf-8")))
+    async with new_page(locale=locale) as page:
+        for path in ("/", f"/c/{streamer}", "/login", "/signup"):
+            await page.goto(path)
+            await expect(page.locator("site-header .brand")).to_be_visible()
+            await expect(page.locator("main")).not_to_be_empty()
+            spoken = await page.get_attribute("html", "lang")
+            # What people say (lines, titles, names) is theirs; the language button names the other language.
+            words = await page.evaluate(
+                """() => {
+                  const copy = document.body.cloneNode(true);
+                  const theirs = "bdi, noscript, script, .language, h1, .title, .tag";
+                  copy.querySelectorAll(theirs).forEach((one) => one.remove());
+                  return copy.textContent;
+                }"""
+            )
+
+            assert spoken in {"ko", "en"}
+            assert language in {spoken, None}
+            assert bool(HANGUL.search(words)) == (spoken == "ko"), f"{path}: {words}"
+            assert not [key for key in keys if "." in key and re.search(rf"(?<!\S){re.escape(key)}(?!\S)", words)]
+
+
+async def test_the_language_can_be_changed_and_is_kept(new_page):
+    async with new_page(locale="ko-KR") as page:
+        await page.goto("/")
+        await page.click("site-header button.language")
+        await expect(page.locator("html")).to_have_attribute("lang", "en")
+        await page.goto("/login")
+        await expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("locale", ["ko-KR", "en-GB"])
+async def test_nobody_is_shut_out(house, new_page, nickname, axe, shoot, scheme, locale):  # noqa: PLR0917
+    streamer = (await house.first_live())["nickname"]
+    member = await house.sign_up(nickname())
+    findings = []
+    async with new_page(locale=locale, color_scheme=scheme) as page:
+
+        async def check(name, where="document"):
+            await page.evaluate(axe)
+            found = await page.evaluate(
+                f"""async () => (await axe.run({where}, {{runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}))
+                  .violations.map((one) => `${{one.id}}: ${{one.nodes.map((node) => node.html).join(" | ")}}`)"""
+            )
+            findings.extend(f"{name}: {one}" for one in found)
+            await shoot(page, f"{name}-{scheme}-{locale[:2]}")
+
+        await page.goto("/")
+        await expect(page.locator("channel-card").first).to_be_visible()
+        await check("home")
+        await page.goto("/signup")
+        await expect(page.locator("sign-up-form form")).to_be_visible()
+        await check("signup")
+        await page.goto("/login")
+        await expect(page.locator("log-in-form form")).to_be_visible()
+        await check("login")
+        await log_in(page, member.login_id)
+        await expect(page.locator("site-header .me")).to_be_visible()
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        await expect(page.locator("chat-list .line .text").first).to_be_visible(timeout=NEWCOMER_SECONDS_MAX * 1000)
+        await check("channel")
+        await page.click("channel-about button.donate")
+        await expect(page.locator("donate-dialog dialog")).to_be_visible()
+        await check("donate", "document.querySelector('donate-dialog')")
+        await page.goto("/studio")
+        await expect(page.locator("studio-desk .encoder")).to_be_visible()
+        await check("studio")
+
+    assert findings == []
