@@ -1,0 +1,128 @@
+"""Shell: the members in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from db.member import Credentials, LoginIdTaken, Member, MemberUnknown, NicknameTaken, nickname_key
+from db.pool import reading, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Members:
+    """Every member of the house; those who have left are not found any more."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def add(self, *, login_id: str, nickname: str, password_hash: str, stream_key_hash: bytes) -> Member:
+        """Add a member with a channel, a wallet and earnings, all or none of it.
+
+        `login_id` and `nickname` have passed the checks of db.member; `stream_key_hash` is 32 bytes. Of two at once
+        one gets in. Raises LoginIdTaken, NicknameTaken, StoreUnavailable, StoreUnknown.
+        """
+        async with writing(self._pool) as connection:
+            try:
+                member_id = await connection.fetchval(
+                    """
+                    WITH added AS (
+                        INSERT INTO member (login_id, nickname, nickname_key, password_hash)
+                        VALUES ($1, $2, $3, $4) RETURNING id
+                    ), channel_added AS (
+                        INSERT INTO channel (id, stream_key_hash) SELECT id, $5 FROM added
+                    )
+                    SELECT id FROM added, open_accounts(id)
+                    """,
+                    login_id,
+                    nickname,
+                    nickname_key(nickname),
+                    password_hash,
+                    stream_key_hash,
+                )
+            except asyncpg.UniqueViolationError as error:
+                if error.constraint_name == "member_login_id_unique":
+                    raise LoginIdTaken(login_id) from error
+                if error.constraint_name == "member_nickname_unique":
+                    raise NicknameTaken(nickname) from error
+                raise
+        return Member(id=member_id, nickname=nickname, roles=frozenset())
+
+    async def credentials(self, login_id: str) -> Credentials | None:
+        """Find what a login is judged by; None if there is no such login id. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT id, nickname, roles, password_hash, banned_at IS NOT NULL AS banned
+                FROM member WHERE login_id = $1 AND erased_at IS NULL
+                """,
+                login_id,
+            )
+        if row is None:
+            return None
+        return Credentials(member=_member(row), password_hash=row["password_hash"], banned=row["banned"])
+
+    async def by_id(self, member_id: int) -> Member | None:
+        """Find a member by id, banned or not. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            row = await connection.fetchrow(
+                "SELECT id, nickname, roles FROM member WHERE id = $1 AND erased_at IS NULL", member_id
+            )
+        return None if row is None else _member(row)
+
+    async def by_nickname(self, nickname: str) -> Member | None:
+        """Find a member by a nickname that reads the same, banned or not. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            row = await connection.fetchrow(
+                "SELECT id, nickname, roles FROM member WHERE nickname_key = $1 AND erased_at IS NULL",
+                nickname_key(nickname),
+            )
+        return None if row is None else _member(row)
+
+    async def is_banned(self, member_id: int) -> bool:
+        """Tell whether the operator has closed the house to this member; so is it to one who is not there."""
+        async with reading(self._pool) as connection:
+            welcome = await connection.fetchval(
+                "SELECT 1 FROM member WHERE id = $1 AND erased_at IS NULL AND banned_at IS NULL", member_id
+            )
+        return welcome is None
+
+    async def set_password_hash(self, member_id: int, password_hash: str) -> None:
+        """Replace the hash. Raises MemberUnknown, StoreUnavailable, StoreUnknown (setting it again is harmless)."""
+        async with writing(self._pool) as connection:
+            done = await connection.fetchval(
+                "UPDATE member SET password_hash = $2 WHERE id = $1 AND erased_at IS NULL RETURNING id",
+                member_id,
+                password_hash,
+            )
+        if done is None:
+            raise MemberUnknown(member_id)
+
+    async def ban(self, nickname: str) -> Member:
+        """Close the house to a member; twice is harmless. Raises MemberUnknown, StoreUnavailable, StoreUnknown.
+
+        Takes effect at the next login, refresh or publish; the caller revokes the refresh tokens.
+        """
+        async with writing(self._pool) as connection:
+            row = await connection.fetchrow(
+                """
+                UPDATE member SET banned_at = coalesce(banned_at, now())
+                WHERE nickname_key = $1 AND erased_at IS NULL RETURNING id, nickname, roles
+                """,
+                nickname_key(nickname),
+            )
+        if row is None:
+            raise MemberUnknown(nickname)
+        return _member(row)
+
+    async def count(self) -> int:
+        """Count the members who have not left. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM member WHERE erased_at IS NULL"))
+
+
+def _member(row: Mapping[str, Any]) -> Member:
+    return Member(id=row["id"], nickname=row["nickname"], roles=frozenset(row["roles"]))

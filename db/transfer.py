@@ -1,0 +1,200 @@
+"""Core: what may move points: a donation's rules, the refusals in words, and what the books say to a person."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+# Whole points only: the smallest donation, and one above which a slip of the finger must be refused.
+# settle_donations holds the same two numbers.
+POINTS_MIN = 1
+POINTS_MAX = 1_000_000
+# One sentence on the alert.
+MESSAGE_CHARACTERS_MAX = 200
+
+# Ids are multiplied by 16 into account ids, which are 64-bit.
+MEMBER_ID_MAX = 2**59 - 1
+
+# The pockets of a member, as in the account table: id = member id * 16 + kind.
+WALLET = 1
+EARNINGS = 2
+
+# The kinds of a transfer row, by number and by name.
+DONATION = 1
+GRANT = 2
+KIND_NAMES = {DONATION: "donation", GRANT: "grant"}
+
+
+class TransferError(Exception):
+    """Base of why points do not move. Nothing has moved when one is raised."""
+
+
+class AmountOutOfRange(TransferError):
+    """A donation is 1 to 1,000,000 points; so is a grant."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__(points)
+        self.points = points
+
+    def __str__(self) -> str:
+        return f"{self.points} points are not {POINTS_MIN} to {POINTS_MAX}"
+
+
+class DonationToSelf(TransferError):
+    """Nobody donates to oneself."""
+
+    def __str__(self) -> str:
+        return "a donation to oneself"
+
+
+class MessageTooLong(TransferError):
+    """A donation's text is at most 200 characters."""
+
+    def __init__(self, characters: int) -> None:
+        super().__init__(characters)
+        self.characters = characters
+
+    def __str__(self) -> str:
+        return f"text of {self.characters} characters, at most {MESSAGE_CHARACTERS_MAX}"
+
+
+class MessageShape(TransferError):
+    """A donation's text holds a control character or half a surrogate pair, which PostgreSQL cannot keep."""
+
+    def __str__(self) -> str:
+        return "the text is not plain text"
+
+
+class InsufficientPoints(TransferError):
+    """The wallet holds fewer points than asked. The id is spent: it is refused for ever, also after a top-up."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__(points)
+        self.points = points
+
+    def __str__(self) -> str:
+        return f"fewer than {self.points} points in the wallet"
+
+
+class IdReused(TransferError):
+    """This member has used the id for another donation: other amount, streamer or text."""
+
+    def __init__(self, reused: UUID) -> None:
+        super().__init__(reused)
+        self.id = reused
+
+    def __str__(self) -> str:
+        return f"id {self.id} was used for something else"
+
+
+class StreamerUnknown(TransferError):
+    """Nobody to give to."""
+
+    def __init__(self, streamer_id: int) -> None:
+        super().__init__(streamer_id)
+        self.streamer_id = streamer_id
+
+    def __str__(self) -> str:
+        return f"no such streamer: {self.streamer_id}"
+
+
+class WalletUnknown(TransferError):
+    """The one who gives or is given to has no wallet: no such member."""
+
+    def __init__(self, member_id: int) -> None:
+        super().__init__(member_id)
+        self.member_id = member_id
+
+    def __str__(self) -> str:
+        return f"no wallet of member {self.member_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Donation:
+    """A donation that keeps every rule which needs no look at the books; made by `donation()`."""
+
+    id: UUID
+    donor_id: int
+    streamer_id: int
+    points: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to an accepted donation, the same for each retry. `points_left` in the wallet right after it."""
+
+    id: UUID
+    points_left: int
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a member can spend (`points`) and what was given to them (`earnings`)."""
+
+    points: int
+    earnings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a member's statement. `points` is negative when they left; `account` is "points" or "earnings"."""
+
+    id: int
+    at: datetime
+    account: str
+    kind: str
+    points: int
+    balance_after: int
+    nickname: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One accepted donation as its streamer sees it."""
+
+    id: int
+    at: datetime
+    nickname: str
+    points: int
+    text: str
+
+
+def donation(id: UUID, donor_id: int, streamer_id: int, points: int, text: str) -> Donation:  # noqa: A002
+    """Plan a donation; the text is put in one line. The same arguments always give the same answer.
+
+    Raises, in this order, AmountOutOfRange, DonationToSelf, StreamerUnknown, WalletUnknown, MessageShape,
+    MessageTooLong.
+    """
+    check_points(points)
+    if donor_id == streamer_id:
+        raise DonationToSelf
+    if not 0 < streamer_id <= MEMBER_ID_MAX:
+        raise StreamerUnknown(streamer_id)
+    if not 0 < donor_id <= MEMBER_ID_MAX:
+        raise WalletUnknown(donor_id)
+    line = " ".join(text.split())
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in line):
+        raise MessageShape
+    if len(line) > MESSAGE_CHARACTERS_MAX:
+        raise MessageTooLong(len(line))
+    return Donation(id=id, donor_id=donor_id, streamer_id=streamer_id, points=points, text=line)
+
+
+def check_points(points: int) -> int:
+    """Return `points` if so many may move at once. Raises AmountOutOfRange."""
+    if not POINTS_MIN <= points <= POINTS_MAX:
+        raise AmountOutOfRange(points)
+    return points
+
+
+def account_name(account: int) -> str:
+    """Name the pocket of an account id as a statement does."""
+    return "points" if account % 16 == WALLET else "earnings"
