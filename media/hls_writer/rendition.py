@@ -1,0 +1,124 @@
+"""Core: one rendition: its init segments, its cutter of the moment, and its timeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from media.hls_writer.cutter import Cut, Cuts, Cutter, FollowedCuts, OwnCuts, Targets
+from media.hls_writer.fmp4 import VIDEO_CLOCK, init_segment
+from media.hls_writer.playlist import Variant
+from media.hls_writer.timeline import Fragment, Opening, Timeline
+
+if TYPE_CHECKING:
+    from media.hls_writer.tracks import AudioTrack, VideoTrack
+
+# An encoder that changes its configuration with every segment keeps what the window lists; older ones are gone.
+INITS_KEPT_MAX: Final = 64
+# BANDWIDTH is a promise about every segment; before there are many, leave room.
+BANDWIDTH_ROOM: Final = 1.1
+# Before the first segment is closed there is nothing to measure.
+BANDWIDTH_UNKNOWN: Final = 5_000_000
+
+
+class Rendition:
+    """Frames in by epoch; `timeline` and `init` are what a player may ask for.
+
+    A follower has a leader: its segments get the leader's numbers and dates.
+    """
+
+    def __init__(self, name: str, targets: Targets, leader: Rendition | None = None) -> None:
+        self.name = name
+        self.timeline = Timeline()
+        self.video: VideoTrack | None = None
+        self.audio: AudioTrack | None = None
+        self.epoch = 0
+        self._targets = targets
+        self._leader = leader
+        self._cutter: Cutter | None = None
+        self._inits: dict[int, bytes] = {}
+        self._init = 0
+        self._zero_date = 0.0
+        self._frame_rate: float | None = None
+
+    def begin(self, epoch: int, video: VideoTrack | None, audio: AudioTrack | None, zero_date: float) -> None:
+        """A new epoch: what is open closes. `zero_date` is the wall clock at timestamp 0, in seconds."""
+        if self._cutter:
+            self.discontinue()
+        self.epoch, self.video, self.audio, self._zero_date = epoch, video, audio, zero_date
+        cuts: Cuts = FollowedCuts(self._leader.timeline, epoch) if self._leader else OwnCuts(self._targets)
+        self._cutter = Cutter(self._targets, cuts, video=video is not None, audio=audio)
+        init = init_segment(video, audio)
+        if self._inits.get(self._init) != init:
+            self._init += 1
+            self._inits[self._init] = init
+            self._inits.pop(self._init - INITS_KEPT_MAX, None)
+
+    def take_video(self, timestamp_ms: int, composition_ms: int, data: bytes, *, key: bool) -> bool:
+        """One picture of the epoch; whether a playlist changed by it."""
+        return self._cutter is not None and self._place(
+            self._cutter.video(timestamp_ms, composition_ms, data, key=key),
+        )
+
+    def take_audio(self, timestamp_ms: int, data: bytes) -> bool:
+        """One packet of the epoch; whether a playlist changed by it."""
+        return self._cutter is not None and self._place(self._cutter.audio(timestamp_ms, data))
+
+    def hole(self) -> None:
+        """Pictures are missing from here to the next keyframe (the encoder was too slow, or died)."""
+        if self._cutter:
+            self._place(self._cutter.finish())
+
+    def discontinue(self) -> None:
+        """The epoch is over: everything held comes out, the segment closes."""
+        if self._cutter:
+            self.hole()
+            self._cutter = None
+            self.timeline.discontinue()
+
+    def end(self) -> None:
+        """The broadcast is over (EXT-X-ENDLIST)."""
+        self.discontinue()
+        self.timeline.end()
+
+    def init(self, number: int) -> bytes | None:
+        """The init segment of that number."""
+        return self._inits.get(number)
+
+    @property
+    def variant(self) -> Variant:
+        """This rendition's line of the multivariant playlist, by what has been measured."""
+        codecs = ",".join(track.codecs for track in (self.video, self.audio) if track)
+        bandwidth = int(self.timeline.bits_a_second_max * BANDWIDTH_ROOM) or BANDWIDTH_UNKNOWN
+        size = (self.video.width, self.video.height) if self.video else None
+        return Variant(self.name, bandwidth, codecs, size, self.frame_rate)
+
+    @property
+    def frame_rate(self) -> float | None:
+        """Pictures a second of this epoch so far, of the last one between epochs."""
+        if self._cutter and self._cutter.picture_ticks:
+            self._frame_rate = self._cutter.pictures * VIDEO_CLOCK / self._cutter.picture_ticks
+        return self._frame_rate if self.video else None
+
+    def _place(self, events: list[Cut | Fragment]) -> bool:
+        version = self.timeline.version
+        for event in events:
+            if isinstance(event, Fragment):
+                self.timeline.add(event)
+                continue
+            self.timeline.target_duration = self._targets.duration
+            date = self._zero_date + event.start / VIDEO_CLOCK
+            opening = Opening(event.start, date, self.epoch, self._init, event.independent)
+            if event.leader is None:
+                self.timeline.open_segment(opening)
+            else:
+                self._follow(event, opening)
+        if self.timeline.target_duration is None and self._targets.duration is not None:
+            self.timeline.target_duration = self._targets.duration
+            self.timeline.version += 1
+        return self.timeline.version != version
+
+    def _follow(self, cut: Cut, opening: Opening) -> None:
+        assert self._leader is not None
+        assert cut.leader is not None
+        missed = [segment for segment in self._leader.timeline.listed if segment.msn < cut.leader.msn]
+        self.timeline.follow(cut.leader, missed, opening)
