@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from db.errors import StoreUnavailable
+from db.pool import reading
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -92,6 +93,21 @@ async def migrate(database_url: str, *, folder: Path = MIGRATIONS) -> list[str]:
         return await _apply_missing(connection, migrations)
     finally:
         await connection.close()  # and with the session goes its lock
+
+
+async def missing(pool: asyncpg.Pool, *, folder: Path = MIGRATIONS) -> list[str]:
+    """Name what `migrate` would apply, in order, and apply nothing: for a process that must not.
+
+    Raises MigrationMalformed, SchemaNewer, StoreUnavailable.
+    """
+    migrations = read_folder(folder)
+    async with reading(pool) as connection:
+        begun = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
+        rows = await connection.fetch("SELECT version FROM schema_migrations") if begun else []
+    applied = {row["version"] for row in rows}
+    if unknown := sorted(applied - {migration.version for migration in migrations}):
+        raise SchemaNewer(unknown)
+    return [migration.name for migration in migrations if migration.version not in applied]
 
 
 def read_folder(folder: Path) -> list[Migration]:

@@ -12,11 +12,12 @@ import redis.asyncio
 from asyncpg.exceptions import InternalClientError
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError, ResponseError
 
 from db.errors import StoreUnavailable, StoreUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 # Our statements take milliseconds; one that takes seconds is waiting for something that will not come.
 STATEMENT_SECONDS_MAX = 5
@@ -46,6 +47,8 @@ REDIS_BACKOFF_SECONDS_MAX = 0.25
 KEEPALIVE_IDLE_SECONDS = 15
 KEEPALIVE_INTERVAL_SECONDS = 5
 KEEPALIVE_PROBES = 3
+
+REDIS_FAILURES = (RedisError, OSError, TimeoutError)
 
 _CLIENT_FAILURES = (asyncpg.InterfaceError, InternalClientError, OSError, TimeoutError)
 
@@ -141,6 +144,26 @@ def open_redis(url: str) -> redis.asyncio.Redis:
         retry=Retry(ExponentialBackoff(cap=REDIS_BACKOFF_SECONDS_MAX, base=REDIS_BACKOFF_SECONDS_MIN), REDIS_RETRIES),
         **over_network,
     )
+
+
+@contextlib.contextmanager
+def asking() -> Iterator[None]:
+    """Turn a failure of a Valkey command that only reads, or may be done twice, into StoreUnavailable."""
+    try:
+        yield
+    except REDIS_FAILURES as error:
+        raise StoreUnavailable(type(error).__name__) from error
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[None]:
+    """Turn a failure of a Valkey command that changes something into StoreUnavailable or StoreUnknown."""
+    try:
+        yield
+    except ResponseError as error:  # an answer: out of memory, read only, not allowed
+        raise StoreUnavailable(type(error).__name__) from error
+    except REDIS_FAILURES as error:
+        raise StoreUnknown(type(error).__name__) from error
 
 
 def _keepalive_options() -> dict[int, int]:
