@@ -97,6 +97,8 @@ class Intake:
             if track != self._video:
                 self._video, self._video_payload = track, payload
                 self._stale = self._current is not None
+                # What was held is not of this configuration.
+                self._drop([held for held in self._held if isinstance(held, Audio)])
         return []
 
     def audio(self, timestamp_ms: int, payload: bytes) -> list[Event]:
@@ -110,6 +112,7 @@ class Intake:
             if track != self._audio:
                 self._audio = track
                 self._stale = self._current is not None
+                self._drop([held for held in self._held if isinstance(held, Video)])
         return []
 
     def _on_picture(self, video: Video) -> list[Event]:
@@ -147,16 +150,22 @@ class Intake:
 
     def _hold(self, frame: Video | Audio) -> list[Event]:
         """Nothing has begun: keep the frame, and begin when the tracks have settled."""
+        if self._held and not 0 <= frame.timestamp_ms - self._held[0].timestamp_ms <= STEP_AHEAD_MS_MAX:
+            self._drop([])
+            if isinstance(frame, Video) and not frame.frame.key:
+                return []
         self._held.append(frame)
-        self._held_bytes += len(frame.payload if isinstance(frame, Video) else frame.data)
+        self._held_bytes += _size(frame)
         if self._held_bytes > HELD_BYTES_MAX or len(self._held) > HELD_FRAMES_MAX:
             raise TooMuchHeld
         if not self._settled(frame.timestamp_ms):
             return []
-        held, self._held, self._held_bytes = self._held, [], 0
-        if not any(isinstance(each, Video) for each in held):
-            self._video = None
+        held = self._held
+        self._drop([])
         return self._begin(held)
+
+    def _drop(self, keep: list[Video | Audio]) -> None:
+        self._held, self._held_bytes = keep, sum(map(_size, keep))
 
     def _settled(self, now_ms: int) -> bool:
         """Whether the set of tracks is known: both are here, or the other has had its time."""
@@ -166,13 +175,8 @@ class Intake:
             return True
         if picture:
             return waited >= SETTLE_MS_MAX or self._expected == (True, False)
-        if self._video:
-            # Configured, so a keyframe will come; audio alone would begin something that ends with it.
-            if waited > STEP_AHEAD_MS_MAX:
-                self._held.clear()
-                self._held_bytes = 0
-            return False
-        return waited >= SETTLE_MS_MAX or self._expected == (False, True)
+        # Once there is a configuration a keyframe will come; audio alone would begin something that ends with it.
+        return not self._video and (waited >= SETTLE_MS_MAX or self._expected == (False, True))
 
     def _begin(self, frames: list[Video | Audio]) -> list[Event]:
         first = next((frame for frame in frames if isinstance(frame, Video)), frames[0])
@@ -185,3 +189,7 @@ class Intake:
         """Whether a time is on another line than the last picture's (or packet's, without pictures)."""
         assert self._last_ms is not None
         return not -STEP_BACK_MS_MAX <= timestamp_ms - self._last_ms <= STEP_AHEAD_MS_MAX
+
+
+def _size(frame: Video | Audio) -> int:
+    return len(frame.payload if isinstance(frame, Video) else frame.data)

@@ -114,18 +114,21 @@ class FollowedCuts:
 
     TOLERANCE_TICKS: Final = 2 * TICKS_A_MS
 
-    def __init__(self, leader: Timeline, epoch: int) -> None:
+    def __init__(self, leader: Timeline, epoch: int, after_msn: int) -> None:
         self._leader = leader
         self._epoch = epoch
-        self._msn = 0
+        self._msn = after_msn
+        self._begun = False
 
     def due(self, start: int, segment_ticks: int, slice_ticks: int, *, key: bool) -> Cut | None:
         """See Cuts. The source has been given every frame before it comes back from the encoder."""
         _ = segment_ticks, slice_ticks
         leader = self._leading(start)
-        if leader is None or leader.msn <= self._msn or not (key or not leader.opening.independent):
+        if leader is None or leader.msn <= self._msn:
             return None
-        self._msn = leader.msn
+        if not key and (leader.opening.independent or not self._begun):
+            return None
+        self._begun, self._msn = True, leader.msn
         return Cut(start, key, leader)
 
     def _leading(self, start: int) -> Segment | None:
@@ -218,9 +221,14 @@ class Cutter:
         return out
 
     def _begin(self, frame: _Frame) -> None:
-        self._frame, self._delay, self._slice_start = frame, frame.composition, frame.dts
+        self._frame, self._delay = frame, frame.composition
+        self._begin_slice(frame.dts)
+
+    def _begin_slice(self, start: int) -> None:
+        """Time goes on from `start`; audio that was over before it belongs to nothing."""
+        self._slice_start = start
         if self._audio_track:
-            shown = frame.shown * self._audio_track.rate // VIDEO_CLOCK
+            shown = (start + self._delay) * self._audio_track.rate // VIDEO_CLOCK
             while self._packets and self._packets[0][0] + self._packets[0][1] <= shown:
                 self._packets.popleft()
 
@@ -233,6 +241,9 @@ class Cutter:
         self.picture_ticks += duration
         first = min(duration, target)
         self._make_room(out, frame.shown, first, key=frame.key)
+        if not self._begun:
+            self._begin_slice(frame.dts + duration)  # A follower waits for the source's next segment.
+            return out
         if not self._slice_ticks:
             self._independent = frame.key
         if not self._pictures:

@@ -45,7 +45,9 @@ class Rendition:
         if self._cutter:
             self.discontinue()
         self.epoch, self.video, self.audio, self._zero_date = epoch, video, audio, zero_date
-        cuts: Cuts = FollowedCuts(self._leader.timeline, epoch) if self._leader else OwnCuts(self._targets)
+        cuts: Cuts = OwnCuts(self._targets)
+        if self._leader:
+            cuts = FollowedCuts(self._leader.timeline, epoch, after_msn=self.timeline.next_msn - 1)
         self._cutter = Cutter(self._targets, cuts, video=video is not None, audio=audio)
         init = init_segment(video, audio)
         if self._inits.get(self._init) != init:
@@ -108,17 +110,11 @@ class Rendition:
             self.timeline.target_duration = self._targets.duration
             date = self._zero_date + event.start / VIDEO_CLOCK
             opening = Opening(event.start, date, self.epoch, self._init, event.independent)
-            if event.leader is None:
-                self.timeline.open_segment(opening)
+            if self._leader and event.leader:
+                self.timeline.follow(self._leader.timeline, event.leader, opening)
             else:
-                self._follow(event, opening)
+                self.timeline.open_segment(opening)
         if self.timeline.target_duration is None and self._targets.duration is not None:
             self.timeline.target_duration = self._targets.duration
             self.timeline.version += 1
         return self.timeline.version != version
-
-    def _follow(self, cut: Cut, opening: Opening) -> None:
-        assert self._leader is not None
-        assert cut.leader is not None
-        missed = [segment for segment in self._leader.timeline.listed if segment.msn < cut.leader.msn]
-        self.timeline.follow(cut.leader, missed, opening)

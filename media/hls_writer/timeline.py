@@ -118,20 +118,24 @@ class Timeline:
         self.next_msn += 1
         return self.open
 
-    def follow(self, leader: Segment, missed: list[Segment], opening: Opening) -> Segment:
-        """Begin the segment that has the leader's number; `missed` are the leader's before it, listed here as gaps.
+    def follow(self, leader: Timeline, segment: Segment, opening: Opening) -> Segment:
+        """Begin the segment that has the number of the leader's; the leader's that were missed are listed as gaps.
 
         A rendition that lost frames keeps the numbers and discontinuities of the source, so players may switch.
         """
+        assert segment.msn >= self.next_msn
         self.close_segment()
-        for segment in missed:
-            if self.listed and segment.msn == self.next_msn:
+        earlier = [each for each in leader.listed if each.msn < segment.msn]
+        for each in earlier:
+            if self.listed and each.msn == self.next_msn:
                 self.next_msn += 1
-                self._list_gap(segment)
-        if self.next_msn != leader.msn:
-            self._forget_all()  # Nothing yet, or away for longer than the leader remembers: begin at its number.
-        self.open = Segment(leader.msn, opening, leader.discontinuity)
-        self.next_msn = leader.msn + 1
+                self._list_gap(each)
+        if self.next_msn != segment.msn:
+            # Nothing yet, or away for longer than the leader remembers: begin at its number.
+            self._forget_all()
+            self.discontinuity_sequence = leader.discontinuity_sequence + sum(each.discontinuity for each in earlier)
+        self.open = Segment(segment.msn, opening, segment.discontinuity)
+        self.next_msn = segment.msn + 1
         return self.open
 
     def add(self, fragment: Fragment) -> Part:

@@ -1,0 +1,268 @@
+"""Shell: one broadcast's playlists and media in memory: takes frames, wakes whoever waits, answers.
+
+A part that is asked for before it exists (the hint) is answered when it is whole, with the same bytes object to all.
+What is kept, and for how long, is timeline.py's to say. Every method that takes media is quick and never waits: it may
+be called from the loop that reads the publisher.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from media.hls_writer.cutter import LONG_TARGET_SECONDS, PART_SECONDS, Targets
+from media.hls_writer.errors import NoSuchRendition, NotListed, PartWithoutMsn, TimedOut
+from media.hls_writer.playlist import media_playlist, multivariant_playlist, read_name, report
+from media.hls_writer.reload import HOLD_TARGETS, Verdict, decide
+from media.hls_writer.rendition import Rendition
+from media.hls_writer.tracks import video_track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from media.flv import VideoConfig, VideoFrame
+    from media.hls_writer.tracks import AudioTrack
+    from media.intake import Audio, Began, Video
+
+SOURCE: Final = "source"
+
+# From the first frame to the first playlist: the longest first keyframe interval that is waited for, and a little.
+START_SECONDS_MAX: Final = 5.0
+
+# Audio that came while an encoder was starting: ten seconds of AAC at 48 kHz.
+RECENT_PACKETS_MAX: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """An init segment, segment or part."""
+
+    data: bytes
+    media_type: str
+
+
+class Writer:
+    """One broadcast. `ladder` names its renditions ("source", "480p", …); the source is packaged in any case."""
+
+    def __init__(
+        self, broadcast_id: int, ladder: tuple[str, ...] = (SOURCE,), part_seconds: float = PART_SECONDS
+    ) -> None:
+        self.broadcast_id = broadcast_id
+        self.epoch = 0
+        self._targets = Targets(part_seconds)
+        self._source = Rendition(SOURCE, self._targets)
+        self._renditions = {SOURCE: self._source}
+        self._hidden = SOURCE not in ladder
+        for name in ladder:
+            if name != SOURCE:
+                self._renditions[name] = Rendition(name, self._targets, self._source)
+        self._news = {name: asyncio.Event() for name in self._renditions}
+        self._rendered: dict[tuple[str, bool], tuple[int, bytes]] = {}
+        self._ended = False
+        self._audio: AudioTrack | None = None
+        self._zero_date = 0.0
+        self._recent: deque[Audio] = deque(maxlen=RECENT_PACKETS_MAX)
+
+    # --- media in ----------------------------------------------------------------------------------------------------
+
+    def begin(self, began: Began, *, date: float) -> int:
+        """A new epoch of the source, whose first frame was taken at `date` (seconds of the wall clock); its number."""
+        self.epoch += 1
+        zero_date = date - began.first_ms / 1000
+        for rendition in self._renditions.values():
+            rendition.discontinue()
+        self._source.begin(self.epoch, began.video, began.audio, zero_date)
+        self._audio, self._zero_date = began.audio, zero_date
+        self._recent.clear()
+        return self.epoch
+
+    def video(self, video: Video) -> None:
+        """One picture of the source."""
+        frame = video.frame
+        if self._source.take_video(video.timestamp_ms, frame.composition_ms, frame.data, key=frame.key):
+            self._wake(SOURCE)
+
+    def audio(self, audio: Audio) -> None:
+        """One packet of the source's audio, for all renditions."""
+        self._recent.append(audio)
+        for name, rendition in self._renditions.items():
+            if rendition.take_audio(audio.timestamp_ms, audio.data):
+                self._wake(name)
+
+    def rung_config(self, name: str, epoch: int, config: VideoConfig) -> None:
+        """An encoder has begun a rendition of `epoch`; the same one again goes on behind a hole."""
+        rendition = self._rung(name, epoch)
+        if rendition is None:
+            return
+        track = video_track(config)
+        if rendition.epoch == epoch and rendition.video == track:
+            rendition.hole()
+        else:
+            rendition.begin(epoch, track, self._audio, self._zero_date)
+            for audio in self._recent:
+                rendition.take_audio(audio.timestamp_ms, audio.data)
+        self._wake(name)
+
+    def rung_video(self, name: str, epoch: int, timestamp_ms: int, frame: VideoFrame) -> None:
+        """One picture of a transcoded rendition; those of an epoch that is over are too late."""
+        rendition = self._rung(name, epoch)
+        if rendition and rendition.take_video(timestamp_ms, frame.composition_ms, frame.data, key=frame.key):
+            self._wake(name)
+
+    def rung_hole(self, name: str, epoch: int) -> None:
+        """Pictures of a transcoded rendition are missing up to its next keyframe."""
+        rendition = self._rung(name, epoch)
+        if rendition:
+            rendition.hole()
+            self._wake(name)
+
+    def drop(self, name: str) -> None:
+        """A rendition goes: it is in no playlist from now on, and whoever waits for it is told so."""
+        if name != SOURCE and name in self._renditions:
+            del self._renditions[name]
+            self._wake(name)
+
+    def interrupt(self) -> None:
+        """The publisher has gone: what is held comes out; the next epoch is a discontinuity."""
+        self._source.discontinue()
+        self._wake(SOURCE)
+
+    def end(self) -> None:
+        """The broadcast is over: every playlist gets its ENDLIST."""
+        self._ended = True
+        if self._targets.duration is None:
+            self._targets.duration = LONG_TARGET_SECONDS
+        for name, rendition in self._renditions.items():
+            rendition.timeline.target_duration = self._targets.duration
+            rendition.end()
+            self._wake(name)
+
+    def _rung(self, name: str, epoch: int) -> Rendition | None:
+        return self._renditions.get(name) if epoch == self.epoch and not self._ended else None
+
+    def _wake(self, name: str) -> None:
+        news = self._news.pop(name)
+        if name in self._renditions:
+            self._news[name] = asyncio.Event()
+        news.set()
+
+    # --- players -----------------------------------------------------------------------------------------------------
+
+    @property
+    def renditions(self) -> tuple[str, ...]:
+        """The names of the renditions that there are, the source first."""
+        return tuple(self._renditions)
+
+    @property
+    def bytes_held(self) -> int:
+        """What this broadcast costs in memory."""
+        return sum(rendition.timeline.bytes_held for rendition in self._renditions.values())
+
+    async def multivariant(self) -> bytes:
+        """The multivariant playlist, as soon as every rendition has something, or after START_SECONDS_MAX.
+
+        Its URIs are "{broadcast_id}/{rendition}.m3u8". Raises TimedOut when there is nothing at all.
+        """
+        deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
+        for name in tuple(self._renditions):
+            while name in self._renditions and not self._renditions[name].timeline.ready:
+                if self._ended or not await self._wait(name, deadline):
+                    break
+        shown = [each for each in self._renditions.values() if each.timeline.ready]
+        if self._hidden:
+            # A source that no ladder names is for browsers only if nothing else is there.
+            shown = [each for each in shown if each is not self._source] or shown
+        if not shown:
+            raise TimedOut(START_SECONDS_MAX)
+        return multivariant_playlist(str(self.broadcast_id), [each.variant for each in shown])
+
+    async def media_playlist(self, rendition: str, *, msn: int | None, part: int | None, skip: bool) -> bytes:
+        """A rendition's playlist; waits for `msn` and `part`, or for a beginning.
+
+        Raises NoSuchRendition, TooFarAhead, PartWithoutMsn, TimedOut.
+        """
+        if msn is None and part is not None:
+            raise PartWithoutMsn(part)
+
+        def there() -> bytes | None:
+            timeline = self._named(rendition).timeline
+            if not timeline.ready:
+                return None
+            verdict = decide(timeline, self._targets.part_seconds, msn=msn, part=part)
+            return self._render(rendition, skip=skip) if verdict is Verdict.ANSWER else None
+
+        return await self._hold(rendition, there)
+
+    async def resource(self, name: str) -> Resource:
+        """What a playlist lists by `name`; waits for the hinted part until it is whole. Raises NotListed, TimedOut."""
+        asked = read_name(name)
+
+        def there() -> bytes | None:
+            found = self._renditions.get(asked.rendition)
+            if found is None:
+                raise NotListed(name)
+            timeline = found.timeline
+            data: bytes | None = None
+            if asked.kind == "init":
+                data = found.init(asked.number)
+            elif asked.kind == "s":
+                segment = timeline.segment(asked.number)
+                data = segment.data() if segment else None
+            else:
+                part = timeline.part(asked.number)
+                if part is None and asked.number == timeline.next_part and not timeline.ended:
+                    return None
+                data = part.data if part else None
+            if not data:
+                raise NotListed(name)
+            return data
+
+        data = await self._hold(asked.rendition, there)
+        sound_only = self._renditions[asked.rendition].video is None
+        return Resource(data, "audio/mp4" if sound_only else "video/mp4")
+
+    def _named(self, rendition: str) -> Rendition:
+        found = self._renditions.get(rendition)
+        if found is None or (found.timeline.ended and not found.timeline.ready):
+            raise NoSuchRendition(rendition)
+        return found
+
+    async def _hold(self, rendition: str, there: Callable[[], bytes | None]) -> bytes:
+        """Ask again after each change until there is an answer, for three target durations at most."""
+        seconds = HOLD_TARGETS * (self._targets.duration or LONG_TARGET_SECONDS)
+        deadline = asyncio.get_running_loop().time() + seconds
+        while (answer := there()) is None:
+            if not await self._wait(rendition, deadline):
+                raise TimedOut(seconds)
+        return answer
+
+    async def _wait(self, rendition: str, deadline: float) -> bool:
+        """Wait for news of a rendition; False when the deadline came first."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._news[rendition].wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _render(self, name: str, *, skip: bool) -> bytes:
+        """The playlist of this version, written once for all who ask."""
+        timeline = self._renditions[name].timeline
+        version, rendered = self._rendered.get((name, skip), (-1, b""))
+        if version != timeline.version:
+            siblings = [
+                report(other, each.timeline)
+                for other, each in self._renditions.items()
+                if other != name and each.timeline.ready and not (self._hidden and each is self._source)
+            ]
+            rendered = media_playlist(
+                name,
+                timeline,
+                part_target_seconds=self._targets.part_seconds,
+                siblings=siblings,
+                skip=skip,
+            )
+            self._rendered[name, skip] = timeline.version, rendered
+        return rendered
