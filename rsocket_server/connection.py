@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rsocket.disposable import Disposable
 from rsocket.frame import (
+    CancelFrame,
     RequestChannelFrame,
     RequestFireAndForgetFrame,
     RequestResponseFrame,
@@ -273,7 +274,10 @@ class Connection(RSocketServer):  # type: ignore[misc]
             else:
                 self._stream_control.handle_stream(frame)
         except Exception as error:  # noqa: BLE001 - one stream's trouble ends that stream.
-            self.fail_stream(stream_id, error)
+            if isinstance(frame, CancelFrame):
+                self.finish_stream(stream_id)  # Cancelled is cancelled: nothing more is said on it.
+            else:
+                self.fail_stream(stream_id, error)
         return None
 
     async def _through(self, model: Model, data: bytes, metadata: bytes) -> Any:

@@ -74,12 +74,11 @@ class DeferredPublisher(DefaultPublisher, DefaultSubscription):  # type: ignore[
         try:
             publisher = await self._answer()
             publisher.subscribe(subscriber)
+            # From here on the library speaks to the real subscription.
+            if subscriber.subscription is not self and self._credit:
+                subscriber.subscription.request(self._credit)
         except Exception as error:  # noqa: BLE001 - translated on its way out.
             subscriber.on_error(error)
-            return
-        # From here on the library speaks to the real subscription.
-        if subscriber.subscription is not self and self._credit:
-            subscriber.subscription.request(self._credit)
 
 
 class DeferredChannel:

@@ -204,7 +204,7 @@ class Gate:
                 return self._asked_at + limits.SETUP_SECONDS
             case State.OPEN:
                 return self._heard_at + self._lifetime_seconds
-            case State.CLOSED:
+            case _:
                 return None
 
     def tick(self, now: float) -> Close | None:

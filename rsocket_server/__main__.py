@@ -1,0 +1,175 @@
+"""Roof: `python -m rsocket_server`: the live conversation, in COMMEOW_RSOCKET_WORKERS processes that share one port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from db.alerts import Alerts
+from db.bus import Bus
+from db.channels import Channels
+from db.ledger import Ledger
+from db.migrate import missing
+from db.pool import open_pool, open_redis
+from routes import events, process
+from routes.admission import Admission
+from routes.chat import ChatDoors, RoomNumbers
+from routes.donations import DonationDoors
+from routes.live_channels import LiveChannels
+from routes.tokens import Tokens
+from rsocket_server.alert_relay import AlertRelay
+from rsocket_server.rooms import Rooms
+from rsocket_server.server import serve
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from routes.settings import Settings, Stores
+
+WORKER = "--worker"
+SETTING = "COMMEOW_RSOCKET_PORT"
+
+# A worker that dies is replaced after this; one that dies at once again must not spin.
+RESTART_SECONDS = 1.0
+# For a worker to say goodbye to its viewers, within the two seconds that the whole process has.
+STOP_SECONDS_MAX = 1.5
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve the RSocket port until `stop`: one process's whole work."""
+    stores = settings.require_stores()
+    async with contextlib.AsyncExitStack() as stack:
+        pool, bus = await _open_stores(stores, stack)
+        channels = Channels(pool)
+        rooms = Rooms(bus, stamp=events.stamp, gap=events.gap, count=events.count, node=_node())
+        relay = AlertRelay(Alerts(pool), bus)
+        ledger = await stack.enter_async_context(Ledger(pool, on_settled=relay.wake))
+        numbers = RoomNumbers(channels)
+        live = LiveChannels(channels, bus, rooms)
+        admission = Admission(Tokens(stores.secret))
+        server = await process.listen(
+            serve(
+                doors=[*ChatDoors(rooms, numbers).doors(), *DonationDoors(ledger, numbers).doors(), *live.doors()],
+                verify=admission.verify,
+                translate=admission.translate,
+                origins=process.addresses(settings).origins(),
+                host=settings.host,
+                port=settings.rsocket_port,
+                reuse_port=settings.rsocket_workers > 1,
+            ),
+            host=settings.host,
+            port=settings.rsocket_port,
+            setting=SETTING,
+        )
+        stack.push_async_callback(server.close)
+        stack.callback(rooms.close)
+        process.say_ready(f"rsocket ws://{settings.host}:{settings.rsocket_port}/rsocket")
+        await process.own(stop, rooms.run(), relay.run(), live.run())
+
+
+async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Bus]:
+    pool = await process.answering(
+        open_pool(stores.database_url, application_name="commeow rsocket_server"),
+        store="PostgreSQL",
+        setting="COMMEOW_DATABASE_URL",
+    )
+    stack.push_async_callback(pool.close)
+    await process.check_schema(missing(pool))
+    redis = open_redis(stores.redis_url)
+    stack.push_async_callback(redis.aclose)
+    bus = Bus(redis)
+    await process.answering(bus.head(0), store="Redis", setting="COMMEOW_REDIS_URL")
+    return pool, bus
+
+
+async def work_for_parent(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve as one of several workers: also stop when the parent has gone, whose end of our stdin closes with it."""
+    asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
+    await work(settings, stop)
+
+
+async def oversee(settings: Settings, stop: asyncio.Event) -> None:
+    """Keep all workers running until `stop`, and say ready when all of them have."""
+    _check_free(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        await _open_stores(settings.require_stores(), stack)
+    async with asyncio.TaskGroup() as group:
+        ready = [asyncio.Event() for _ in range(settings.rsocket_workers)]
+        tasks = [group.create_task(_keep_worker(event)) for event in ready]
+        waiting = group.create_task(_say_all_ready(settings, ready))
+        await stop.wait()
+        for task in (waiting, *tasks):
+            task.cancel()
+
+
+async def _keep_worker(ready: asyncio.Event) -> None:
+    while True:
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "rsocket_server",
+            WORKER,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            assert worker.stdout is not None
+            async for _line in worker.stdout:
+                ready.set()
+            await worker.wait()
+        finally:
+            await _end(worker)
+        sys.stderr.write(f"rsocket worker ended code={worker.returncode}\n")
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _end(worker: asyncio.subprocess.Process) -> None:
+    if worker.returncode is not None:
+        return
+    worker.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await worker.wait()
+    except TimeoutError:
+        worker.kill()
+        await worker.wait()
+
+
+async def _say_all_ready(settings: Settings, ready: list[asyncio.Event]) -> None:
+    for event in ready:
+        await event.wait()
+    workers = f"{settings.rsocket_workers} workers"
+    process.say_ready(f"rsocket ws://{settings.host}:{settings.rsocket_port}/rsocket {workers}")
+
+
+def _check_free(settings: Settings) -> None:
+    """See that nobody listens yet: workers share their port with whoever asks to, also with a stranger of our name."""
+    try:
+        with socket.create_server((settings.host, settings.rsocket_port), reuse_port=False):
+            pass
+    except OSError as error:
+        raise process.port_trouble(error, host=settings.host, port=settings.rsocket_port, setting=SETTING) from None
+
+
+def _node() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def main() -> int:
+    """Be one worker, or oversee several."""
+    if WORKER in sys.argv[1:]:
+        return process.run(work_for_parent)
+    return process.run(_choose)
+
+
+async def _choose(settings: Settings, stop: asyncio.Event) -> None:
+    await (work if settings.rsocket_workers == 1 else oversee)(settings, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
