@@ -36,7 +36,7 @@ class Addresses:
 
     @property
     def _own_name(self) -> str:
-        return _bracketed(_ANY.get(self.host, self.host))
+        return _bracketed(reachable(self.host))
 
     def rsocket(self, host_header: str | None) -> str:
         """Give the RSocket URL. Behind TLS the proxy passes /rsocket on, because a page may not mix ws into https."""
@@ -50,14 +50,21 @@ class Addresses:
         return f"rtmp://{self.name(host_header)}:{self.rtmp_port}/live"
 
     def origins(self) -> frozenset[str]:
-        """Give the origins whose pages may open an RSocket connection: the site's by its public URL, and the site's by
-        whatever name the visitor uses for the host he connects to (`:8080`, see rsocket_server/server.py).
+        """Give the origins whose pages may open an RSocket connection.
+
+        They are the site by its public URL, and the site by whatever name a visitor uses for the host he connects to
+        (an entry like `:8080`, see rsocket_server/server.py).
         """
         own = {f":{self.http_port}"}
         if self.public_url is not None:
             parts = urlsplit(self.public_url)
             own.add(f"{parts.scheme}://{parts.netloc}")
         return frozenset(own)
+
+
+def reachable(host: str) -> str:
+    """Give the address under which this machine itself reaches what listens on `host`."""
+    return _ANY.get(host, host)
 
 
 def _bracketed(name: str) -> str:

@@ -1,19 +1,17 @@
-"""Door: HTTP: /api/channels: who is on air, one channel, its owner's edits and key; and the news of going on and off."""
+"""Door: HTTP: /api/channels: who is on air, one channel, its owner's edits and key."""
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from msgspec import UNSET
 
 from db import channel
 from db.errors import StoreError
-from media.broadcast import State
 from routes import wire
 from routes.access import NotYours, Who
+from routes.announcements import playback_url
 from routes.doors import HttpDoor
 from routes.members import new_stream_key
 from routes.middleware import BEARER, answer, read_body
@@ -22,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiohttp import web
+    from media.broadcasts import Broadcasts
 
     from db.bus import Bus
     from db.channel import Channel
     from db.channels import Channels
     from db.ledger import Ledger
-    from media.broadcasts import Broadcasts
     from routes.addresses import Addresses
+    from routes.announcements import Announcements
 
 CHANNELS_MAX: Final = 200
 """Channels in one list: more than anyone scrolls; the most watched come first."""
@@ -36,17 +35,7 @@ CHANNELS_MAX: Final = 200
 DONATION_LINES: Final = 50
 """Donations of one page."""
 
-CHANNELS_TOPIC: Final = "channels"
-"""The bus's topic that says: who is on air has changed, look again."""
-
 KEY_ROTATED: Final = "the stream key was changed"
-
-log = logging.getLogger("commeow.channels")
-
-
-def playback_url(nickname: str) -> str:
-    """Give the URL of a channel's multivariant playlist, from the site's root."""
-    return f"/hls/{quote(nickname, safe='')}/index.m3u8"
 
 
 async def views(channels: Sequence[Channel], bus: Bus) -> list[wire.ChannelView]:
@@ -75,12 +64,20 @@ class ChannelDoors:
     """The doors under /api/channels."""
 
     def __init__(
-        self, *, channels: Channels, ledger: Ledger, bus: Bus, broadcasts: Broadcasts, addresses: Addresses
+        self,
+        *,
+        channels: Channels,
+        ledger: Ledger,
+        bus: Bus,
+        broadcasts: Broadcasts,
+        announcements: Announcements,
+        addresses: Addresses,
     ) -> None:
         self._channels = channels
         self._ledger = ledger
         self._bus = bus
         self._broadcasts = broadcasts
+        self._announcements = announcements
         self._addresses = addresses
 
     def doors(self) -> list[HttpDoor]:
@@ -91,7 +88,7 @@ class ChannelDoors:
                 path="/api/channels",
                 who=Who.ANYONE,
                 handle=self._list,
-                words="Who is on air, the most watched first (`sort=recent`: the latest first); `q`, `category` narrow.",
+                words="Who is on air, the most watched first; `sort=recent`, `q` and `category` choose.",
                 answer=wire.ChannelList,
             ),
             HttpDoor(
@@ -157,7 +154,7 @@ class ChannelDoors:
             if value is not UNSET
         }
         edited = await self._channels.edit(own.id, **changes) if changes else own
-        await self._announce()
+        await self._announcements.changed()
         return answer(await self._view(edited))
 
     async def _rotate_key(self, request: web.Request) -> web.StreamResponse:
@@ -172,36 +169,11 @@ class ChannelDoors:
         own = await self._own_channel(request)
         found = await self._ledger.donations(own.id, before=before, limit=DONATION_LINES)
         donations = [
-            wire.DonationView(id=each.id, from_=each.donor, points=each.points, text=each.text, at=each.at)
+            wire.DonationView(id=str(each.id), from_=each.nickname, points=each.points, text=each.text, at=each.at)
             for each in found
         ]
-        following = str(found[-1].number) if len(found) == DONATION_LINES else None
+        following = str(found[-1].id) if len(found) == DONATION_LINES else None
         return answer(wire.DonationList(donations=donations, next=following))
-
-    async def on_state(self, on: Channel, state: State) -> None:
-        """Tell the room and the list that a broadcast has become live, interrupted or ended."""
-        at = datetime.now(UTC)
-        if state is State.LIVE:
-            event = wire.write(wire.OnAir(at=at, playback=playback_url(on.nickname)))
-        elif state is State.INTERRUPTED:
-            event = wire.write(wire.Interrupted(at=at))
-        elif state is State.ENDED:
-            event = wire.write(wire.OffAir(at=at))
-        else:
-            return
-        log.info("broadcast channel=%s state=%s", on.id, state)
-        try:
-            await self._bus.publish(on.id, event)
-        except StoreError:
-            # The picture does not wait for the chat: who asks for the channel sees its state in the database.
-            log.warning("broadcast channel=%s state=%s announced=no", on.id, state)
-        await self._announce()
-
-    async def _announce(self) -> None:
-        try:
-            await self._bus.announce(CHANNELS_TOPIC, b"")
-        except StoreError:
-            log.warning("channels announced=no")
 
     async def _channel(self, request: web.Request) -> Channel:
         nickname = request.match_info["nickname"]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from db.channel import ChannelUnknown
-from routes import problems, wire
+from routes import events, problems, wire
 from rsocket_server import room
 from rsocket_server.doors import Door, MembersOnly, Model
 
@@ -50,9 +50,9 @@ class RoomNumbers:
         return number
 
 
-def author(member: Member) -> wire.Author:
+def author(member: Member) -> events.Author:
     """Name who speaks: always the connection's identity."""
-    return wire.Author(nickname=member.nickname, roles=sorted(member.roles))
+    return events.Author(nickname=member.nickname, roles=sorted(member.roles))
 
 
 def member_of(caller: Caller) -> Member:
@@ -94,16 +94,16 @@ class ChatDoors:
         number = await self._numbers.find(said.channel)
         try:
             await self._speak(member_of(caller), number, said)
-        except Exception as error:  # noqa: BLE001 - every refusal is told, the unknown ones as `internal`.
+        except Exception as error:
             problem = problems.problem_of(error, secrets.token_hex(8))
             if problem.row is problems.INTERNAL:
                 log.error("internal incident=%s route=chat.say", problem.incident, exc_info=error)  # noqa: TRY400 - it has.
-            refused = wire.Refused(id=said.id, code=problem.row.code, retry_after_ms=problem.retry_after_ms)
+            refused = events.Refused(id=said.id, code=problem.row.code, retry_after_ms=problem.retry_after_ms)
             caller.whisper(number, wire.write(refused))
 
     async def _speak(self, member: Member, number: int, said: wire.Say) -> int:
         text = room.clean(said.text)
-        event = wire.write(wire.Said(id=said.id, from_=author(member), text=text, at=datetime.now(UTC)))
+        event = wire.write(events.Said(id=said.id, from_=author(member), text=text, at=datetime.now(UTC)))
         return await self._rooms.say(number, member, text, event, asyncio.get_running_loop().time())
 
     async def _hello(self, caller: Caller, data: bytes) -> bytes:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db import transfer
-from routes import wire
+from routes import events, wire
 from routes.chat import RoomNumbers, author, member_of
 from rsocket_server import room
 from rsocket_server.doors import Door, Model
@@ -31,11 +31,12 @@ class DonationDoors:
         given = wire.read(wire.Give, data)
         donor = member_of(caller)
         streamer_id = await self._numbers.find(given.channel)
-        text = room.clean(given.text)
-        planned = transfer.donation(given.id, donor.id, streamer_id, given.points, text)
+        planned = transfer.donation(given.id, donor.id, streamer_id, given.points, room.clean(given.text))
         # Written with the money in one transaction: the room learns of every donation in the books, and of no other.
         alert = wire.write(
-            wire.Donated(id=given.id, from_=author(donor), points=given.points, text=text, at=datetime.now(UTC))
+            events.Donated(
+                id=given.id, from_=author(donor), points=planned.points, text=planned.text, at=datetime.now(UTC)
+            )
         )
         receipt = await self._ledger.give(planned, alert)
         return wire.write(wire.Gave(id=receipt.id, points_left=receipt.points_left))

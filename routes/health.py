@@ -44,9 +44,7 @@ class Health:
     def doors(self) -> list[HttpDoor]:
         """List the doors."""
         return [
-            HttpDoor(
-                method="GET", path="/healthz", who=Who.ANYONE, handle=self._alive, words="This process is alive."
-            ),
+            HttpDoor(method="GET", path="/healthz", who=Who.ANYONE, handle=self._alive, words="This process is alive."),
             HttpDoor(
                 method="GET",
                 path="/readyz",

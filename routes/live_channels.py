@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from reactivex.subject import BehaviorSubject
 
 from db.errors import StoreError
-from routes import wire
-from routes.channels import CHANNELS_MAX, CHANNELS_TOPIC, views
+from routes import events, wire
+from routes.announcements import CHANNELS_TOPIC
+from routes.channels import CHANNELS_MAX, views
 from rsocket_server.doors import Door, Model
 from rsocket_server.latest_wins import LatestWins, latest_wins
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from db.bus import Bus
     from db.channels import Channels
     from rsocket_server.doors import Caller
+    from rsocket_server.rooms import Rooms
 
 LOOK_SECONDS: Final = 5.0
 """Seconds between looks when no news comes: viewer counts change without news, and are reported every few seconds."""
@@ -27,14 +29,12 @@ log = logging.getLogger("commeow.channels")
 
 
 class LiveChannels:
-    """One picture of who is on air for all who watch the list of this process; nothing is kept for the slow.
+    """One picture of who is on air for all who watch the list of this process; nothing is kept for the slow."""
 
-    `bus` must be this object's own: it listens there for itself.
-    """
-
-    def __init__(self, channels: Channels, bus: Bus) -> None:
+    def __init__(self, channels: Channels, bus: Bus, rooms: Rooms) -> None:
         self._channels = channels
         self._bus = bus
+        self._rooms = rooms
         self._news = asyncio.Event()
         self._picture: BehaviorSubject[bytes] | None = None
 
@@ -53,19 +53,19 @@ class LiveChannels:
 
     async def run(self) -> None:
         """Look again when there is news, and every LOOK_SECONDS, while anybody watches; ends when cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen())
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._news.wait()
-                self._news.clear()
+        following = False
+        while True:
+            try:
+                if not following:
+                    (await self._rooms.follow(CHANNELS_TOPIC)).subscribe(lambda _news: self._news.set())
+                    following = True
                 await self._refresh()
-
-    async def _listen(self) -> None:
-        await self._bus.follow(CHANNELS_TOPIC)
-        async for _news in self._bus.listen():
-            self._news.set()
+            except StoreError:
+                log.warning("channels looked=no")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._news.wait()
+            self._news.clear()
 
     async def _refresh(self) -> None:
         if self._picture is None:
@@ -73,15 +73,11 @@ class LiveChannels:
         if not self._picture.observers:
             self._picture = None
             return
-        try:
-            shown = await self._look()
-        except StoreError:
-            log.warning("channels looked=no")
-            return
+        shown = await self._look()
         if shown != self._picture.value:
             self._picture.on_next(shown)
 
     async def _look(self) -> bytes:
         shown = await views(await self._channels.live(), self._bus)
         shown.sort(key=lambda view: (-view.viewers, view.nickname))
-        return wire.write(wire.LiveChannels(channels=shown[:CHANNELS_MAX]))
+        return wire.write(events.LiveChannels(channels=shown[:CHANNELS_MAX]))

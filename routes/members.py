@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from db import channel, member
-from db.refresh_tokens import LIFETIME_SECONDS, RefreshError
+from db.refresh_tokens import IDLE_SECONDS, RefreshError
 from routes import access, problems, wire
 from routes.access import Who
 from routes.doors import HttpDoor
@@ -153,7 +153,7 @@ class MemberDoors:
             raise access.BadLogin
         self._wrong_words.give_back(wrong_words_key)
         if found.banned:
-            raise member.MemberBanned
+            raise member.MemberBanned(found.member.nickname)
         if self._passwords.is_outdated(found.password_hash):
             await self._members.set_password_hash(found.member.id, await self._passwords.hash(body.password))
         return self._logged_in(found.member, await self._refresh_tokens.issue(found.member.id))
@@ -161,8 +161,9 @@ class MemberDoors:
     async def _refresh(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._refreshed(request.cookies.get(COOKIE))
-        except (RefreshError, access.LoginCookieInvalid, member.MemberError) as error:
-            response = problem_response(problems.problem_of(error, request[REQUEST_ID]))
+        except (RefreshError, access.LoginCookieInvalid):
+            # Invalid, reused, over, gone or banned: the browser need not know which, and forgets it.
+            response = problem_response(problems.problem_of(access.LoginCookieInvalid(), request[REQUEST_ID]))
             self._forget(response)
             return response
 
@@ -171,7 +172,7 @@ class MemberDoors:
             raise access.LoginCookieInvalid
         member_id, successor = await self._refresh_tokens.rotate(token)
         found = await self._members.by_id(member_id)
-        if found is None:
+        if found is None or await self._members.is_banned(member_id):
             await self._refresh_tokens.revoke(successor)
             raise access.LoginCookieInvalid
         return self._logged_in(found, successor)
@@ -213,7 +214,7 @@ class MemberDoors:
         response.set_cookie(
             COOKIE,
             refresh_token,
-            max_age=LIFETIME_SECONDS,
+            max_age=IDLE_SECONDS,
             path=COOKIE_PATH,
             secure=self._addresses.is_https,
             httponly=True,
@@ -222,6 +223,4 @@ class MemberDoors:
         return response
 
     def _forget(self, response: web.Response) -> None:
-        response.del_cookie(
-            COOKIE, path=COOKIE_PATH, secure=self._addresses.is_https, httponly=True, samesite="Strict"
-        )
+        response.del_cookie(COOKIE, path=COOKIE_PATH, secure=self._addresses.is_https, httponly=True, samesite="Strict")

@@ -9,15 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
 
 from routes import access, problems, wire
 from routes.access import Who
-from routes.doors import HttpDoor
 from routes.tokens import Bearer, Tokens
+
+if TYPE_CHECKING:
+    from routes.doors import HttpDoor
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T", bound=msgspec.Struct)

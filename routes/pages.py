@@ -13,14 +13,16 @@ import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
 
 from routes import languages
 from routes.access import Who
-from routes.addresses import Addresses
 from routes.doors import HttpDoor
+
+if TYPE_CHECKING:
+    from routes.addresses import Addresses
 
 PAGES: Final = {
     "/": "index.html",
@@ -210,9 +212,7 @@ def _etag(data: bytes) -> str:
 def _validated(request: web.Request, data: bytes, etag: str) -> web.Response:
     """Answer 304 when the browser has it already (RFC 9110 §13.1.2), else 200 with the bytes."""
     known = request.if_none_match or ()
-    if any(tag.value in {etag, "*"} for tag in known):
-        response = web.Response(status=304)
-    else:
-        response = web.Response(body=data)
+    has_it = any(tag.value in {etag, "*"} for tag in known)
+    response = web.Response(status=304) if has_it else web.Response(body=data)
     response.etag = etag
     return response

@@ -58,7 +58,9 @@ class PointDoors:
                 kind=entry.kind,
                 account=entry.account,
                 points=entry.points,
-                balance=entry.balance,
+                balance=entry.balance_after,
+                nickname=entry.nickname,
+                text=entry.text,
                 at=entry.at,
             )
             for entry in found

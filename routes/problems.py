@@ -12,8 +12,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from routes import access, rate_limit, tokens, wire
+from db import channel, errors, member, transfer
+from media import flv
+from media.hls_writer import errors as hls_errors
+from media.rtmp_ingest import errors as rtmp_errors
+from routes import access, playlist_ask, rate_limit, tokens, wire
+from rsocket_server import doors, gate_errors, metadata, room
 
+INVALID_SETUP = 0x001
+UNSUPPORTED_SETUP = 0x002
 REJECTED_SETUP = 0x003
 APPLICATION_ERROR = 0x201
 REJECTED = 0x202
@@ -42,30 +49,140 @@ class Row:
 
 INTERNAL = Row("internal", 500, APPLICATION_ERROR, retry=True, says="Something broke on our side.")
 
-TABLE: dict[type[BaseException], Row] = {
-    wire.WireError: Row("wire.shape", 400, INVALID, retry=False, says="The request has not the shape this door takes."),
-    wire.WireTooLarge: Row("wire.too_large", 413, INVALID, retry=False, says="The request is too large."),
-    tokens.TokenInvalid: Row(
-        "auth.token_invalid", 401, REJECTED_SETUP, retry=False, says="The access token is not valid."
-    ),
-    tokens.TokenExpired: Row(
-        "auth.token_expired", 401, REJECTED_SETUP, retry=False, says="The access token is over; refresh it."
-    ),
+_SHAPE = Row("wire.shape", 400, INVALID, retry=False, says="The request has not the shape this door takes.")
+_TOO_LARGE = Row("wire.too_large", 413, INVALID, retry=False, says="The request is too large.")
+_MEMBERS_ONLY = Row("auth.members_only", 401, REJECTED, retry=False, says="This is for members; log in.")
+_TOKEN_INVALID = Row("auth.token_invalid", 401, REJECTED, retry=False, says="Log in again; the token is not valid.")
+_TOO_FAST = Row("limit.too_fast", 429, REJECTED, retry=True, says="Too fast; wait a little.")
+_UNKNOWN = Row("store.unknown", 503, CANCELED, retry=True, says="It may be done; send the same id again.")
+_UNAVAILABLE = Row("store.unavailable", 503, REJECTED, retry=True, says="Nothing was done; try again shortly.")
+_PROTOCOL = Row("protocol.violation", 400, INVALID, retry=False, says="Not what the protocol allows here.")
+_TAKEN = Row("member.taken", 409, APPLICATION_ERROR, retry=False, says="Somebody has that name already.")
+_FORBIDDEN = Row("auth.forbidden", 403, REJECTED, retry=False, says="This is not yours to do.")
+_HLS_NONE = Row("hls.not_listed", 404, INVALID, retry=False, says="No playlist lists this.")
+_CHANNEL_UNKNOWN = Row("channel.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such channel.")
+_TEXT = Row("chat.empty", 400, APPLICATION_ERROR, retry=False, says="There is nothing to read in this line.")
+
+_ROUTES: dict[type[BaseException], Row] = {
+    wire.WireError: _SHAPE,
+    wire.WireTooLarge: _TOO_LARGE,
+    tokens.TokenInvalid: _TOKEN_INVALID,
+    tokens.TokenExpired: Row("auth.token_expired", 401, REJECTED, retry=False, says="The token is over; refresh it."),
     # Only a wrong setting at start can raise it: nobody's request is at fault.
     tokens.TokenError: INTERNAL,
-    access.BearerMissing: Row("auth.members_only", 401, REJECTED, retry=False, says="This is for members; log in."),
-    access.AccessError: Row("auth.forbidden", 403, REJECTED, retry=False, says="This is not yours to do."),
+    access.AccessError: _FORBIDDEN,
+    access.BearerMissing: _MEMBERS_ONLY,
+    access.LoginCookieInvalid: _TOKEN_INVALID,
     access.OriginForeign: Row("auth.origin", 403, REJECTED, retry=False, says="Another site's page may not do this."),
     access.BadLogin: Row("auth.bad_login", 401, APPLICATION_ERROR, retry=False, says="Login id or password is wrong."),
-    access.LoginCookieInvalid: Row("auth.token_invalid", 401, REJECTED, retry=False, says="Log in again."),
-    rate_limit.LimitError: Row("limit.too_fast", 429, REJECTED, retry=True, says="Too fast; wait a little."),
+    rate_limit.LimitError: _TOO_FAST,
     rate_limit.Busy: Row("limit.busy", 503, REJECTED, retry=True, says="Too many people at once; try again."),
+    playlist_ask.DirectiveBad: Row("hls.directive", 400, INVALID, retry=False, says="A directive is no number."),
+    playlist_ask.PlaybackError: Row("channel.off_air", 404, APPLICATION_ERROR, retry=True, says="Nothing is on air."),
 }
+
+_RSOCKET_SERVER: dict[type[BaseException], Row] = {
+    gate_errors.GateError: _PROTOCOL,
+    gate_errors.SetupMissing: Row("setup.missing", 400, INVALID_SETUP, retry=False, says="SETUP must come first."),
+    gate_errors.SetupMalformed: Row("setup.malformed", 400, INVALID_SETUP, retry=False, says="SETUP is malformed."),
+    gate_errors.SetupUnsupported: Row(
+        "setup.unsupported", 400, UNSUPPORTED_SETUP, retry=False, says="SETUP asks for what is not offered."
+    ),
+    gate_errors.ResumeUnsupported: Row(
+        "setup.resume", 400, REJECTED_SETUP, retry=False, says="No resumption: connect anew and say since when."
+    ),
+    gate_errors.TooManyStreams: _TOO_FAST,
+    gate_errors.HouseClosing: Row("house.closing", 503, REJECTED, retry=True, says="Closing; come back in a moment."),
+    metadata.MetadataError: _PROTOCOL,
+    metadata.AuthenticationUnsupported: _TOKEN_INVALID,
+    doors.DoorError: Row("route.unknown", 404, INVALID, retry=False, says="There is no such route."),
+    metadata.RouteMissing: Row("route.unknown", 404, INVALID, retry=False, says="There is no such route."),
+    doors.MembersOnly: _MEMBERS_ONLY,
+    doors.HandlerTimeout: _UNKNOWN,
+    room.RoomError: _TEXT,
+    room.TooLong: Row("chat.too_long", 400, APPLICATION_ERROR, retry=False, says="The line is too long."),
+    room.TooFast: _TOO_FAST,
+}
+
+_MEDIA: dict[type[BaseException], Row] = {
+    hls_errors.HlsError: _HLS_NONE,
+    hls_errors.NoSuchRendition: Row("hls.no_such_rendition", 404, INVALID, retry=False, says="No such rendition."),
+    hls_errors.PartWithoutMsn: Row(
+        "hls.part_without_msn", 400, INVALID, retry=False, says="_HLS_part without _HLS_msn."
+    ),
+    hls_errors.TooFarAhead: Row("hls.too_far_ahead", 400, INVALID, retry=False, says="That is too far ahead."),
+    hls_errors.NotYet: Row("hls.timed_out", 503, REJECTED, retry=True, says="It did not come in time."),
+    # What an encoder is told, it is told in RTMP's own words (rtmp_ingest/session.py); at a door it would be our bug.
+    hls_errors.MediaError: INTERNAL,
+    rtmp_errors.RtmpError: INTERNAL,
+    rtmp_errors.Refused: INTERNAL,
+    rtmp_errors.Misuse: INTERNAL,
+    flv.FlvError: INTERNAL,
+}
+
+_DB: dict[type[BaseException], Row] = {
+    errors.StoreError: _UNAVAILABLE,
+    errors.StoreUnknown: _UNKNOWN,
+    member.MemberError: Row("member.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such member."),
+    member.LoginIdTaken: _TAKEN,
+    member.NicknameTaken: _TAKEN,
+    member.LoginIdShape: Row(
+        "member.login_id_shape", 400, APPLICATION_ERROR, retry=False, says="4 to 20 of a-z, 0-9 and _."
+    ),
+    member.NicknameShape: Row(
+        "member.nickname_shape", 400, APPLICATION_ERROR, retry=False, says="2 to 20 letters or digits, not reserved."
+    ),
+    member.PasswordWeak: Row(
+        "member.weak_password", 400, APPLICATION_ERROR, retry=False, says="8 to 128 characters, nothing common."
+    ),
+    member.MemberBanned: Row("member.banned", 403, APPLICATION_ERROR, retry=False, says="This account is closed."),
+    # Categories, tags and odd characters: the shape of a text, said with its field.
+    channel.ChannelError: _SHAPE,
+    channel.ChannelUnknown: _CHANNEL_UNKNOWN,
+    channel.TitleTooLong: Row(
+        "channel.title_too_long", 400, APPLICATION_ERROR, retry=False, says="A title has at most 100 characters."
+    ),
+    # Only the heartbeat of a broadcast can hear it.
+    channel.BroadcastEnded: INTERNAL,
+    transfer.TransferError: _SHAPE,
+    transfer.AmountOutOfRange: Row("points.amount", 400, APPLICATION_ERROR, retry=False, says="1 to 1,000,000 points."),
+    transfer.DonationToSelf: Row("points.self", 409, APPLICATION_ERROR, retry=False, says="Not to yourself."),
+    transfer.InsufficientPoints: Row(
+        "points.insufficient", 409, APPLICATION_ERROR, retry=False, says="Not so many points; the id is spent."
+    ),
+    transfer.IdReused: Row(
+        "transfer.id_reused", 409, APPLICATION_ERROR, retry=False, says="The id was used for another donation."
+    ),
+    transfer.MessageTooLong: Row(
+        "transfer.text_too_long", 400, APPLICATION_ERROR, retry=False, says="A message has at most 200 characters."
+    ),
+    transfer.StreamerUnknown: _CHANNEL_UNKNOWN,
+    transfer.WalletUnknown: Row("member.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such member."),
+}
+
+FIELDS: dict[type[BaseException], str] = {
+    member.LoginIdTaken: "login_id",
+    member.LoginIdShape: "login_id",
+    member.NicknameTaken: "nickname",
+    member.NicknameShape: "nickname",
+    member.PasswordWeak: "password",
+    channel.TitleTooLong: "title",
+    channel.CategoryTooLong: "category",
+    channel.TagsTooMany: "tags",
+    channel.TagTooLong: "tags",
+    transfer.AmountOutOfRange: "points",
+    transfer.InsufficientPoints: "points",
+    transfer.MessageShape: "text",
+    transfer.MessageTooLong: "text",
+}
+"""Which field of a body such an error is about, where the rule below the wall does not know the wire's names."""
+
+TABLE: dict[type[BaseException], Row] = {**_ROUTES, **_RSOCKET_SERVER, **_MEDIA, **_DB}
 
 HTTP_ONLY: dict[int, Row] = {
     404: Row("http.not_found", 404, INVALID, retry=False, says="There is nothing here."),
     405: Row("http.method", 405, INVALID, retry=False, says="This door takes another method."),
-    413: TABLE[wire.WireTooLarge],
+    413: _TOO_LARGE,
 }
 """What the HTTP server itself refuses, by status; any other 4xx of its own is a request it could not read."""
 
@@ -137,14 +254,15 @@ def problem_of(error: BaseException, incident: str) -> Problem:
     if row is INTERNAL:
         return Problem(row, incident=incident)
     # Where an error says which field, or when to come again, it uses these names (house rule).
-    return Problem(row, field=getattr(error, "field", None), retry_after_ms=getattr(error, "retry_after_ms", None))
+    field = getattr(error, "field", None) or FIELDS.get(type(error))
+    return Problem(row, field=field, retry_after_ms=getattr(error, "retry_after_ms", None))
 
 
 def problem_of_status(status: int) -> Problem:
     """Turn a refusal of the HTTP server itself, which has only a status, into a problem."""
     if status >= 500:
         return Problem(INTERNAL)
-    return Problem(HTTP_ONLY.get(status, TABLE[wire.WireError]))
+    return Problem(HTTP_ONLY.get(status, _SHAPE))
 
 
 def codes() -> dict[str, Row]:

@@ -1,4 +1,4 @@
-"""Core: the words on the wire: every body, payload and event as a bounded shape, and how they are read and written.
+"""Core: the words on the wire: every body and payload as a bounded shape, and how they are read and written.
 
 Strangers' bytes become values here or not at all (`WireShape`). Lengths are bounded twice: a whole body or payload by
 `BODY_BYTES_MAX`, each field by its type. Rules with a code of their own (the length of a chat line, the amount of a
@@ -165,13 +165,18 @@ class Points(Struct, frozen=True):
 
 
 class PointsEntry(Struct, frozen=True):
-    """One line of a member's account: `points` is negative when they left it; `balance` is what it came to."""
+    """One line of a member's books: `points` is negative when they left `account`, `balance` is what it came to.
+
+    `nickname` is who is on the other side, null where that is the house.
+    """
 
     id: int
     kind: str
     account: str
     points: int
     balance: int
+    nickname: str | None
+    text: str
     at: datetime
 
 
@@ -183,9 +188,9 @@ class PointsHistory(Struct, frozen=True):
 
 
 class DonationView(Struct, frozen=True):
-    """A donation as its streamer sees it. `from` is the donor's nickname."""
+    """A donation as its streamer sees it. `from` is the donor's nickname; `id` is the books' own."""
 
-    id: UUID
+    id: str
     from_: str = field(name="from")
     points: int
     text: str
@@ -268,82 +273,6 @@ class Hello(Struct, frozen=True):
     now: datetime
 
 
-# --- RSocket events, out -----------------------------------------------------------------------------------------
-
-
-class Author(Struct, frozen=True):
-    """Who said it, from the connection's identity."""
-
-    nickname: str
-    roles: list[str]
-
-
-class Said(Struct, frozen=True, tag="said", tag_field="kind"):
-    """A chat line. `seq` is put in when the room has given the number (`stamp`)."""
-
-    id: str
-    from_: Author = field(name="from")
-    text: str
-    at: datetime
-
-
-class Donated(Struct, frozen=True, tag="donated", tag_field="kind"):
-    """A donation that is in the books."""
-
-    id: UUID
-    from_: Author = field(name="from")
-    points: int
-    text: str
-    at: datetime
-
-
-class Viewers(Struct, frozen=True, tag="count", tag_field="kind"):
-    """How many watch the room now, over all nodes; the latest wins."""
-
-    viewers: int
-
-
-class OnAir(Struct, frozen=True, tag="on_air", tag_field="kind"):
-    """The broadcast is live (again). `playback` is the URL to play."""
-
-    at: datetime
-    playback: str
-
-
-class Interrupted(Struct, frozen=True, tag="interrupted", tag_field="kind"):
-    """The encoder is gone for the moment; the broadcast waits for it."""
-
-    at: datetime
-
-
-class OffAir(Struct, frozen=True, tag="off_air", tag_field="kind"):
-    """The broadcast has ended."""
-
-    at: datetime
-
-
-class Gap(Struct, frozen=True, tag="gap", tag_field="kind"):
-    """`skipped` events, `from_seq` to `to_seq`, were not delivered to this viewer."""
-
-    skipped: int
-    from_seq: int
-    to_seq: int
-
-
-class Refused(Struct, frozen=True, omit_defaults=True, tag="refused", tag_field="kind"):
-    """A fire-and-forget line of this very connection was refused; `code` as in problems."""
-
-    id: str
-    code: str
-    retry_after_ms: int | None = None
-
-
-class LiveChannels(Struct, frozen=True, tag="channels", tag_field="kind"):
-    """channels.watch: everyone who is on air; each event replaces the one before."""
-
-    channels: list[ChannelView]
-
-
 # --- reading and writing -----------------------------------------------------------------------------------------
 
 T = TypeVar("T", bound=Struct)
@@ -393,18 +322,3 @@ def read_cursor(text: str | None) -> int | None:
     if not _CURSOR.match(text):
         raise WireShape("cursor")
     return int(text)
-
-
-def stamp(seq: int, payload: bytes) -> bytes:
-    """Put the sequence number the room gave into an event that was encoded before it had one."""
-    return b'{"seq":%d,' % seq + payload[1:]
-
-
-def gap(skipped: int, from_seq: int, to_seq: int) -> bytes:
-    """Encode what a slow or returning viewer missed."""
-    return write(Gap(skipped=skipped, from_seq=from_seq, to_seq=to_seq))
-
-
-def count(viewers: int) -> bytes:
-    """Encode how many are watching."""
-    return write(Viewers(viewers=viewers))

@@ -1,5 +1,4 @@
 import json
-from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -8,7 +7,6 @@ import pytest
 from routes import wire
 
 GIVE = {"id": "7a0e8a52-3c1f-4f7e-9d0a-1d1f0f6f0a01", "channel": "나비", "points": 100, "text": "안녕"}
-AT = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
 
 
 def _read(kind, value):
@@ -116,57 +114,6 @@ def test_an_edit_tells_left_out_from_empty():
 
     assert edit.title == ""
     assert edit.category is msgspec.UNSET
-
-
-def test_a_stamped_event_is_the_event_with_its_number():
-    event = wire.Said(id="1", from_=wire.Author(nickname="나비", roles=[]), text="안녕", at=AT)
-
-    assert json.loads(wire.stamp(7, wire.write(event))) == {
-        "seq": 7,
-        "kind": "said",
-        "id": "1",
-        "from": {"nickname": "나비", "roles": []},
-        "text": "안녕",
-        "at": "2026-11-25T01:02:03Z",
-    }
-
-
-@pytest.mark.parametrize(
-    ("event", "written"),
-    [
-        (wire.gap(3, 4, 6), {"kind": "gap", "skipped": 3, "from_seq": 4, "to_seq": 6}),
-        (wire.count(12), {"kind": "count", "viewers": 12}),
-        (
-            wire.write(wire.Refused(id="1", code="limit.too_fast", retry_after_ms=900)),
-            {"kind": "refused", "id": "1", "code": "limit.too_fast", "retry_after_ms": 900},
-        ),
-        (
-            wire.write(wire.Refused(id="1", code="chat.too_long")),
-            {"kind": "refused", "id": "1", "code": "chat.too_long"},
-        ),
-        (
-            wire.write(wire.OnAir(at=AT, playback="/hls/a/index.m3u8")),
-            {"kind": "on_air", "at": "2026-11-25T01:02:03Z", "playback": "/hls/a/index.m3u8"},
-        ),
-        (wire.write(wire.Interrupted(at=AT)), {"kind": "interrupted", "at": "2026-11-25T01:02:03Z"}),
-        (wire.write(wire.OffAir(at=AT)), {"kind": "off_air", "at": "2026-11-25T01:02:03Z"}),
-        (
-            wire.write(
-                wire.Donated(id=UUID(GIVE["id"]), from_=wire.Author("a", ["operator"]), points=1, text="", at=AT)
-            ),
-            {
-                "kind": "donated",
-                "id": GIVE["id"],
-                "from": {"nickname": "a", "roles": ["operator"]},
-                "points": 1,
-                "text": "",
-                "at": "2026-11-25T01:02:03Z",
-            },
-        ),
-    ],
-)
-def test_events_are_written_as_the_contract_names_them(event, written):
-    assert json.loads(event) == written
 
 
 @pytest.mark.parametrize(("text", "cursor"), [(None, None), ("", None), ("0", 0), ("9" * 18, int("9" * 18))])

@@ -1,0 +1,198 @@
+"""Roof: `python -m media`: pictures in by RTMP, out by HLS, and the house's HTTP doors and pages."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from db.bus import Bus
+from db.channels import Channels
+from db.ledger import Ledger
+from db.members import Members
+from db.migrate import missing
+from db.pool import open_pool, open_redis
+from db.refresh_tokens import RefreshTokens
+from media.broadcasts import Broadcasts
+from media.rtmp_ingest.server import serve
+from routes import pages, process, wire
+from routes.addresses import reachable
+from routes.announcements import Announcements
+from routes.channels import ChannelDoors
+from routes.health import Health, check_disk, check_http
+from routes.members import MemberDoors
+from routes.middleware import Guard
+from routes.pages import Pages
+from routes.passwords import Passwords
+from routes.playback import Playback
+from routes.points import PointDoors
+from routes.tokens import Tokens, derive
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+    import asyncpg
+    from redis.asyncio import Redis
+
+    from media.rtmp_ingest.server import RtmpServer
+    from routes.doors import HttpDoor
+    from routes.settings import Settings, Stores
+
+WEB = Path(__file__).parent.parent / "web"
+
+# Requests that wait (a blocked playlist) are cut at the end: their players come back by themselves.
+SHUTDOWN_SECONDS = 0.5
+# Between requests of one browser; longer than the 5 s after which a page polls anything.
+KEEPALIVE_SECONDS = 30.0
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve HTTP and RTMP until `stop`."""
+    stores = settings.require_stores()
+    async with contextlib.AsyncExitStack() as stack:
+        pool, redis, bus = await _open_stores(stores, stack)
+        channels = Channels(pool)
+        await channels.end_orphans()
+        broadcasts = Broadcasts(
+            channels,
+            root=settings.data / "hls",
+            ladder=settings.ladder,
+            ffmpeg=settings.ffmpeg,
+            on_state=Announcements(bus).on_state,
+        )
+        rtmp = await process.listen(
+            serve(settings.host, settings.rtmp_port, broadcasts),
+            host=settings.host,
+            port=settings.rtmp_port,
+            setting="COMMEOW_RTMP_PORT",
+        )
+        doors, guard = _doors(
+            settings,
+            stores,
+            stack,
+            pool=pool,
+            redis=redis,
+            bus=bus,
+            channels=channels,
+            broadcasts=broadcasts,
+            rtmp=rtmp,
+        )
+        await _serve_http(settings, guard.application(doors), stack)
+        # From the last opened to the first: publishers are told goodbye, then their broadcasts end, then HTTP.
+        stack.push_async_callback(broadcasts.close)
+        stack.push_async_callback(rtmp.close)
+        process.say_ready(
+            f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
+        )
+        await process.own(stop, broadcasts.run())
+
+
+async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:
+    pool = await process.answering(
+        open_pool(stores.database_url, application_name="commeow media"),
+        store="PostgreSQL",
+        setting="COMMEOW_DATABASE_URL",
+    )
+    stack.push_async_callback(pool.close)
+    await process.check_schema(missing(pool))
+    redis = open_redis(stores.redis_url)
+    stack.push_async_callback(redis.aclose)
+    bus = Bus(redis)
+    await process.answering(bus.head(0), store="Redis", setting="COMMEOW_REDIS_URL")
+    return pool, redis, bus
+
+
+def _doors(
+    settings: Settings,
+    stores: Stores,
+    stack: contextlib.AsyncExitStack,
+    *,
+    pool: asyncpg.Pool,
+    redis: Redis,
+    bus: Bus,
+    channels: Channels,
+    broadcasts: Broadcasts,
+    rtmp: RtmpServer,
+) -> tuple[list[HttpDoor], Guard]:
+    """Build every HTTP door over the stores, and the guard before them."""
+    tokens = Tokens(stores.secret)
+    addresses = process.addresses(settings)
+    ledger = Ledger(pool)
+    passwords = Passwords()
+    stack.callback(passwords.close)
+    guard = Guard(tokens, public_url=settings.public_url, is_https=addresses.is_https)
+    health = Health(_checks(settings, pool, redis, rtmp), guard.counters, live=lambda: len(broadcasts))
+    table = [
+        *MemberDoors(
+            members=Members(pool),
+            ledger=ledger,
+            refresh_tokens=RefreshTokens(redis, derive(stores.secret, "refresh token")),
+            tokens=tokens,
+            passwords=passwords,
+            addresses=addresses,
+        ).doors(),
+        *ChannelDoors(
+            channels=channels,
+            ledger=ledger,
+            bus=bus,
+            broadcasts=broadcasts,
+            announcements=Announcements(bus),
+            addresses=addresses,
+        ).doors(),
+        *PointDoors(ledger).doors(),
+        *Playback(broadcasts).doors(),
+        *health.doors(),
+        *Pages(WEB, pages.vendor_root(), addresses).doors(),
+    ]
+    health.describe(table)
+    return table, guard
+
+
+def _checks(
+    settings: Settings, pool: asyncpg.Pool, redis: Redis, rtmp: RtmpServer
+) -> dict[str, Callable[[], Awaitable[wire.Part]]]:
+    """Name the parts of the house and how each is asked whether it is well."""
+
+    async def database() -> wire.Part:
+        await pool.fetchval("SELECT 1")
+        return wire.Part(ok=True, words="answers")
+
+    async def valkey() -> wire.Part:
+        await redis.ping()
+        return wire.Part(ok=True, words="answers")
+
+    async def rsocket_server() -> wire.Part:
+        return await check_http(reachable(settings.host), settings.rsocket_port)
+
+    async def ingest() -> wire.Part:
+        return wire.Part(ok=True, words=f"{rtmp.connections} connections")
+
+    async def disk() -> wire.Part:
+        return await check_disk(settings.data)
+
+    return {"database": database, "redis": valkey, "rsocket_server": rsocket_server, "ingest": ingest, "disk": disk}
+
+
+async def _serve_http(settings: Settings, application: web.Application, stack: contextlib.AsyncExitStack) -> None:
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await process.listen(
+        web.TCPSite(runner, settings.host, settings.http_port).start(),
+        host=settings.host,
+        port=settings.http_port,
+        setting="COMMEOW_HTTP_PORT",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(process.run(work))

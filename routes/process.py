@@ -1,0 +1,133 @@
+"""Door: the operating system: settings in, one line and an exit code out, SIGTERM and Ctrl-C in between."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib
+import importlib.util
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from db.errors import StoreError
+from db.migrate import MigrationError
+from routes.addresses import Addresses
+from routes.settings import SettingsError, from_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from routes.settings import Settings
+
+T = TypeVar("T")
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger("commeow.process")
+
+
+class StartError(Exception):
+    """The process cannot start, and an operator can mend it: the text is the one line he reads."""
+
+
+def run(serve: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]) -> int:
+    """Read the settings, run `serve` until a signal sets its event, and give the exit code.
+
+    What an operator can mend (a wrong setting, an occupied port, a store that is away or of another age) becomes one
+    line on stderr and exit code 1; anything else is our own fault and keeps its traceback.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = from_environment()
+        settings.require_stores()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(serve, settings))
+    except (SettingsError, StoreError, StartError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def say_ready(words: str) -> None:
+    """Tell whoever started this process that it listens: one line on stdout."""
+    sys.stdout.write(f"ready {words}\n")
+    sys.stdout.flush()
+
+
+async def listen(opening: Awaitable[T], *, host: str, port: int, setting: str) -> T:
+    """Open a port. Raises StartError, naming the setting that moves it, when that cannot be."""
+    try:
+        return await opening
+    except OSError as error:
+        raise port_trouble(error, host=host, port=port, setting=setting) from None
+
+
+def port_trouble(error: OSError, *, host: str, port: int, setting: str) -> StartError:
+    """Say in one line why a port cannot be opened."""
+    taken = error.errno == errno.EADDRINUSE
+    reason = "is taken by another process" if taken else f"cannot be opened ({error.strerror or 'no such address'})"
+    return StartError(f"port {port} on {host} {reason}: free it, or set {setting} to another")
+
+
+async def answering(call: Awaitable[T], *, store: str, setting: str) -> T:
+    """Await a store's first answer. Raises StartError, naming the setting that says where it is."""
+    try:
+        return await call
+    except StoreError as error:
+        raise StartError(f"{store} does not answer ({error}): see that it runs, or set {setting}") from None
+
+
+async def check_schema(missing: Awaitable[list[str]]) -> None:
+    """See that the database is of this code's age. Raises StartError."""
+    try:
+        names = await missing
+    except MigrationError as error:
+        raise StartError(str(error)) from None
+    if names:
+        raise StartError(f"the database lacks {len(names)} migrations, {names[0]} first: run ./commeow migrate")
+
+
+def addresses(settings: Settings) -> Addresses:
+    """Give the house's own addresses as these settings have them."""
+    return Addresses(
+        host=settings.host,
+        http_port=settings.http_port,
+        rsocket_port=settings.rsocket_port,
+        rtmp_port=settings.rtmp_port,
+        public_url=settings.public_url,
+    )
+
+
+async def own(stop: asyncio.Event, *works: Coroutine[Any, Any, None]) -> None:
+    """Run background works until `stop`; one that fails earlier takes the process with it, for a clean restart."""
+    tasks = [asyncio.create_task(work) for work in works]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in (stopping, *tasks):
+            task.cancel()
+        await asyncio.gather(stopping, *tasks, return_exceptions=True)
+
+
+async def _until_signal(
+    serve: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]], settings: Settings
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    # Faster where it installs, never required (it has no wheel for every platform).
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+    return factory
