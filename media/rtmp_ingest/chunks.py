@@ -209,6 +209,7 @@ class ChunkReader:
         return seen if len(seen) == 4 else None
 
     def _apply(self, stream: _ChunkStream, fmt: int, header: bytes, extended: bytes) -> None:
+        self._drop(stream)  # A new message on this chunk stream ends an unfinished one.
         time = int.from_bytes(extended or header[:3], "big")
         if fmt < 2:
             stream.length = int.from_bytes(header[3:6], "big")
@@ -228,7 +229,6 @@ class ChunkReader:
         limit = MEDIA_MESSAGE_BYTES_MAX if stream.type_id in MEDIA_TYPES else OTHER_MESSAGE_BYTES_MAX
         if stream.length > limit:
             raise MessageTooLong(stream.type_id, stream.length)
-        self._drop(stream)  # A new message on this chunk stream ends an unfinished one.
         stream.timestamp = timestamp
         stream.parts = []
         stream.need = stream.length
