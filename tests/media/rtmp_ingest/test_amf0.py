@@ -182,7 +182,11 @@ def test_fuzz_accepted_can_be_written_again_and_refused_is_documented():
     seeds = [bytes.fromhex(text) for values, text in VECTORS.values() if len(text) < 1000]
     seeds += [bytes.fromhex(text) for text, _ in LENIENT.values()]
     seeds += [data[:100] for data, _ in REFUSED.values()]
-    seeds += [b"\x11\x0a\x0b\x01\x03a\x06\x05hi\x01", b"\x11\x09\x05\x01\x04\x01\x04\x02", b"\x11\x0a\x23\x03C\x03x\x02"]
+    seeds += [
+        b"\x11\x0a\x0b\x01\x03a\x06\x05hi\x01",
+        b"\x11\x09\x05\x01\x04\x01\x04\x02",
+        b"\x11\x0a\x23\x03C\x03x\x02",
+    ]
     accepted = refused = 0
     for _ in range(ROUNDS):
         data = bytearray(b"".join(random.choice(seeds) for _ in range(random.randint(1, 4))))

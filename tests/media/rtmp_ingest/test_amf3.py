@@ -90,7 +90,10 @@ def test_the_empty_string_is_no_earlier_text():
 def test_traits_refer_to_earlier_traits():
     first = "0a 13 07436174 0361 03"
 
-    assert decode(bytes.fromhex(first + "0a 01 02")) == [TypedObject("Cat", {"a": True}), TypedObject("Cat", {"a": False})]
+    assert decode(bytes.fromhex(first + "0a 01 02")) == [
+        TypedObject("Cat", {"a": True}),
+        TypedObject("Cat", {"a": False}),
+    ]
 
 
 REFUSED: dict[str, tuple[str, type[AmfError]]] = {

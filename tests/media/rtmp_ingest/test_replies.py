@@ -30,7 +30,9 @@ def test_connect_is_answered_in_the_words_that_encoders_know():
     ]
 
 
-@pytest.mark.parametrize(("wished", "said"), [(0.0, 0.0), (3.0, 3.0), (1.0, 0.0), (math.nan, 0.0), ("3", 0.0), (None, 0.0)])
+@pytest.mark.parametrize(
+    ("wished", "said"), [(0.0, 0.0), (3.0, 3.0), (1.0, 0.0), (math.nan, 0.0), ("3", 0.0), (None, 0.0)]
+)
 def test_object_encoding_is_echoed_if_there_is_such(wished, said):
     assert replies.connect_result(asked(objectEncoding=wished)).arguments[0]["objectEncoding"] == said
 
