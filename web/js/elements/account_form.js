@@ -16,13 +16,12 @@ import { t } from "../net/words.js";
  * @param {string | undefined} field.problem a sentence, when something is wrong
  */
 export function field({ name, label, hint, type, autocomplete, problem }) {
-  const described = [hint === undefined ? "" : `${name}-hint`, problem === undefined ? "" : `${name}-problem`].join(" ").trim();
+  const below = problem ?? (hint === undefined ? undefined : t(hint));
   return html`<div class="field">
     <label for=${name}>${t(label)}</label>
     <input id=${name} name=${name} type=${type} autocomplete=${autocomplete} autocapitalize="none" spellcheck="false" required
-      aria-describedby=${described === "" ? nothing : described} aria-invalid=${problem === undefined ? "false" : "true"}>
-    ${hint === undefined ? nothing : html`<p class="hint" id="${name}-hint">${t(hint)}</p>`}
-    ${problem === undefined ? nothing : html`<p class="problem" id="${name}-problem">${problem}</p>`}
+      aria-describedby=${below === undefined ? nothing : `${name}-below`} aria-invalid=${problem === undefined ? "false" : "true"}>
+    ${below === undefined ? nothing : html`<p class=${problem === undefined ? "hint" : "problem"} id="${name}-below">${below}</p>`}
   </div>`;
 }
 

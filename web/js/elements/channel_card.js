@@ -31,8 +31,7 @@ export class ChannelCard extends LightElement {
         <span class="face" aria-hidden="true">${icons.cat(nickname)}</span>
         <span class="words">
           <span class="title">${title === "" ? t("channel.untitled", { nickname }) : title}</span>
-          <span class="nickname">${nickname}</span>
-          ${category === "" ? nothing : html`<span class="category">${category}</span>`}
+          <span class="by"><span>${nickname}</span>${category === "" ? nothing : html`<span>${category}</span>`}</span>
         </span>
       </a>
     `;

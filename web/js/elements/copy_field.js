@@ -41,9 +41,11 @@ export class CopyField extends LightElement {
               ${this.shown ? t("copy.hide") : t("copy.show")}
             </button>`
           : nothing}
-        <button type="button" @click=${this.#copy}>${this.said === "done" ? icons.done : icons.copy}${t("copy.copy")}</button>
+        <button class="copy" type="button" @click=${this.#copy}>
+          ${this.said === "done" ? icons.done : icons.copy}${this.said === "done" ? t("copy.done") : t("copy.copy")}
+        </button>
       </div>
-      <p class="said" role="status">${this.said === "" ? nothing : t(`copy.${this.said}`)}</p>
+      <p class=${this.said === "by_hand" ? "said" : "visually-hidden"} role="status">${this.said === "" ? nothing : t(`copy.${this.said}`)}</p>
     `;
   }
 

@@ -53,19 +53,20 @@ export function cat(name, { wide = false } = {}) {
   const { ground, glow, fur, mark: dark, eye: iris, marking } = portrait(name);
   const markings = {
     plain: svg``,
-    tabby: svg`<path d="M50 29v9M42 30l2 7M58 30l-2 7" stroke=${dark} stroke-width="3.4" stroke-linecap="round"/>`,
-    patch: svg`<path d="M53 27c12 0 21 8 23 21-8 7-21 4-24-6-1-5-1-11 1-15z" fill=${dark}/>`,
-    mask: svg`<path d="M50 52c10 0 16 8 16 14 0 8-8 12-16 12s-16-4-16-12c0-6 6-14 16-14z" fill="#fff" opacity=".82"/>`,
+    tabby: svg`<path d="M50 31v9M41 32l2.4 7M59 32l-2.4 7" stroke=${dark} stroke-width="3.6" stroke-linecap="round"/>`,
+    patch: svg`<path d="M54 29.3c3 .1 6 .6 9 1.6l11-9.600c2.4-2.1 6-.4 6 2.800V50c.5 2 1 4 1 6.5-11 5-24 1.5-27-9-1.6-5.6-1.4-12.5 0-18.200z" fill=${dark}/>`,
+    mask: svg`<path d="M50 53c11 0 19 6.5 19 13 0 7.5-9 11-19 11s-19-3.5-19-11c0-6.5 8-13 19-13z" fill="#fff" opacity=".82"/>`,
   }[marking];
   const face = svg`
-    <path d="M25 21c0-3 3.6-4.6 5.8-2.5L41 28a34 34 0 0 1 18 0l10.2-9.5C71.4 16.4 75 18 75 21v29c0 17-11 27-25 27S25 67 25 50z" fill=${fur}/>
-    <path d="M31 27v12l8-6zM69 27v12l-8-6z" fill=${dark} opacity=".7"/>
+    <path d="M20 24.100c0-3.2 3.6-4.9 6-2.800l11 9.600a38 38 0 0 1 26 0l11-9.600c2.4-2.1 6-.4 6 2.800V50c.7 2.2 1 4.5 1 6.800C81 70 67 78 50 78S19 70 19 56.800c0-2.3.3-4.6 1-6.800z" fill=${fur}/>
+    <path d="M26.5 30v12.500l9.5-7.300zM73.5 30v12.500L64 35.200z" fill=${dark} opacity=".75"/>
     ${markings}
-    <ellipse cx="40" cy="50" rx="4.4" ry="5.4" fill=${iris}/><ellipse cx="60" cy="50" rx="4.4" ry="5.4" fill=${iris}/>
-    <ellipse cx="40" cy="50" rx="1.6" ry="4.2" fill="#16110c"/><ellipse cx="60" cy="50" rx="1.6" ry="4.2" fill="#16110c"/>
-    <circle cx="41.4" cy="47.8" r="1.2" fill="#fff"/><circle cx="61.4" cy="47.8" r="1.2" fill="#fff"/>
-    <path d="M47 59.5h6l-3 3.4z" fill="#b5625a"/>
-    <path d="M50 63c0 3-5 4.6-7 2.2M50 63c0 3 5 4.6 7 2.2" stroke="#4a3a2e" stroke-width="1.8" stroke-linecap="round" fill="none"/>`;
+    <ellipse cx="37" cy="53" rx="5" ry="5.8" fill=${iris}/><ellipse cx="63" cy="53" rx="5" ry="5.8" fill=${iris}/>
+    <ellipse cx="37" cy="53" rx="1.9" ry="4.8" fill="#16110c"/><ellipse cx="63" cy="53" rx="1.9" ry="4.8" fill="#16110c"/>
+    <circle cx="38.6" cy="50.6" r="1.3" fill="#fff"/><circle cx="64.6" cy="50.6" r="1.3" fill="#fff"/>
+    <path d="M46.8 61h6.400L50 64.600z" fill="#b5625a"/>
+    <path d="M50 64.600c0 3.2-5 4.7-7.5 2.300M50 64.600c0 3.2 5 4.7 7.5 2.3" stroke="#4a3a2e" stroke-width="1.9" stroke-linecap="round" fill="none"/>
+    <path d="M28 62l-13-2M28 66l-12 2.500M72 62l13-2M72 66l12 2.5" stroke="#fff" stroke-opacity=".45" stroke-width="1.2" stroke-linecap="round"/>`;
   return wide
     ? html`<svg class="cat" viewBox="0 0 160 90" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">
         <rect width="160" height="90" fill=${ground}/><circle cx="80" cy="58" r="50" fill=${glow} opacity=".55"/>

@@ -18,6 +18,8 @@ const READ_EVERY_MS = 500;
 /** The controls leave the picture alone after this. */
 const IDLE_AFTER_MS = 2_500;
 const SEEK_SECONDS = 5;
+/** What an ended broadcast has left in the buffer is played for this long at most. */
+const PLAY_OUT_MS_MAX = 10_000;
 const VOLUME = "commeow.volume";
 
 export class LivePlayer extends LightElement {
@@ -39,6 +41,8 @@ export class LivePlayer extends LightElement {
   #reading;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #idling;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #playingOut;
 
   constructor() {
     super();
@@ -64,6 +68,7 @@ export class LivePlayer extends LightElement {
     document.removeEventListener("fullscreenchange", this.#redraw);
     clearInterval(this.#reading);
     clearTimeout(this.#idling);
+    clearTimeout(this.#playingOut);
     this.#playback?.stop();
     this.#playback = null;
     this.#turn = -1;
@@ -80,10 +85,11 @@ export class LivePlayer extends LightElement {
     const { state, playback, turn } = this.broadcast;
     const video = this.#video.value;
     if (video === undefined) return;
-    if (state === "offline" || state === "ended") {
-      // The last seconds of an ended broadcast are still in the buffer: they may play to their end.
-      if (state === "offline" || video.paused || video.ended || video.readyState < video.HAVE_FUTURE_DATA) this.#playback?.stop();
-      return;
+    clearTimeout(this.#playingOut);
+    if (state === "offline") this.#playback?.stop();
+    if (state === "ended") {
+      if (this.#plays) this.#playingOut = setTimeout(this.#stop, PLAY_OUT_MS_MAX);
+      else this.#stop();
     }
     if (state !== "live" || playback === null || turn === this.#turn) return;
     this.#turn = turn;
@@ -98,6 +104,7 @@ export class LivePlayer extends LightElement {
     playback.addEventListener("levels", this.#redraw);
     playback.addEventListener("trouble", () => {
       this.troubled = true;
+      if (this.broadcast.state === "ended") this.#stop();
     });
     playback.addEventListener("smooth", () => {
       this.troubled = false;
@@ -106,6 +113,17 @@ export class LivePlayer extends LightElement {
   }
 
   #redraw = () => this.requestUpdate();
+
+  #stop = () => {
+    this.#playback?.stop();
+    this.requestUpdate();
+  };
+
+  /** Whether the picture moves. */
+  get #plays() {
+    const video = this.#video.value;
+    return video !== undefined && !video.paused && !video.ended && video.readyState >= video.HAVE_FUTURE_DATA;
+  }
 
   render() {
     const { state } = this.broadcast;
@@ -132,6 +150,7 @@ export class LivePlayer extends LightElement {
       case "offline":
         return html`<div class="notice full" role="status">${icons.sleepingCat}<p>${t("player.offline", { nickname: this.nickname })}</p></div>`;
       case "ended":
+        if (this.#plays) return nothing; // The last seconds are still to be seen.
         return html`<div class="notice full veil" role="status">${icons.sleepingCat}<p>${t("player.ended")}</p></div>`;
       case "interrupted":
         return html`<div class="notice" role="status"><p><span class="spinner"></span>${t("player.interrupted")}</p></div>`;
@@ -255,6 +274,7 @@ export class LivePlayer extends LightElement {
 
   #onWaiting = () => {
     this.waiting = true;
+    if (this.broadcast.state === "ended") this.#stop();
   };
 
   #onEnded = () => {

@@ -33,7 +33,6 @@ let broadcast = NOTHING_KNOWN;
 fill(document);
 document.title = t("page_title", { page: nickname });
 player.nickname = nickname;
-donate.channel = nickname;
 donate.wire = wire;
 
 wire.addEventListener("state", () => {
@@ -55,7 +54,11 @@ setInterval(() => {
 }, ASK_EVERY_MS);
 
 if (await exists()) {
-  await room.enter(wire, nickname);
+  // As its owner writes it: the address may differ in capitals.
+  const own = about.channel?.nickname ?? nickname;
+  player.nickname = own;
+  donate.channel = own;
+  await room.enter(wire, own);
   wire.start();
 }
 

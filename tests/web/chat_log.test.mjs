@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drafted, DRAFTS_MAX, emptyLog, LINES_MAX, next, readBy, reduce, refused, withdrawn } from "../../web/js/core/chat_log.js";
+
+const said = (seq, text = `line ${seq}`, nickname = "mia", id = `id-${seq}`) => ({
+  kind: "said", seq, id, from: { nickname, roles: [] }, text, at: "2026-11-25T00:00:00Z",
+});
+const many = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => said(from + index));
+const texts = (log) => log.lines.map((line) => line.text);
+
+test("lines come in order and the newest number is kept", () => {
+  const log = reduce(emptyLog(null), [said(1), said(2)]);
+  assert.deepEqual(texts(log), ["line 1", "line 2"]);
+  assert.equal(log.seq, 2);
+});
+
+test("the log before is untouched", () => {
+  const before = next(emptyLog(null), said(1));
+  next(before, said(2));
+  assert.equal(before.lines.length, 1);
+});
+
+for (const count of [LINES_MAX - 1, LINES_MAX, LINES_MAX + 1, 2 * LINES_MAX + 1, 5_000]) {
+  test(`never more than LINES_MAX lines: ${count} at once`, () => {
+    const log = reduce(emptyLog(null), many(1, count));
+    assert.equal(log.lines.length, Math.min(count, LINES_MAX));
+    assert.equal(log.lines.at(-1)?.text, `line ${count}`);
+  });
+}
+
+test("one by one is the same as at once", () => {
+  const events = [...many(1, 200), { kind: "gap", skipped: 5, from_seq: 201, to_seq: 205 }, said(206)];
+  const one = events.reduce(next, emptyLog("mia"));
+  assert.deepEqual(one, reduce(emptyLog("mia"), events));
+});
+
+test("a line that comes again after a reconnection is shown once", () => {
+  const log = reduce(emptyLog(null), [said(1), said(2)]);
+  assert.deepEqual(texts(reduce(log, [said(2), said(3)])), ["line 1", "line 2", "line 3"]);
+});
+
+test("a room whose numbers began anew is heard, and the new numbers count", () => {
+  const log = reduce(emptyLog(null), many(1, 5));
+  const after = next(log, said(1, "after the flood", "mia", "another"));
+  assert.equal(after.lines.at(-1)?.text, "after the flood");
+  assert.equal(after.seq, 1);
+});
+
+test("a kept donation may come after its gap", () => {
+  const donated = { ...said(50, "thanks"), kind: "donated", points: 500 };
+  const log = reduce(emptyLog(null), [said(1), { kind: "gap", skipped: 98, from_seq: 2, to_seq: 100 }, donated, said(101)]);
+  assert.deepEqual(log.lines.map((line) => line.kind), ["said", "gap", "donated", "said"]);
+  assert.equal(log.lines[2]?.points, 500);
+});
+
+test("gaps that follow each other are one", () => {
+  const gap = (skipped, from_seq, to_seq) => ({ kind: "gap", skipped, from_seq, to_seq });
+  const log = reduce(emptyLog(null), [said(1), gap(3, 2, 4), gap(4, 5, 8), said(9), gap(0, 10, 9)]);
+  assert.deepEqual(log.lines.map((line) => [line.kind, line.skipped]), [["said", 0], ["gap", 7], ["said", 0]]);
+});
+
+test("an own line is pending until the room says it", () => {
+  const waiting = drafted(emptyLog("mia"), "x", "hello");
+  assert.deepEqual(waiting.drafts, [{ id: "x", text: "hello", code: null, retryAfterMs: 0 }]);
+  const confirmed = next(waiting, said(1, "hello", "mia", "x"));
+  assert.deepEqual(confirmed.drafts, []);
+  assert.equal(confirmed.lines[0]?.mine, true);
+});
+
+test("somebody else's line with the same id confirms nothing", () => {
+  const log = next(drafted(emptyLog("mia"), "x", "hello"), said(1, "hello", "eve", "x"));
+  assert.equal(log.drafts.length, 1);
+  assert.equal(log.lines[0]?.mine, false);
+});
+
+test("a refusal keeps the text, from the answer and from the watch alike", () => {
+  const waiting = drafted(emptyLog("mia"), "x", "hello");
+  const byAnswer = refused(waiting, "x", "chat.slow", 3000);
+  const byWatch = next(waiting, { kind: "refused", id: "x", code: "chat.slow", retry_after_ms: 3000 });
+  assert.deepEqual(byAnswer.drafts, [{ id: "x", text: "hello", code: "chat.slow", retryAfterMs: 3000 }]);
+  assert.deepEqual(byWatch, byAnswer);
+  assert.deepEqual(withdrawn(byAnswer, "x").drafts, []);
+  assert.equal(next(waiting, { kind: "refused", id: "x" }).drafts[0]?.code, "internal");
+});
+
+test("a second try with the same id is one draft", () => {
+  const log = drafted(drafted(emptyLog("mia"), "x", "hello"), "x", "hello again");
+  assert.deepEqual(log.drafts.map((draft) => draft.text), ["hello again"]);
+});
+
+for (const count of [DRAFTS_MAX, DRAFTS_MAX + 1]) {
+  test(`never more than DRAFTS_MAX drafts: ${count}`, () => {
+    let log = emptyLog("mia");
+    for (let index = 0; index < count; index += 1) log = drafted(log, `x${index}`, "hello");
+    assert.equal(log.drafts.length, DRAFTS_MAX);
+  });
+}
+
+test("a removed line loses its words, not its place", () => {
+  const log = reduce(emptyLog(null), [said(1), said(2), { kind: "removed", ids: ["id-1"], seq: 3 }]);
+  assert.deepEqual(texts(log), ["", "line 2"]);
+  assert.equal(log.lines[0]?.removed, true);
+  assert.equal(log.seq, 3);
+});
+
+test("a line that did not change is the same object, so that it is not drawn again", () => {
+  const log = reduce(emptyLog(null), [said(1), said(2)]);
+  const after = reduce(log, [said(3), { kind: "removed", ids: ["id-2"] }]);
+  assert.equal(after.lines[0], log.lines[0]);
+  assert.notEqual(after.lines[1], log.lines[1]);
+});
+
+test("the viewers are counted, a line that speaks to the reader is marked", () => {
+  const log = reduce(emptyLog("mia"), [{ kind: "count", viewers: 7 }, said(1, "hey @Mia!", "bob"), said(2, "@mia talks to herself")]);
+  assert.equal(log.viewers, 7);
+  assert.deepEqual(log.lines.map((line) => line.mentioned), [true, false]);
+});
+
+test("another reader keeps the lines", () => {
+  const log = next(emptyLog(null), said(1));
+  assert.equal(readBy(log, null), log);
+  assert.equal(readBy(log, "mia").me, "mia");
+  assert.equal(readBy(log, "mia").lines, log.lines);
+});
+
+for (const event of [
+  { kind: "news from the future", text: "?" },
+  { kind: "said" },
+  { kind: "said", from: null, text: 7, seq: "x", id: {} },
+  { kind: "said", from: { nickname: 3, roles: "operator" } },
+  { kind: "donated", points: Number.NaN, from: [] },
+  { kind: "removed", ids: "all" },
+  { kind: "gap", skipped: "many" },
+  { kind: "count" },
+]) {
+  test(`strange events harm nothing: ${JSON.stringify(event)}`, () => {
+    const log = next(next(emptyLog("mia"), said(1)), event);
+    assert.equal(log.lines[0]?.text, "line 1");
+    for (const line of log.lines) assert.equal(typeof line.text, "string");
+    for (const line of log.lines) assert.equal(typeof line.nickname, "string");
+  });
+}
+
+test("roles are the words among them", () => {
+  const log = next(emptyLog(null), { ...said(1), from: { nickname: "mia", roles: ["operator", 7] } });
+  assert.deepEqual(log.lines[0]?.roles, ["operator"]);
+});

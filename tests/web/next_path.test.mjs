@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { logInPath, nextPath } from "../../web/js/core/next_path.js";
+
+for (const good of ["/", "/studio", "/c/%EB%82%98%EB%B9%84?x=1#y"]) {
+  test(`${good} is ours`, () => assert.equal(nextPath(good), good));
+}
+
+for (const bad of [null, "", "studio", "//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "/a\\b"]) {
+  test(`${JSON.stringify(bad)} is not`, () => assert.equal(nextPath(bad), "/"));
+}
+
+test("the log-in page comes back", () => {
+  const path = logInPath("/c/나비?a=1&b=2");
+  assert.equal(nextPath(new URLSearchParams(path.split("?")[1]).get("next")), "/c/나비?a=1&b=2");
+});
