@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from console.binaries import find_postgres, find_valkey, major_in
-from console.embedded_server import STOP_SECONDS_MAX, EmbeddedServer, ServerFailed, answers, end, runs_in, sync, until
+from console.embedded_server import (
+    PRESSED_SECONDS_MAX,
+    EmbeddedServer,
+    ServerFailed,
+    answers,
+    end,
+    runs_in,
+    sync,
+    until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +91,7 @@ class PostgreSQL(EmbeddedServer):
             if process.returncode != 0:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # initdb leaves its own child running.
-                await until(lambda: removed(half), STOP_SECONDS_MAX)
+                await until(lambda: removed(half), PRESSED_SECONDS_MAX)
         if code != 0:
             raise ServerFailed("initdb", self._last_words(), self.log)
         (self.folder / "major").write_text(f"{found.major}\n", encoding="ascii")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 LAUNCHER = Path(__file__).with_name("exec_launcher.py")
 SOCKET_PATH_BYTES_MAX = 100  # The kernel takes 107 (macOS 103), and PostgreSQL adds ".lock" beside it.
 START_SECONDS_MAX = 60.0  # Recovery after a crash reads the log; initdb took 5.6 s once on a busy machine.
-STOP_SECONDS_MAX = 2.0  # Ctrl-C must leave nothing behind after 3 s.
+STOP_SECONDS_MAX = 10.0  # A clean end writes everything down; on a busy disk that takes its time.
+PRESSED_SECONDS_MAX = 2.0  # How long a server that was pressed may take; after that it is killed, and recovers later.
 ORPHAN_SECONDS_MAX = 10.0  # How long an earlier owner's server may take to close before it is pressed.
 POLL_SECONDS = 0.01
 START_TRIES_MAX = 3  # A killed postmaster's children may hold its shared memory for a moment.
@@ -177,8 +178,11 @@ class EmbeddedServer:
         """Where the server listens."""
         return socket_folder(self.folder, self.socket_name) / self.socket_name
 
-    async def start(self) -> None:
+    async def start(self, *, own: bool = False) -> None:
         """Own the server and start it, or attach to the one that another process owns.
+
+        Args:
+            own: never attach; wait until the other process has let go of it.
 
         Raises EmbeddedError or BinaryError, each one line with its remedy; then nothing of ours is left running.
         """
@@ -186,7 +190,7 @@ class EmbeddedServer:
         try:
             self._lock = (self.folder / "lock").open("ab")
             self._users = (self.folder / "users").open("ab")
-            await self._own_or_attach()
+            await self._own_or_attach(own=own)
         except OSError as error:
             await self.stop()
             raise FolderUnusable(self.folder, error.strerror or str(error)) from error
@@ -194,17 +198,18 @@ class EmbeddedServer:
             await self.stop()
             raise
 
-    async def stop(self, *, patience_seconds: float = 0.0) -> None:
+    async def stop(self, *, patience_seconds: float = 0.0, seconds_max: float = STOP_SECONDS_MAX) -> None:
         """End the server if it is ours, else let go of it.
 
         Args:
             patience_seconds: how long to wait first for those who attached to it.
+            seconds_max: how long it may take to end cleanly.
         """
         process, self._process = self._process, None
         if process is not None:
             if patience_seconds and self._users is not None:
                 await until(lambda: self._take(self._users, fcntl.LOCK_EX), patience_seconds)
-            await end(process)
+            await end(process, seconds_max)
         for file in (self._users, self._lock):
             if file is not None:
                 file.close()
@@ -221,15 +226,15 @@ class EmbeddedServer:
         assert self.owns
         await self._run()
 
-    async def _own_or_attach(self) -> None:
+    async def _own_or_attach(self, *, own: bool) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
         while not self._take(self._lock, fcntl.LOCK_EX):
-            if self._ready():
+            if not own and self._ready():
                 assert self._users is not None
                 fcntl.flock(self._users, fcntl.LOCK_SH)
                 return
             if asyncio.get_running_loop().time() >= deadline:
-                raise ServerFailed(self.name, "its owner is there, but it does not answer", self.log)
+                raise ServerFailed(self.name, "another process holds it", self.log)
             await asyncio.sleep(POLL_SECONDS)
         self.owns = True
         await self._end_orphan()
@@ -265,7 +270,7 @@ class EmbeddedServer:
             if number is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-            await until(lambda: not is_alive(pid), ORPHAN_SECONDS_MAX if number is None else STOP_SECONDS_MAX)
+            await until(lambda: not is_alive(pid), ORPHAN_SECONDS_MAX if number is None else PRESSED_SECONDS_MAX)
 
     async def _run(self) -> None:
         for tries_left in reversed(range(START_TRIES_MAX)):
@@ -323,13 +328,17 @@ class EmbeddedServer:
         raise NotImplementedError
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """End a child: by asking, then by force. SIGINT is the fast clean shutdown of both servers."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS_MAX):
-                await process.wait()
+async def end(
+    process: asyncio.subprocess.Process,
+    seconds_max: float = PRESSED_SECONDS_MAX,
+    *,
+    polite: signal.Signals = signal.SIGINT,
+) -> None:
+    """End a child and its group: by asking, then by force. SIGINT is the fast clean shutdown of both servers."""
+    for number in (polite, signal.SIGKILL):
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds_max):
+                    await process.wait()

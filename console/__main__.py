@@ -1,0 +1,196 @@
+"""Roof: the operator's desk: `./commeow`, `./commeow members add …`, `./commeow --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import importlib.metadata
+import json
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from console.binaries import BinaryError
+from console.embedded_server import EmbeddedError
+from console.say import say
+from routes.process import StartError
+from routes.settings import SettingsError, from_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+REASON = "granted by the operator"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    whole = argparse.ArgumentParser(
+        prog="commeow",
+        description="A live-streaming house: OBS in, low-latency HLS out, RSocket chat, exact donations.",
+        epilog="./commeow test runs the whole test suite. Settings: COMMEOW_… or commeow.toml, see README.",
+    )
+    verbs = whole.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    verbs.add_parser("up", help="start everything and stay (what no verb does too)")
+    for_scripts = argparse.ArgumentParser(add_help=False)
+    for_scripts.add_argument("--json", action="store_true", help="print JSON")
+    verbs.add_parser("doctor", help="what this machine lacks, and the command that mends it", parents=[for_scripts])
+    verbs.add_parser("migrate", help="bring the database up to this code", parents=[for_scripts])
+
+    members = verbs.add_parser("members", help="add, grant, ban").add_subparsers(dest="what", required=True)
+    add = members.add_parser("add", help="make a member with a channel", parents=[for_scripts])
+    add.add_argument("login_id", metavar="LOGIN_ID")
+    add.add_argument("nickname", metavar="NICKNAME")
+    add.add_argument("--password-stdin", action="store_true", help="read the password's line instead of making one up")
+    grant = members.add_parser("grant", help="give a member points", parents=[for_scripts])
+    grant.add_argument("nickname", metavar="NICKNAME")
+    grant.add_argument("points", metavar="POINTS", type=int)
+    grant.add_argument("--reason", default=REASON, help="stands in the ledger")
+    ban = members.add_parser("ban", help="close the house to a member", parents=[for_scripts])
+    ban.add_argument("nickname", metavar="NICKNAME")
+
+    key = verbs.add_parser("key", help="rotate a channel's stream key").add_subparsers(dest="what", required=True)
+    rotate = key.add_parser("rotate", help="a new stream key; the old one is dead", parents=[for_scripts])
+    rotate.add_argument("nickname", metavar="NICKNAME")
+
+    ledger = verbs.add_parser("ledger", help="audit the books").add_subparsers(dest="what", required=True)
+    ledger.add_parser("audit", help="exit code 0 only if the books balance", parents=[for_scripts])
+    verbs.add_parser("version", help="print the version", parents=[for_scripts])
+    return whole
+
+
+def version() -> str:
+    """Return the version that is installed."""
+    try:
+        return importlib.metadata.version("commeow")
+    except importlib.metadata.PackageNotFoundError:
+        return "0 (not installed)"
+
+
+def show(values: dict[str, Any], *, as_json: bool) -> None:
+    """Print values, for a script or for a person."""
+    if as_json:
+        say(json.dumps(values, ensure_ascii=False))
+        return
+    width = max(len(name) for name in values) + 1
+    for name, value in values.items():
+        say(f"{name.replace('_', ' '):<{width}} {value}")
+
+
+async def doctor(*, as_json: bool) -> int:
+    """Look at the machine; exit code 0 if nothing is in the way."""
+    from console.doctor import examine  # noqa: PLC0415 (each verb loads what it needs: --help stays quick)
+
+    findings = await examine(from_environment())
+    if as_json:
+        say(json.dumps([dataclasses.asdict(finding) for finding in findings]))
+    else:
+        marks = {True: "ok", False: "MEND", None: "-"}
+        for finding in findings:
+            say(f"{marks[finding.ok]:<5}{finding.name:<10}{finding.words}")
+    return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+async def at_the_desk(given: argparse.Namespace) -> int:
+    """Do one verb of the desk."""
+    from console import desk  # noqa: PLC0415
+
+    settings = from_environment()
+    match given.verb, getattr(given, "what", None):
+        case "members", "add":
+            password = sys.stdin.readline().rstrip("\n") if given.password_stdin else None
+            said = await desk.members_add(settings, given.login_id, given.nickname, password)
+        case "members", "grant":
+            said = await desk.members_grant(settings, given.nickname, given.points, given.reason)
+        case "members", "ban":
+            said = await desk.members_ban(settings, given.nickname)
+        case "key", "rotate":
+            said = await desk.key_rotate(settings, given.nickname)
+        case "migrate", _:
+            said = {"applied": await desk.migrate_database(settings)}
+        case _:
+            return audit(await desk.ledger_audit(settings), as_json=given.json)
+    show(said, as_json=given.json)
+    return 0
+
+
+def audit(findings: list[str], *, as_json: bool) -> int:
+    """Say whether the books balance."""
+    if as_json:
+        say(json.dumps({"balanced": not findings, "findings": findings}, ensure_ascii=False))
+    else:
+        for finding in findings:
+            say(finding)
+        say("the books do not balance" if findings else "the books balance")
+    return 1 if findings else 0
+
+
+async def stay_up() -> int:
+    """Run the house until a signal; then exit code 0."""
+    from console.up import up  # noqa: PLC0415
+
+    house = asyncio.create_task(up())
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        if not stopped:
+            stopped = True
+            say("stopping")
+            house.cancel()
+
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        await house
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+    return 0
+
+
+def troubles() -> tuple[type[Exception], ...]:
+    """Return what an operator can mend: its text is the one line he reads."""
+    from console.children import ChildFailed  # noqa: PLC0415
+    from console.demo import DemoSpoilt  # noqa: PLC0415
+    from db.channel import ChannelError  # noqa: PLC0415
+    from db.errors import StoreError  # noqa: PLC0415
+    from db.member import MemberError  # noqa: PLC0415
+    from db.migrate import MigrationError  # noqa: PLC0415
+    from db.transfer import TransferError  # noqa: PLC0415
+
+    ours = (BinaryError, EmbeddedError, ChildFailed, DemoSpoilt, SettingsError, StartError)
+    return (*ours, ChannelError, MemberError, MigrationError, StoreError, TransferError)
+
+
+def work_for(given: argparse.Namespace) -> Coroutine[Any, Any, int]:
+    """Return what the verb does."""
+    match given.verb:
+        case None | "up":
+            return stay_up()
+        case "doctor":
+            return doctor(as_json=given.json)
+        case _:
+            return at_the_desk(given)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; return the exit code."""
+    given = parser().parse_args(arguments)
+    if given.verb == "version":
+        show({"version": version()}, as_json=given.json)
+        return 0
+    logging.basicConfig(level=logging.CRITICAL)  # What libraries of ours complain of is said by us, in one line.
+    try:
+        return asyncio.run(work_for(given))
+    except KeyboardInterrupt:
+        return 130
+    except troubles() as error:
+        sys.stderr.write(" ".join(str(error).splitlines()) + "\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
