@@ -1,0 +1,644 @@
+"""Shell: the books on a real PostgreSQL. The audit must be clean after each test (the fixture looks)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+
+import asyncpg
+import pytest
+
+from db import ledger as ledger_module
+from db.errors import StoreUnavailable, StoreUnknown
+from db.ledger import ALERT_BYTES_MAX, DONOR_REQUESTS_MAX, Ledger, LedgerBusy
+from db.pool import open_pool
+from db.transfer import (
+    AmountOutOfRange,
+    Balance,
+    Donation,
+    DonationToSelf,
+    IdReused,
+    InsufficientPoints,
+    Receipt,
+    StreamerUnknown,
+    WalletUnknown,
+)
+
+
+async def give_all(ledger: Ledger, donations: list[Donation]) -> list[Receipt | BaseException]:
+    return await asyncio.gather(*(ledger.give(donation, b"{}") for donation in donations), return_exceptions=True)
+
+
+async def rows(pool: asyncpg.Pool) -> tuple[int, ...]:
+    """Count everything that money leaves behind: equal before and after means that nothing moved."""
+    row = await pool.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM transfer), (SELECT count(*) FROM donation), (SELECT count(*) FROM alert),
+               (SELECT sum(version) FROM account), (SELECT sum(abs(balance)) FROM account)
+        """
+    )
+    return tuple(int(value) for value in row)
+
+
+async def test_one_donation_leaves_one_pocket_and_enters_the_other(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500)
+    given = gift(donor, streamer, 120, "힘내 냥")
+
+    receipt = await ledger.give(given, b'{"kind":"donated"}')
+
+    assert Receipt(given.id, 380, replay=False) == receipt
+    assert Balance(points=380, earnings=0) == await ledger.balance(donor)
+    assert Balance(points=500, earnings=120) == await ledger.balance(streamer)
+    assert (1, 120, b'{"kind":"donated"}', streamer) == tuple(
+        await pool.fetchrow("SELECT status, amount, payload, room FROM donation d JOIN alert a ON a.donation_id = d.id")
+    )
+
+
+async def test_a_thousand_members_donate_a_hundred_points_at_once_and_once_more(pool, people, ledger, gift):
+    """The original's headline: 92 of 100 donations were lost there."""
+    streamer, *donors = await people(1001, 100)
+    donations = [gift(donor, streamer) for donor in donors]
+
+    receipts = await give_all(ledger, donations)
+
+    assert [Receipt(given.id, 0, replay=False) for given in donations] == receipts
+    assert 100_000 == (await ledger.balance(streamer)).earnings
+    before = await rows(pool)
+
+    again = await give_all(ledger, donations)
+
+    assert [Receipt(given.id, 0, replay=True) for given in donations] == again
+    assert before == await rows(pool)
+    assert 100_000 == (await ledger.balance(streamer)).earnings
+    assert [] == await ledger.audit()
+
+
+async def test_a_thousand_donations_each_sent_twice_at_once(pool, people, ledger, gift):
+    streamer, *donors = await people(1001, 1000)
+    donations = [gift(donor, streamer) for donor in donors]
+
+    receipts = await give_all(ledger, [*donations, *donations])
+
+    assert Counter({False: 1000, True: 1000}) == Counter(receipt.replay for receipt in receipts)
+    assert 100_000 == (await ledger.balance(streamer)).earnings
+    assert 1000 == await pool.fetchval("SELECT count(*) FROM alert")
+
+
+async def test_twenty_clicks_with_points_for_one(people, ledger, gift):
+    donor, streamer = await people(2, 100)
+
+    answers = await give_all(ledger, [gift(donor, streamer) for _ in range(20)])
+
+    assert Counter({Receipt: 1, InsufficientPoints: 19}) == Counter(type(answer) for answer in answers)
+    assert Balance(points=0, earnings=0) == await ledger.balance(donor)
+    assert 100 == (await ledger.balance(streamer)).earnings
+
+
+async def test_twenty_clicks_through_two_processes_with_points_for_three(people, pool, gift):
+    donor, streamer = await people(2, 300)
+
+    async with Ledger(pool) as one, Ledger(pool) as other:
+        answers = await asyncio.gather(
+            *(ledger.give(gift(donor, streamer), b"{}") for ledger in (one, other) * 10), return_exceptions=True
+        )
+
+        assert Counter({Receipt: 3, InsufficientPoints: 17}) == Counter(type(answer) for answer in answers)
+        assert 300 == (await one.balance(streamer)).earnings
+
+
+async def test_a_retry_after_the_wallet_is_empty_hears_what_the_first_try_heard(pool, people, ledger, gift):
+    donor, streamer = await people(2, 150)
+    first, second = gift(donor, streamer), gift(donor, streamer)
+    receipt = await ledger.give(first, b"{}")
+    with pytest.raises(InsufficientPoints):
+        await ledger.give(second, b"{}")
+    before = await rows(pool)
+
+    assert Receipt(first.id, receipt.points_left, replay=True) == await ledger.give(first, b"other alert")
+
+    await ledger.grant(donor, 1000, "a top-up between the tries")
+    assert 50 == (await ledger.give(first, b"{}")).points_left
+    with pytest.raises(InsufficientPoints):
+        await ledger.give(second, b"{}")  # refused once, refused for ever
+    assert before[:3] == (await rows(pool))[:3] and before[0] + 1 or before[:3]  # noqa: PT018
+
+
+async def test_two_who_give_to_each_other_at_once(people, ledger, pool, gift):
+    a, b = await people(2, 1000)
+    crossing = [gift(*pair, 10) for _ in range(25) for pair in ((a, b), (b, a))]
+
+    async with Ledger(pool) as other:
+        answers = await asyncio.gather(
+            *((ledger, other)[number % 4 // 2].give(given, b"{}") for number, given in enumerate(crossing))
+        )
+
+    assert 50 == len(answers)
+    assert Balance(points=750, earnings=250) == await ledger.balance(a)
+    assert Balance(points=750, earnings=250) == await ledger.balance(b)
+
+
+@pytest.mark.parametrize("change", [{"points": 101}, {"streamer_id": 3}, {"text": "woof"}])
+async def test_the_same_id_for_something_else_is_refused_and_moves_nothing(pool, people, ledger, gift, change):
+    donor, streamer, other = await people(3, 500)
+    first = gift(donor, streamer)
+    await ledger.give(first, b"{}")
+    before = await rows(pool)
+    fields = {"donor_id": donor, "streamer_id": streamer, "points": 100, "text": "meow"} | change
+    if "streamer_id" in change:
+        fields["streamer_id"] = other
+
+    with pytest.raises(IdReused, match=str(first.id)):
+        await ledger.give(gift(**fields, id=first.id), b"{}")
+    assert before == await rows(pool)
+    assert (await ledger.give(first, b"{}")).replay
+
+
+async def test_another_donor_may_have_the_same_id(people, ledger, gift):
+    one, other, streamer = await people(3, 100)
+    same = uuid.uuid4()
+
+    assert not (await ledger.give(gift(one, streamer, id=same), b"{}")).replay
+    assert not (await ledger.give(gift(other, streamer, id=same), b"{}")).replay
+    assert 200 == (await ledger.balance(streamer)).earnings
+
+
+async def test_nobody_to_give_to_and_nobody_who_gives(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500)
+    unknown = gift(donor, streamer + 1000)
+
+    with pytest.raises(StreamerUnknown):
+        await ledger.give(unknown, b"{}")
+    with pytest.raises(StreamerUnknown):
+        await ledger.give(unknown, b"{}")
+    with pytest.raises(WalletUnknown):
+        await ledger.give(gift(streamer + 1000, streamer), b"{}")
+    with pytest.raises(WalletUnknown):
+        await ledger.balance(streamer + 1000)
+    assert 500 == (await ledger.balance(donor)).points
+    assert 0 == await pool.fetchval("SELECT count(*) FROM alert")
+
+
+async def test_a_plan_that_went_round_the_rules_meets_them_in_the_database(pool, people, ledger):
+    donor, streamer = await people(2, 500)
+    before = await rows(pool)
+
+    for points in (0, -100, 1_000_001):
+        with pytest.raises(AmountOutOfRange):
+            await ledger.give(Donation(uuid.uuid4(), donor, streamer, points, ""), b"{}")
+    with pytest.raises(DonationToSelf):
+        await ledger.give(Donation(uuid.uuid4(), donor, donor, 1, ""), b"{}")
+    assert before == await rows(pool)
+
+
+async def test_a_poison_row_falls_alone(people, ledger, gift):
+    streamer, *donors = await people(65, 100)
+    donations = [gift(donor, streamer) for donor in donors]
+    poison = {
+        7: Donation(uuid.uuid4(), donors[7], streamer, 100, "a NUL \x00"),
+        40: Donation(uuid.uuid4(), donors[40], streamer, 100, "half a pair \ud800"),
+        41: Donation(uuid.uuid4(), donors[41], 2**62, 100, "an id beyond 64 bits once it is multiplied"),
+    }
+    for number, given in poison.items():
+        donations[number] = given
+
+    answers = await give_all(ledger, donations)
+
+    for number, answer in enumerate(answers):
+        assert isinstance(answer, Exception if number in poison else Receipt), number
+    assert not any(isinstance(answer, StoreUnavailable) for answer in answers)
+    assert 6100 == (await ledger.balance(streamer)).earnings
+
+
+async def test_a_donation_notes_the_broadcast_it_was_given_in(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500)
+    broadcast_id = await pool.fetchval(
+        "INSERT INTO broadcast (channel_id, lease_until) VALUES ($1, now() + '1 hour') RETURNING id", streamer
+    )
+    await ledger.give(gift(donor, streamer), b"{}")
+    await pool.execute("UPDATE broadcast SET ended_at = now()")
+    await ledger.give(gift(donor, streamer), b"{}")
+
+    assert [broadcast_id, None] == [
+        row["broadcast_id"] for row in await pool.fetch("SELECT broadcast_id FROM donation ORDER BY id")
+    ]
+
+
+# Queueing.
+
+
+async def hold(pool: asyncpg.Pool, member_id: int):
+    """Lock a member's wallet, as a slow transaction of somebody else's would; returns how to let go."""
+    connection = await asyncpg.connect(**await address(pool))
+    await connection.execute("BEGIN")
+    await connection.execute("SELECT 1 FROM account WHERE owner_id = $1 FOR UPDATE", member_id)
+
+    async def let_go() -> None:
+        await connection.execute("COMMIT")
+        await connection.close()
+
+    return let_go
+
+
+async def address(pool: asyncpg.Pool) -> dict[str, object]:
+    row = await pool.fetchrow(
+        "SELECT current_database() AS database, current_setting('unix_socket_directories') AS host"
+    )
+    return {"user": "postgres", **row}
+
+
+async def waiters(pool: asyncpg.Pool) -> None:
+    """Return when a backend of this database waits for a lock."""
+    async with asyncio.timeout(10):
+        while not await pool.fetchval(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ):
+            await asyncio.sleep(0.005)
+
+
+async def test_what_comes_while_a_batch_is_in_flight_is_one_batch(pool, people, ledger, gift):
+    streamer, *donors = await people(101, 100)
+    settled: list[int] = []
+    ledger.on_settled = lambda: settled.append(1)
+    let_go = await hold(pool, donors[0])
+    first = asyncio.ensure_future(ledger.give(gift(donors[0], streamer), b"{}"))
+    await waiters(pool)
+    others = [asyncio.ensure_future(ledger.give(gift(donor, streamer), b"{}")) for donor in donors[1:]]
+    await asyncio.sleep(0)
+    assert not first.done()
+
+    await let_go()
+    await asyncio.gather(first, *others)
+
+    assert 2 == len(settled)
+    assert 2 == await pool.fetchval("SELECT count(DISTINCT xmin::text) FROM transfer WHERE kind = 1")
+
+
+async def test_a_batch_has_a_largest_size(pool, people, ledger, gift, monkeypatch):
+    monkeypatch.setattr(ledger_module, "BATCH_REQUESTS_MAX", 10)
+    streamer, *donors = await people(26, 100)
+
+    await asyncio.gather(*(ledger.give(gift(donor, streamer), b"{}") for donor in donors))
+
+    assert [5, 10, 10] == sorted(
+        row["count"] for row in await pool.fetch("SELECT count(*) FROM transfer WHERE kind = 1 GROUP BY xmin::text")
+    )
+
+
+async def test_nothing_is_called_when_nothing_moved(people, ledger, gift):
+    donor, streamer = await people(2)
+    ledger.on_settled = lambda: pytest.fail("nothing has moved")
+
+    with pytest.raises(InsufficientPoints):
+        await ledger.give(gift(donor, streamer), b"{}")
+
+
+async def test_a_donors_queue_has_an_end(pool, people, ledger, gift):
+    donor, other, streamer = await people(3, 100_000)
+    let_go = await hold(pool, donor)
+    waiting = [asyncio.ensure_future(ledger.give(gift(donor, streamer), b"{}"))]
+    await waiters(pool)
+    waiting += [asyncio.ensure_future(ledger.give(gift(donor, streamer), b"{}")) for _ in range(DONOR_REQUESTS_MAX)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(LedgerBusy, match=f"member {donor}"):
+        await ledger.give(gift(donor, streamer), b"{}")
+
+    waiting.append(asyncio.ensure_future(ledger.give(gift(other, streamer), b"{}")))
+    await let_go()
+    assert DONOR_REQUESTS_MAX + 2 == len(await asyncio.gather(*waiting))
+
+
+async def test_the_queue_has_an_end(pool, people, ledger, gift, monkeypatch):
+    monkeypatch.setattr(ledger_module, "QUEUE_REQUESTS_MAX", 3)
+    streamer, *donors = await people(6, 100)
+    let_go = await hold(pool, donors[0])
+    waiting = [asyncio.ensure_future(ledger.give(gift(donors[0], streamer), b"{}"))]
+    await waiters(pool)
+    waiting += [asyncio.ensure_future(ledger.give(gift(donor, streamer), b"{}")) for donor in donors[1:4]]
+    await asyncio.sleep(0)
+
+    with pytest.raises(LedgerBusy, match="3 donations wait"):
+        await ledger.give(gift(donors[4], streamer), b"{}")
+
+    await let_go()
+    await asyncio.gather(*waiting)
+
+
+async def test_an_alert_has_a_largest_size(people, ledger, gift):
+    donor, streamer = await people(2, 500)
+
+    assert await ledger.give(gift(donor, streamer), b"x" * ALERT_BYTES_MAX)
+    with pytest.raises(ValueError, match="4097 bytes"):
+        await ledger.give(gift(donor, streamer), b"x" * (ALERT_BYTES_MAX + 1))
+
+
+async def test_stop_settles_what_waits_and_takes_no_more(pool, people, gift):
+    streamer, *donors = await people(51, 100)
+    ledger = Ledger(pool)
+    await ledger.start()
+    waiting = [asyncio.ensure_future(ledger.give(gift(donor, streamer), b"{}")) for donor in donors]
+    await asyncio.sleep(0)
+
+    await ledger.stop()
+
+    assert all(task.done() for task in waiting) or 50 == len(await asyncio.gather(*waiting))
+    assert 5000 == (await ledger.balance(streamer)).earnings
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await ledger.give(gift(donors[0], streamer), b"{}")
+
+
+async def test_a_ledger_that_was_never_started_takes_nothing(pool, gift):
+    ledger = Ledger(pool)
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await ledger.give(gift(1, 2), b"{}")
+    await ledger.stop()
+
+
+async def test_a_caller_who_goes_away_before_the_batch_does_not_donate(pool, people, ledger, gift):
+    donor, streamer, other = await people(3, 100)
+    let_go = await hold(pool, other)
+    first = asyncio.ensure_future(ledger.give(gift(other, streamer), b"{}"))
+    await waiters(pool)
+    gone = asyncio.ensure_future(ledger.give(gift(donor, streamer), b"{}"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+
+    await let_go()
+    await first
+    assert not (await ledger.give(gift(donor, streamer), b"{}")).replay  # and the queue goes on
+    assert 0 == (await ledger.balance(donor)).points
+
+
+async def test_a_caller_who_goes_away_in_flight_may_have_donated_and_learns_it_with_the_same_id(
+    pool, people, ledger, gift
+):
+    donor, streamer = await people(2, 100)
+    given = gift(donor, streamer)
+    let_go = await hold(pool, donor)
+    gone = asyncio.ensure_future(ledger.give(given, b"{}"))
+    await waiters(pool)
+    gone.cancel()
+    await asyncio.wait([gone])
+    await let_go()
+
+    assert (await ledger.give(given, b"{}")).replay
+
+
+async def test_a_ledger_that_is_killed_leaves_no_caller_waiting(pool, people, gift):
+    donor, streamer, other = await people(3, 100)
+    ledger = Ledger(pool)
+    await ledger.start()
+    let_go = await hold(pool, donor)
+    in_flight = asyncio.ensure_future(ledger.give(gift(donor, streamer), b"{}"))
+    await waiters(pool)
+    waiting = asyncio.ensure_future(ledger.give(gift(other, streamer), b"{}"))
+    await asyncio.sleep(0)
+
+    ledger._settler.cancel()
+    answers = await asyncio.gather(in_flight, waiting, return_exceptions=True)
+
+    assert [StoreUnknown, StoreUnavailable] == [type(answer) for answer in answers]
+    with pytest.raises(StoreUnavailable):
+        await ledger.give(gift(donor, streamer), b"{}")
+    await let_go()
+
+
+# Faults.
+
+
+async def test_every_backend_killed_in_the_middle_and_every_id_sent_again(database_url, pool, people, gift):
+    """No acknowledged donation is lost, none is applied twice: intents against effects, one to one."""
+    streamers = await people(3)
+    donors = await people(60, 100_000)
+    victims = await open_pool(database_url, application_name="victim")
+    donations = [gift(donor, streamers[(donor + n) % 3], 1 + n) for n in range(20) for donor in donors]
+    answers: dict[uuid.UUID, Receipt] = {}
+    unknown: set[uuid.UUID] = set()
+
+    async def donate(ledger: Ledger, given: Donation) -> None:
+        try:
+            answers[given.id] = await ledger.give(given, b"{}")
+        except (StoreUnknown, StoreUnavailable):
+            unknown.add(given.id)
+
+    async with Ledger(victims) as ledger:
+
+        async def all_of(donor: int) -> None:
+            for given in donations:
+                if given.donor_id == donor:
+                    await donate(ledger, given)
+
+        async def kill() -> None:
+            for _ in range(8):
+                # Wait for an effect first, so that the kill falls among donations, not before them.
+                before = await pool.fetchval("SELECT count(*) FROM donation")
+                async with asyncio.timeout(10):
+                    while await pool.fetchval("SELECT count(*) FROM donation") == before and len(answers) + len(
+                        unknown
+                    ) < len(donations):
+                        await asyncio.sleep(0.002)
+                await pool.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'"
+                )
+
+        await asyncio.gather(kill(), *(all_of(donor) for donor in donors))
+        assert unknown, "no kill fell among the donations"
+        assert [] == await ledger.audit()
+
+        first = dict(answers)
+        for given in donations:
+            receipt = await ledger.give(given, b"{}")
+            if given.id in first:
+                assert Receipt(given.id, first[given.id].points_left, replay=True) == receipt
+    await victims.close()
+
+    effects = {
+        (row["idem_key"], row["donor_id"], row["streamer_id"], row["amount"]): row["count"]
+        for row in await pool.fetch(
+            """
+            SELECT d.idem_key, d.donor_id, d.streamer_id, t.amount, count(*)
+            FROM donation d JOIN transfer t ON t.id = d.transfer_id GROUP BY 1, 2, 3, 4
+            """
+        )
+    }
+    assert {(given.id, given.donor_id, given.streamer_id, given.points): 1 for given in donations} == effects
+    assert len(donations) == await pool.fetchval("SELECT count(*) FROM alert")
+
+
+async def test_without_a_server_every_caller_hears_of_it_and_nobody_waits(postgresql, database_url, people, gift):
+    streamer, *donors = await people(21, 100)
+    pool = await open_pool(database_url)
+    async with Ledger(pool) as ledger:
+        await pool.close()
+
+        answers = await give_all(ledger, [gift(donor, streamer) for donor in donors])
+
+    assert {StoreUnavailable} == {type(answer) for answer in answers}
+
+
+async def test_a_lock_that_somebody_keeps_is_unavailable_and_nothing_has_moved(pool, people, gift, database_url):
+    donor, streamer = await people(2, 100)
+    impatient = await asyncpg.create_pool(database_url, min_size=0, server_settings={"lock_timeout": "50ms"})
+    let_go = await hold(pool, donor)
+    before = await rows(pool)
+
+    async with Ledger(impatient) as ledger:
+        with pytest.raises(StoreUnavailable, match="LockNotAvailable"):
+            await ledger.give(gift(donor, streamer), b"{}")
+    assert before == await rows(pool)
+
+    await let_go()
+    await impatient.close()
+
+
+# What the schema alone forbids.
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE transfer SET amount = amount + 1",
+        "UPDATE transfer SET amount = amount WHERE false",
+        "DELETE FROM transfer",
+        "TRUNCATE transfer",
+        "UPDATE donation SET amount = 1",
+        "UPDATE donation SET status = 2, transfer_id = NULL",
+        "DELETE FROM donation",
+        "TRUNCATE donation",
+    ],
+)
+async def test_what_happened_cannot_be_changed(pool, people, ledger, gift, statement):
+    donor, streamer = await people(2, 100)
+    await ledger.give(gift(donor, streamer), b"{}")
+
+    with pytest.raises(asyncpg.RaiseError, match="a correction is another transfer"):
+        await pool.execute(statement)
+
+
+async def test_what_a_member_wrote_may_be_blanked(pool, people, ledger, gift):
+    donor, streamer = await people(2, 100)
+    await ledger.give(gift(donor, streamer), b"{}")
+
+    await pool.execute("UPDATE donation SET message = ''")
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        ("UPDATE account SET balance = -1 WHERE id = {wallet}", "account_not_below_floor"),
+        ("UPDATE account SET min_balance = NULL WHERE id = {wallet}", "account_floor"),
+        ("UPDATE account SET id = 5 WHERE id = {wallet}", "account_id_is_arithmetic"),
+        ("INSERT INTO account VALUES (4, 0, 4)", "account_kind"),
+        ("INSERT INTO account VALUES (25, 1, 9)", "account_kind"),
+        ("INSERT INTO transfer VALUES (DEFAULT, 9, 9, 1, 2, 9, 9, 0, 0)", "transfer_two_accounts"),
+        ("INSERT INTO transfer VALUES (DEFAULT, 9, 10, 0, 2, 9, 9, 0, 0)", "transfer_amount"),
+        ("INSERT INTO transfer VALUES (DEFAULT, 9, 10, -5, 2, 9, 9, 0, 0)", "transfer_amount"),
+        ("INSERT INTO transfer VALUES (DEFAULT, 9, 10, 1000000000001, 2, 9, 9, 0, 0)", "transfer_amount"),
+        ("INSERT INTO transfer VALUES (DEFAULT, 9, 10, 1, 2, 1, 1, 0, 0)", "transfer_debit_version"),
+        (
+            "INSERT INTO transfer SELECT 99, 10, credit_account, 1, 2, 1, credit_version, 0, 0 FROM transfer LIMIT 1",
+            "transfer_credit_version",
+        ),
+    ],
+)
+async def test_a_row_that_breaks_a_rule_is_refused(pool, people, statement, constraint):
+    [member_id] = await people(1, 100)
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
+        await pool.execute(
+            statement.format(wallet=member_id * 16 + 1).replace("SELECT 99", "OVERRIDING SYSTEM VALUE SELECT 99")
+        )
+    assert constraint == refused.value.constraint_name
+
+
+async def test_without_the_row_locks_the_versions_still_refuse_a_lost_update(pool, people, gift):
+    """The second wall: the function with its lock statement cut out loses donations, but no point."""
+    streamer, *donors = await people(41, 1000)
+    source = await pool.fetchval("SELECT pg_get_functiondef('settle_donations'::regproc)")
+    lock = source[
+        source.index("PERFORM 1 FROM account") : source.index("FOR NO KEY UPDATE;") + len("FOR NO KEY UPDATE;")
+    ]
+    await pool.execute(source.replace(lock, ""))
+
+    async with Ledger(pool) as one, Ledger(pool) as other:
+        for _ in range(10):
+            await asyncio.gather(
+                *((one, other)[donor % 2].give(gift(donor, streamer), b"{}") for donor in donors),
+                return_exceptions=True,
+            )
+        assert [] == await one.audit()
+        given = sum([1000 - (await one.balance(donor)).points for donor in donors])
+        assert given == (await one.balance(streamer)).earnings
+
+
+# Reading.
+
+
+async def test_a_statement_tells_both_sides_newest_first_page_by_page(people, ledger, gift, pool):
+    donor, streamer = await people(2)
+    names = {row["id"]: row["nickname"] for row in await pool.fetch("SELECT id, nickname FROM member")}
+    assert 500 == await ledger.grant(donor, 500, "welcome")
+    await ledger.give(gift(donor, streamer, 100, "one"), b"{}")
+    await ledger.give(gift(donor, streamer, 50, "two"), b"{}")
+    with pytest.raises(InsufficientPoints):
+        await ledger.give(gift(donor, streamer, 9999), b"{}")
+
+    entries = await ledger.history(donor)
+    assert [
+        ("points", "donation", -50, 350, names[streamer], "two"),
+        ("points", "donation", -100, 400, names[streamer], "one"),
+        ("points", "grant", 500, 500, None, ""),
+    ] == [(e.account, e.kind, e.points, e.balance_after, e.nickname, e.text) for e in entries]
+    assert entries[:2] == await ledger.history(donor, limit=2)
+    assert entries[2:] == await ledger.history(donor, before=entries[1].id, limit=2)
+    assert [] == await ledger.history(donor, before=entries[2].id)
+
+    assert [
+        ("earnings", "donation", 50, 150, names[donor], "two"),
+        ("earnings", "donation", 100, 100, names[donor], "one"),
+    ] == [(e.account, e.kind, e.points, e.balance_after, e.nickname, e.text) for e in await ledger.history(streamer)]
+
+    received = await ledger.donations(streamer)
+    assert [(names[donor], 50, "two"), (names[donor], 100, "one")] == [(r.nickname, r.points, r.text) for r in received]
+    assert received[1:] == await ledger.donations(streamer, before=received[0].id, limit=5)
+    assert [] == await ledger.donations(donor)
+
+
+async def test_a_page_has_a_largest_size(people, ledger, gift):
+    streamer, *donors = await people(ledger_module.ENTRIES_MAX + 2, 100)
+    await asyncio.gather(*(ledger.give(gift(donor, streamer), b"{}") for donor in donors))
+
+    assert ledger_module.ENTRIES_MAX == len(await ledger.history(streamer, limit=10**9))
+    assert ledger_module.ENTRIES_MAX == len(await ledger.donations(streamer, limit=10**9))
+
+
+# Grants.
+
+
+async def test_a_grant_is_a_transfer_with_a_reason_and_happens_once(pool, people, ledger):
+    [member_id] = await people(1)
+    same = uuid.uuid4()
+
+    answers = await asyncio.gather(*(ledger.grant(member_id, 700, "welcome", id=same) for _ in range(10)))
+
+    assert [700] * 10 == answers
+    assert 700 == (await ledger.balance(member_id)).points
+    assert -700 == await pool.fetchval("SELECT balance FROM account WHERE id = 9")
+    assert "welcome" == await pool.fetchval("SELECT reason FROM point_grant")
+    with pytest.raises(IdReused):
+        await ledger.grant(member_id, 701, "welcome", id=same)
+    assert 1400 == await ledger.grant(member_id, 700, "again")
+
+
+@pytest.mark.parametrize("points", [0, -1, 1_000_001])
+async def test_a_grant_has_the_limits_of_a_donation(people, ledger, points):
+    [member_id] = await people(1)
+    with pytest.raises(AmountOutOfRange):
+        await ledger.grant(member_id, points, "x")
+
+
+async def test_a_grant_needs_a_wallet(ledger):
+    with pytest.raises(WalletUnknown):
+        await ledger.grant(12345, 100, "x")

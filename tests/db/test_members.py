@@ -1,0 +1,129 @@
+"""Shell: members in a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import pytest
+
+from db.channels import Channels
+from db.ledger import Ledger
+from db.member import LoginIdTaken, Member, MemberUnknown, NicknameTaken
+from db.members import Members
+from db.transfer import Balance
+
+
+def new(login_id: str, nickname: str) -> dict:
+    return {
+        "login_id": login_id,
+        "nickname": nickname,
+        "password_hash": f"hash of {login_id}",
+        "stream_key_hash": hashlib.sha256(login_id.encode()).digest(),
+    }
+
+
+@pytest.fixture
+def members(pool) -> Members:
+    return Members(pool)
+
+
+async def test_a_member_has_a_channel_and_two_empty_pockets_from_the_start(pool, members):
+    member = await members.add(**new("nyang", "냥냥"))
+
+    assert Member(member.id, "냥냥", frozenset()) == member
+    assert member == await members.by_id(member.id)
+    assert member == await members.by_nickname("냥냥")
+    channel = await Channels(pool).by_nickname("냥냥")
+    assert channel is not None
+    assert (member.id, False) == (channel.id, channel.on_air)
+    assert Balance(points=0, earnings=0) == await Ledger(pool).balance(member.id)
+
+
+async def test_what_a_login_is_judged_by(pool, members):
+    member = await members.add(**new("nyang", "냥냥"))
+
+    credentials = await members.credentials("nyang")
+    assert credentials is not None
+    assert (member, "hash of nyang", False) == (credentials.member, credentials.password_hash, credentials.banned)
+    assert await members.credentials("NYANG") is None
+    assert await members.credentials("nobody") is None
+
+    await members.set_password_hash(member.id, "another")
+    credentials = await members.credentials("nyang")
+    assert credentials is not None
+    assert "another" == credentials.password_hash
+
+
+async def test_roles_come_from_the_row(pool, members):
+    member = await members.add(**new("nyang", "냥냥"))
+    await pool.execute("UPDATE member SET roles = '{operator}' WHERE id = $1", member.id)
+
+    assert Member(member.id, "냥냥", frozenset({"operator"})) == await members.by_id(member.id)
+
+
+async def test_a_taken_login_id_and_a_taken_nickname_are_told_apart(pool, members):
+    await members.add(**new("nyang", "Nyan"))
+
+    with pytest.raises(LoginIdTaken, match="nyang"):
+        await members.add(**new("nyang", "another"))
+    with pytest.raises(NicknameTaken, match="nYAN"):
+        await members.add(**new("other", "nYAN"))  # reads the same
+    assert 1 == await members.count()
+    # Nothing of the refused is left.
+    assert 1 == await pool.fetchval("SELECT count(*) FROM channel")
+    assert 2 == await pool.fetchval("SELECT count(*) FROM account WHERE kind < 9")
+
+
+async def test_of_twenty_who_take_one_name_at_once_one_gets_it(pool, members):
+    answers = await asyncio.gather(
+        *(members.add(**new(f"login_{number}", "냥냥")) for number in range(20)), return_exceptions=True
+    )
+
+    assert 1 == sum(isinstance(answer, Member) for answer in answers)
+    assert 19 == sum(isinstance(answer, NicknameTaken) for answer in answers)
+    assert 1 == await members.count()
+
+
+async def test_two_members_cannot_have_one_stream_key(pool, members):
+    await members.add(**new("nyang", "냥냥"))
+
+    with pytest.raises(Exception, match="channel_stream_key_unique"):
+        await members.add(**{**new("other", "other"), "stream_key_hash": hashlib.sha256(b"nyang").digest()})
+
+
+async def test_a_banned_member_is_known_and_marked(pool, members):
+    member = await members.add(**new("nyang", "Nyan"))
+    assert not await members.is_banned(member.id)
+
+    assert member == await members.ban("NYAN")
+    first = await pool.fetchval("SELECT banned_at FROM member")
+    assert member == await members.ban("Nyan")
+
+    credentials = await members.credentials("nyang")
+    assert credentials is not None
+    assert credentials.banned
+    assert await members.is_banned(member.id)
+    assert first == await pool.fetchval("SELECT banned_at FROM member")
+
+
+async def test_nobody_is_found_where_nobody_is(pool, members):
+    assert await members.by_id(7) is None
+    assert await members.by_nickname("냥냥") is None
+    assert await members.is_banned(7)
+    with pytest.raises(MemberUnknown, match="7"):
+        await members.set_password_hash(7, "hash")
+    with pytest.raises(MemberUnknown, match="냥냥"):
+        await members.ban("냥냥")
+
+
+async def test_a_member_who_has_left_is_found_no_more(pool, members):
+    member = await members.add(**new("nyang", "냥냥"))
+    await pool.execute("UPDATE member SET erased_at = now()")
+
+    assert await members.by_id(member.id) is None
+    assert await members.by_nickname("냥냥") is None
+    assert await members.credentials("nyang") is None
+    assert 0 == await members.count()
+    with pytest.raises(MemberUnknown):
+        await members.ban("냥냥")
