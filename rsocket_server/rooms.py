@@ -140,9 +140,15 @@ class Rooms:
 
     async def follow(self, topic: str) -> Observable[bytes]:
         """Answer the news of a topic as they come, and b"" whenever some may have been missed."""
-        if topic not in self._topics:
-            await self._bus.follow(topic)
-        return self._topics.setdefault(topic, Subject())
+        subject = self._topics.get(topic)
+        if subject is None:
+            subject = self._topics[topic] = Subject()
+            try:
+                await self._bus.follow(topic)
+            except BaseException:
+                self._topics.pop(topic, None)
+                raise
+        return subject
 
     @property
     def open(self) -> int:

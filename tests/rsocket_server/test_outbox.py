@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import random
+from math import inf
+
+import pytest
+
+from rsocket_server import limits
+from rsocket_server.outbox import Outbox
+from rsocket_server.room import Log
+
+
+def gap(skipped: int, first: int, last: int) -> bytes:
+    return b"gap %d %d-%d" % (skipped, first, last)
+
+
+def log_of(*payloads: bytes) -> Log:
+    log = Log()
+    for payload in payloads:
+        log.append(payload)
+    return log
+
+
+ABC = (b"a", b"b", b"c")
+
+
+def test_nothing_goes_out_without_credit() -> None:
+    outbox = Outbox(0)
+    outbox.whisper(b"w")
+    outbox.note(b"n")
+
+    assert not outbox.ready(3)
+    assert outbox.take(log_of(*ABC), gap) == []
+    assert not outbox.step(0, 3)
+
+
+def test_exactly_what_was_requested_goes_out() -> None:
+    outbox, log = Outbox(0), log_of(*ABC)
+    outbox.request(2)
+
+    assert outbox.take(log, gap) == [b"a", b"b"]
+    assert outbox.take(log, gap) == []
+    outbox.request(2)
+    assert outbox.take(log, gap) == [b"c"]
+    assert (3, 1) == (outbox.cursor, outbox.credit)
+
+
+@pytest.mark.parametrize("n", [0, -1, -(2**31)])
+def test_asking_for_nothing_gives_nothing(n: int) -> None:
+    outbox = Outbox(0)
+    outbox.request(n)
+
+    assert outbox.credit == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "credit"),
+    [
+        ([limits.CREDIT_UNBOUNDED - 1], limits.CREDIT_UNBOUNDED - 1),
+        ([limits.CREDIT_UNBOUNDED], inf),
+        ([limits.CREDIT_UNBOUNDED - 1, 1], inf),
+        ([limits.CREDIT_UNBOUNDED, limits.CREDIT_UNBOUNDED], inf),
+    ],
+)
+def test_credit_becomes_unbounded_at_the_limit(asked: list[int], credit: float) -> None:
+    outbox = Outbox(0)
+    for n in asked:
+        outbox.request(n)
+
+    assert credit == outbox.credit
+
+
+def test_unbounded_credit_does_not_run_out() -> None:
+    outbox = Outbox(0)
+    outbox.request(limits.CREDIT_UNBOUNDED)
+
+    assert outbox.take(log_of(*ABC), gap) == [b"a", b"b", b"c"]
+    assert outbox.credit == inf
+
+
+def test_a_closed_window_holds_everything() -> None:
+    outbox, log = Outbox(0), log_of(*ABC)
+    outbox.request(10)
+    outbox.open = False
+
+    assert not outbox.ready(3)
+    assert not outbox.step(0, 3)
+    assert outbox.take(log, gap) == []
+    outbox.open = True
+    assert outbox.take(log, gap) == [b"a", b"b", b"c"]
+
+
+def test_one_gap_says_what_the_log_no_longer_has() -> None:
+    outbox, log = Outbox(2), log_of()
+    log.restart(7)
+    log.append(b"h")
+    outbox.request(10)
+
+    assert outbox.take(log, gap) == [b"gap 5 3-7", b"h"]
+    assert (8, 8) == (outbox.cursor, outbox.credit)
+
+
+def test_a_gap_costs_a_credit_and_may_go_alone() -> None:
+    outbox, log = Outbox(0), log_of()
+    log.restart(7)
+    log.append(b"h")
+    outbox.request(1)
+
+    assert outbox.take(log, gap) == [b"gap 7 1-7"]
+    outbox.request(1)
+    assert outbox.take(log, gap) == [b"h"]
+
+
+def test_a_gap_up_to_the_head() -> None:
+    outbox, log = Outbox(3), log_of()
+    log.restart(7)
+    outbox.request(1)
+
+    assert outbox.ready(7)
+    assert outbox.take(log, gap) == [b"gap 4 4-7"]
+    assert not outbox.ready(7)
+
+
+def test_whispers_go_first_and_notes_last() -> None:
+    outbox, log = Outbox(0), log_of(*ABC)
+    outbox.whisper(b"w1")
+    outbox.whisper(b"w2")
+    outbox.note(b"old count")
+    outbox.note(b"count")
+    outbox.request(1)
+    assert outbox.take(log, gap) == [b"w1"]
+    outbox.request(3)
+    assert outbox.take(log, gap) == [b"w2", b"a", b"b"]
+    outbox.request(1)
+    assert outbox.take(log, gap) == [b"c"]
+    assert not outbox.ready(3)
+    outbox.request(1)
+    assert outbox.ready(3)
+    assert outbox.take(log, gap) == [b"count"]
+    assert outbox.credit == 0
+
+
+@pytest.mark.parametrize(("count", "first"), [(-1, 0), (0, 0), (1, 1)])
+def test_whispers_at_their_limit_the_oldest_goes(count: int, first: int) -> None:
+    outbox = Outbox(0)
+    for number in range(limits.WHISPERS_MAX + count):
+        outbox.whisper(b"%d" % number)
+    outbox.request(1000)
+    taken = outbox.take(log_of(), gap)
+
+    assert b"%d" % first == taken[0]
+    assert len(taken) == min(limits.WHISPERS_MAX, limits.WHISPERS_MAX + count)
+
+
+def test_a_batch_has_its_bytes() -> None:
+    outbox, log = Outbox(0), log_of(*[b"x" * 1000] * 100)
+    outbox.request(1000)
+    first = outbox.take(log, gap)
+
+    assert len(first) == limits.BATCH_BYTES_MAX // 1000
+    assert outbox.ready(log.head)
+    outbox.note(b"n")
+    total = list(first)
+    while more := outbox.take(log, gap):
+        total += more
+    assert [*[b"x" * 1000] * 100, b"n"] == total
+
+
+def test_step_goes_along_with_everyone() -> None:
+    outbox = Outbox(5)
+    outbox.request(3)
+
+    assert outbox.step(5, 7)
+    assert (7, 1) == (outbox.cursor, outbox.credit)
+    assert not outbox.step(7, 9)  # Credit for one only.
+    assert not outbox.step(6, 8)  # Elsewhere.
+    assert (7, 1) == (outbox.cursor, outbox.credit)
+    outbox.whisper(b"w")
+    assert not outbox.step(7, 8)
+    outbox.take(log_of(*[b"x"] * 7), gap)
+    outbox.request(1)
+    outbox.note(b"n")
+    assert not outbox.step(7, 8)
+
+
+def test_rewind_begins_elsewhere() -> None:
+    outbox = Outbox(500)
+    outbox.rewind(0)
+    outbox.request(9)
+
+    assert outbox.take(log_of(*ABC), gap) == [b"a", b"b", b"c"]
+
+
+def test_never_more_than_requested_and_nothing_lost_in_any_order() -> None:
+    die = random.Random(11)
+    for _ in range(200):
+        log, outbox = Log(), Outbox(0)
+        granted = delivered = said = notes = 0
+        numbers: list[int] = []
+        for _ in range(300):
+            match die.randrange(6):
+                case 0:
+                    n = die.randrange(5)
+                    outbox.request(n)
+                    granted += n
+                case 1 | 2:
+                    base = log.head
+                    log.append(b"%d" % log.head)
+                    said += 1
+                    if die.random() < 0.5 and outbox.step(base, log.head):
+                        delivered += 1
+                        numbers.append(base)
+                case 3:
+                    outbox.open = not outbox.open
+                case 4:
+                    outbox.note(b"n")
+                    notes += 1
+                case _:
+                    for payload in outbox.take(log, gap):
+                        delivered += 1
+                        if payload != b"n":
+                            numbers.append(int(payload))
+            assert delivered + outbox.credit == granted
+        outbox.open = True
+        outbox.request(said + notes)
+        while taken := outbox.take(log, gap):
+            numbers += [int(payload) for payload in taken if payload != b"n"]
+
+        assert list(range(said)) == numbers

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rsocket_server import limits
+from rsocket_server.room import (
+    Empty,
+    Log,
+    Place,
+    Room,
+    RoomError,
+    TooFast,
+    TooLong,
+    Unprintable,
+    clean,
+    thinned,
+)
+
+
+def filled(count: int, payload: bytes = b"x") -> Log:
+    log = Log()
+    for _ in range(count):
+        log.append(payload)
+    return log
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_fresh_log_is_empty_and_begins_at_one() -> None:
+    log = Log()
+
+    assert (1, 0, 0) == (log.first, log.head, log.bytes)
+    assert log.at(1) is None
+    assert log.after(0, 0) == []
+    assert log.reach(0, 100) == 0
+
+
+@pytest.mark.parametrize(("count", "first"), [(-1, 1), (0, 1), (1, 2)])
+def test_events_at_their_limit(count: int, first: int) -> None:
+    log = filled(limits.LOG_EVENTS_MAX + count)
+
+    assert (first, limits.LOG_EVENTS_MAX + count) == (log.first, log.head)
+    assert len(log.after(log.first - 1, log.head)) == min(limits.LOG_EVENTS_MAX, limits.LOG_EVENTS_MAX + count)
+
+
+@pytest.mark.parametrize(("extra", "first"), [(-1, 1), (0, 1), (1, 2)])
+def test_bytes_at_their_limit(extra: int, first: int) -> None:
+    log = Log()
+    log.append(b"x" * (limits.LOG_BYTES_MAX // 2))
+    log.append(b"x" * (limits.LOG_BYTES_MAX // 2 + extra))
+
+    assert first == log.first
+    assert log.bytes == sum(map(len, log.after(log.first - 1, log.head)))
+
+
+def test_one_event_larger_than_the_log_is_kept_alone() -> None:
+    log = filled(3)
+    log.append(b"x" * (limits.LOG_BYTES_MAX + 1))
+
+    assert (4, 4) == (log.first, log.head)
+
+
+def test_reach_goes_as_far_as_the_bytes_and_one_event_at_least() -> None:
+    log = filled(10, b"12345")
+
+    assert log.reach(0, 12) == 2
+    assert log.reach(0, 15) == 3
+    assert log.reach(8, 1) == 9
+    assert log.reach(0, 1000) == 10
+
+
+def test_after_is_only_asked_for_what_is_there() -> None:
+    log = filled(limits.LOG_EVENTS_MAX + 5)
+    for cursor, up_to in ((3, 10), (10, 9), (10, log.head + 1)):
+        with pytest.raises(AssertionError):
+            log.after(cursor, up_to)
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def test_events_take_their_places() -> None:
+    room = Room()
+
+    assert room.add(1, b"a") is Place.NEXT
+    assert room.add(1, b"a") is Place.SEEN
+    assert room.add(3, b"c") is Place.ASTRAY
+    assert room.add(2, b"b") is Place.NEXT
+    assert room.add(0, b"") is Place.ASTRAY
+    assert [b"a", b"b"] == room.log.after(0, 2)
+
+
+def test_a_number_long_gone_is_seen() -> None:
+    room = Room()
+    room.log.restart(1000)
+
+    assert room.add(5, b"old") is Place.SEEN
+
+
+def test_a_hole_is_mended_from_the_history() -> None:
+    room = Room()
+    room.add(1, b"a")
+    assert room.add(4, b"d") is Place.ASTRAY
+    assert room.history_cursor(4) == 1
+
+    assert not room.refill(4, [(2, b"b"), (3, b"c"), (4, b"d")])
+    assert [b"a", b"b", b"c", b"d"] == room.log.after(0, 4)
+
+
+def test_what_the_history_no_longer_has_leaves_the_log_beginning_after_it() -> None:
+    room = Room()
+    room.add(1, b"a")
+
+    assert not room.refill(901, [(1, b"a"), (900, b"y"), (901, b"z")])
+    assert (900, 901) == (room.log.first, room.log.head)
+
+
+def test_a_history_that_has_expired_leaves_only_the_number() -> None:
+    room = Room()
+
+    assert not room.refill(70, [])
+    assert (71, 70) == (room.log.first, room.log.head)
+    assert room.add(71, b"next") is Place.NEXT
+
+
+def test_a_history_newer_than_its_head_is_taken_whole() -> None:
+    room = Room()
+    room.refill(1, [(1, b"a"), (2, b"b")])
+
+    assert room.log.head == 2
+
+
+def test_numbers_that_begin_anew_are_noticed_by_their_head() -> None:
+    room = Room()
+    for seq in range(1, 9):
+        room.add(seq, b"%d" % seq)
+    assert room.history_cursor(2) == 0
+
+    assert room.refill(2, [(1, b"new"), (2, b"newer")])
+    assert [b"new", b"newer"] == room.log.after(0, 2)
+    assert not room.refill(2, [])
+
+
+def test_numbers_that_begin_anew_are_noticed_by_other_words() -> None:
+    room = Room()
+    for seq in range(1, 4):
+        room.add(seq, b"%d" % seq)
+    assert room.add(1, b"other words") is Place.ASTRAY
+    assert room.history_cursor(5) == 0
+
+    assert room.refill(5, [(seq, b"new") for seq in range(1, 6)])
+    assert [b"new"] * 5 == room.log.after(0, 5)
+
+
+def test_any_delivery_ends_in_the_same_log() -> None:
+    die = random.Random(7)
+    everything = [(seq, b"%d" % seq) for seq in range(1, 200)]
+    for _ in range(50):
+        room = Room()
+        for seq, payload in everything:
+            if die.random() < 0.2:
+                continue  # Lost on the way.
+            for _ in range(die.randrange(1, 3)):
+                if room.add(seq, payload) is Place.ASTRAY:
+                    after = room.history_cursor(seq)
+                    room.refill(seq, [event for event in everything[:seq] if event[0] > after])
+        room.refill(199, everything)
+
+        assert [payload for _, payload in everything] == room.log.after(0, 199)
+
+
+# --- joining ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("since", "history", "cursor"),
+    [
+        (None, None, 200 - limits.JOIN_EVENTS_DEFAULT),
+        (None, 0, 200),
+        (None, 1, 199),
+        (None, -5, 200),
+        (None, limits.JOIN_EVENTS_MAX, 200 - limits.JOIN_EVENTS_MAX),
+        (None, limits.JOIN_EVENTS_MAX + 1, 200 - limits.JOIN_EVENTS_MAX),
+        (0, None, 0),
+        (150, 3, 150),
+        (200, None, 200),
+        (201, None, 200 - limits.JOIN_EVENTS_DEFAULT),
+        (201, 7, 193),
+        (-1, 7, 193),
+    ],
+)
+def test_where_a_watcher_begins(since: int | None, history: int | None, cursor: int) -> None:
+    room = Room()
+    room.refill(200, [(seq, b"x") for seq in range(1, 201)])
+
+    assert cursor == room.join_cursor(since, history)
+
+
+def test_a_watcher_of_a_young_log_begins_at_its_first_event() -> None:
+    room = Room()
+    room.refill(1000, [(999, b"a"), (1000, b"b")])
+
+    assert room.join_cursor(None, 50) == 998
+
+
+# --- viewers ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_windows_of_one_viewer_are_one_viewer() -> None:
+    room = Room()
+    for viewer in ("nabi", "nabi", object()):
+        room.join(viewer)
+    assert room.viewers == 2
+    room.leave("nabi")
+    assert room.viewers == 2
+    room.leave("nabi")
+    assert room.viewers == 1
+
+
+@pytest.mark.parametrize(
+    ("viewers", "told"),
+    [
+        (0, 0),
+        (1, 1),
+        (999, 999),
+        (1000, 1000),
+        (1049, 1000),
+        (1050, 1050),
+        (9999, 9950),
+        (10_000, 10_000),
+        (10_199, 10_100),
+    ],
+)
+def test_counts_are_thinned_by_their_size(viewers: int, told: int) -> None:
+    assert limits.COUNT_STEPS[0] == (10_000, 100)
+    assert told == thinned(viewers)
+
+
+def test_a_count_is_told_when_it_changed_and_once_a_second() -> None:
+    room = Room()
+    assert room.told is None
+    assert room.count_due(10.0) == 0
+    assert room.count_due(20.0) is None
+    room.join("a")
+    assert room.count_due(10.0 + limits.COUNT_SECONDS - 0.01) is None
+    assert room.count_due(10.0 + limits.COUNT_SECONDS) == 1
+    room.total = 7  # Other workers have viewers too.
+    assert room.count_due(11.5) is None
+    assert room.count_due(12.0) == 7
+    assert room.told == 7
+
+
+# --- speech -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("안녕", "안녕"),
+        ("\u1112\u1161\u11ab", "한"),
+        ("  a  b  ", "a  b"),
+        ("a\nb\tc\r", "a b c"),
+        ("a\x00\x1b[31mb\x7f\x85", "a[31mb"),
+        ("safe\u202egpj.exe", "safegpj.exe"),
+        ("a\u2066b\u2069\u200bc\ufeff\u061c", "abc"),
+        ("\ud800", ""),
+        ("👨‍👩‍👧", "👨‍👩‍👧"),
+    ],
+)
+def test_a_text_is_cleaned(text: str, cleaned: str) -> None:
+    assert cleaned == clean(text)
+    Room().judge(1, cleaned or "x", 0.0)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n", "\u200b\u202e"])
+def test_nothing_is_not_said(text: str) -> None:
+    with pytest.raises(Empty):
+        Room().judge(1, text, 0.0)
+
+
+@pytest.mark.parametrize("extra", [-1, 0])
+def test_a_text_up_to_its_limit_is_said(extra: int) -> None:
+    Room().judge(1, "글" * (limits.TEXT_CHARACTERS_MAX + extra), 0.0)
+
+
+def test_a_text_beyond_its_limit_is_not_said() -> None:
+    with pytest.raises(TooLong) as caught:
+        Room().judge(1, "글" * (limits.TEXT_CHARACTERS_MAX + 1), 0.0)
+
+    assert caught.value.characters == limits.TEXT_CHARACTERS_MAX + 1
+    assert "501" in str(caught.value)
+
+
+def test_a_long_text_of_combining_marks_is_measured_as_it_is_kept() -> None:
+    Room().judge(1, "\u1112\u1161\u11ab" * limits.TEXT_CHARACTERS_MAX, 0.0)
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\u202eb", "a\tb"])
+def test_a_text_that_nobody_cleaned_is_not_said(text: str) -> None:
+    with pytest.raises(Unprintable):
+        Room().judge(1, text, 0.0)
+
+
+def test_space_around_a_text_does_no_harm() -> None:
+    Room().judge(1, " hello \n", 0.0)
+
+
+def test_a_member_may_say_so_many_lines_in_so_many_seconds() -> None:
+    room = Room()
+    for line in range(limits.SPEECH_LINES_MAX):
+        room.judge(1, "hi", 100.0 + line / 10)
+    with pytest.raises(TooFast) as caught:
+        room.judge(1, "hi", 101.0)
+
+    assert caught.value.retry_after_ms == round((100.0 + limits.SPEECH_SECONDS - 101.0) * 1000)
+    room.judge(2, "others may", 101.0)
+    with pytest.raises(TooFast):
+        room.judge(1, "hi", 100.0 + limits.SPEECH_SECONDS - 0.001)
+    room.judge(1, "hi", 100.0 + limits.SPEECH_SECONDS)
+    with pytest.raises(TooFast):  # The window slides: the second line is still in it.
+        room.judge(1, "hi", 100.0 + limits.SPEECH_SECONDS)
+
+
+def test_a_refused_text_does_not_count_against_the_speaker() -> None:
+    room = Room()
+    for _ in range(20):
+        with pytest.raises(Empty):
+            room.judge(1, "", 0.0)
+    for _ in range(limits.SPEECH_LINES_MAX):
+        room.judge(1, "hi", 0.0)
+
+
+def test_speakers_are_forgotten_when_nothing_counts_any_more() -> None:
+    room = Room()
+    for member_id in range(1000):
+        room.judge(member_id, "hi", float(member_id))
+
+    assert room.speakers < 130
+    room.forget_speech(2000.0)
+    assert room.speakers == 0
+
+
+def test_speakers_of_one_moment_are_all_remembered() -> None:
+    room = Room()
+    for member_id in range(1000):
+        room.judge(member_id, "hi", 0.0)
+
+    assert room.speakers == 1000
+
+
+@pytest.mark.parametrize("error", [Empty(), Unprintable(), TooFast(1200), TooLong(501)])
+def test_errors_have_words(error: RoomError) -> None:
+    assert str(error)

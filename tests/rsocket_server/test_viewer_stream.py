@@ -1,0 +1,420 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rsocket_server import limits
+from rsocket_server.doors import Door
+from rsocket_server.room import Room
+from rsocket_server.viewer_stream import Fanout, Viewer, Watch, carrier_of, encode
+from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Reader:
+    """A subscriber that is not a socket's."""
+
+    def __init__(self) -> None:
+        self.items: list[bytes] = []
+        self.completed = 0
+        self.subscription: Any = None
+
+    def on_subscribe(self, subscription: Any) -> None:
+        self.subscription = subscription
+
+    def on_next(self, value: Any, is_complete: bool = False) -> None:
+        self.items.append(value.data)
+
+    def on_complete(self) -> None:
+        self.completed += 1
+
+
+class Wire:
+    """A connection of which only the stream's side matters: what was written, and whether it is full."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.streams: list[Any] = []
+
+    def attach(self, stream: Any) -> Callable[[bytes], None]:
+        self.streams.append(stream)
+        return self.written.append
+
+    def detach(self, stream: Any) -> None:
+        self.streams.remove(stream)
+
+
+class WireReader(Reader):
+    def __init__(self, wire: Wire, stream_id: int = 1) -> None:
+        super().__init__()
+        self.socket = wire
+        self.stream_id = stream_id
+
+
+def watch(fanout: Fanout, reader: Any, *, since: int | None = 0, n: int = 0, key: Any = None) -> Viewer:
+    Watch(fanout, key, since, None).subscribe(reader)
+    viewer: Viewer = reader.subscription
+    viewer.request(n)
+    return viewer
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def settled(fanout: Fanout) -> None:
+    async with asyncio.timeout(5):
+        while fanout._timer is not None or fanout._round is not None:
+            await asyncio.sleep(0)
+
+
+# --- one viewer -------------------------------------------------------------------------------------------------------
+
+
+async def test_exactly_what_was_requested_is_delivered(fanout: Fanout, tell: Any) -> None:
+    reader = Reader()
+    viewer = watch(fanout, reader, n=3)
+    tell(b"1", b"2")
+    await settled(fanout)
+    tell(b"3", b"4", b"5")
+    await settled(fanout)
+    assert [b"1", b"2", b"3"] == reader.items
+    viewer.request(1)
+    assert [b"1", b"2", b"3", b"4"] == reader.items
+    viewer.request(0)
+    viewer.request(-5)
+    await settled(fanout)
+    assert [b"1", b"2", b"3", b"4"] == reader.items
+
+
+async def test_who_has_no_credit_is_not_walked(fanout: Fanout, tell: Any) -> None:
+    viewers = [watch(fanout, Reader(), n=n) for n in (0, 1, UNBOUNDED)]
+    assert fanout.ready == 2
+    tell(b"1")
+    await settled(fanout)
+    assert fanout.ready == 1
+    viewers[0].request(UNBOUNDED)
+    assert fanout.ready == 2
+
+
+async def test_a_viewer_that_left_gets_nothing_more(fanout: Fanout, tell: Any) -> None:
+    reader = Reader()
+    viewer = watch(fanout, reader, n=UNBOUNDED)
+    tell(b"1")
+    viewer.cancel()
+    viewer.cancel()
+    await turns()
+    viewer.request(5)
+    viewer.complete()
+
+    assert (reader.items, reader.completed) == ([], 0)
+    assert (len(fanout.viewers), fanout.room.viewers, fanout.ready) == (0, 0, 0)
+
+
+async def test_a_slow_viewer_gets_one_gap_and_goes_on(fanout: Fanout, tell: Any) -> None:
+    reader = Reader()
+    viewer = watch(fanout, reader, n=1)
+    tell(*[b"%d" % number for number in range(limits.LOG_EVENTS_MAX + 10)])
+    await settled(fanout)
+    # The first went out when the log had already moved on.
+    assert [b"gap 10 1-10"] == reader.items
+    viewer.request(2)
+    assert [b"gap 10 1-10", b"10", b"11"] == reader.items
+
+
+async def test_a_long_backlog_goes_out_in_batches(fanout: Fanout) -> None:
+    wire = Wire()
+    for number in range(100):
+        fanout.room.add(number + 1, b"x" * 1000)
+    viewer = watch(fanout, WireReader(wire))
+    viewer.request(UNBOUNDED)
+
+    assert len(wire.written) == 100 * 1000 // limits.BATCH_BYTES_MAX + 1
+    assert b"".join(wire.written) == encode(1, [b"x" * 1000] * 100)
+
+
+async def test_a_full_socket_stops_it_and_a_drained_one_lets_it_go_on(fanout: Fanout, tell: Any) -> None:
+    wire = Wire()
+    viewer = watch(fanout, WireReader(wire), n=UNBOUNDED)
+    viewer.pause()
+    viewer.pause()
+    tell(b"1")
+    await settled(fanout)
+    viewer.request(5)
+    viewer.whisper(b"psst")
+    assert (wire.written, fanout.ready) == ([], 0)
+    viewer.resume()
+
+    assert b"".join(wire.written) == encode(1, [b"psst", b"1"])
+    assert fanout.ready == 1
+
+
+async def test_a_socket_that_fills_in_the_middle_of_a_backlog(fanout: Fanout) -> None:
+    class Narrow(Wire):
+        def attach(self, stream: Any) -> Callable[[bytes], None]:
+            super().attach(stream)
+
+            def write(data: bytes) -> None:
+                self.written.append(data)
+                stream.pause()
+
+            return write
+
+    for number in range(100):
+        fanout.room.add(number + 1, b"x" * 1000)
+    wire = Narrow()
+    viewer = watch(fanout, WireReader(wire), n=UNBOUNDED)
+    assert len(wire.written) == 1
+    viewer.resume()
+    assert len(wire.written) == 2
+
+
+async def test_the_end_of_a_room_completes_every_watch(fanout: Fanout, tell: Any) -> None:
+    readers = [Reader(), WireReader(Wire())]
+    for reader in readers:
+        watch(fanout, reader, n=1)
+    fanout.complete()
+
+    assert [1, 1] == [reader.completed for reader in readers]
+    assert readers[1].socket.streams == []
+    assert len(fanout.viewers) == 0
+
+
+# --- everyone ---------------------------------------------------------------------------------------------------------
+
+
+async def test_events_of_one_turn_are_encoded_once_and_joined_in_one_write(fanout: Fanout, tell: Any) -> None:
+    wires = [Wire() for _ in range(10)]
+    for number, wire in enumerate(wires):
+        watch(fanout, WireReader(wire, 1 if number < 5 else 3), n=UNBOUNDED)
+    tell(b"1")
+    tell(b"2")
+    await settled(fanout)
+
+    assert [[encode(1, [b"1", b"2"])]] * 5 == [wire.written for wire in wires[:5]]
+    assert [[encode(3, [b"1", b"2"])]] * 5 == [wire.written for wire in wires[5:]]
+    assert all(wire.written[0] is wires[0].written[0] for wire in wires[:5])
+
+
+async def test_everyone_hears_everything_in_one_order_whatever_their_pace(tell: Any, fanout: Fanout) -> None:
+    readers = [Reader() for _ in range(20)]
+    viewers = [watch(fanout, reader, n=number % 4) for number, reader in enumerate(readers)]
+    for number in range(300):
+        tell(b"%d" % number)
+        if number % 3 == 0:
+            await asyncio.sleep(0)
+        viewers[number % 20].request(number % 7)
+    await settled(fanout)
+    for viewer in viewers:
+        viewer.request(1000)
+    await settled(fanout)
+
+    for reader in readers:
+        assert [b"%d" % number for number in range(300)] == reader.items
+
+
+async def test_a_round_of_many_lets_the_loop_turn_between(fanout: Fanout, tell: Any) -> None:
+    readers = [Reader() for _ in range(limits.ROUND_WATCHERS * 2 + 1)]
+    viewers = [watch(fanout, reader, n=UNBOUNDED) for reader in readers]
+    tell(b"1")
+    await asyncio.sleep(0)
+    served = sum(bool(reader.items) for reader in readers)
+    assert served == limits.ROUND_WATCHERS
+    # Meanwhile one leaves, one joins, and more is said.
+    viewers[-1].cancel()
+    late = Reader()
+    watch(fanout, late, n=UNBOUNDED)
+    tell(b"2")
+    await settled(fanout)
+
+    assert all([b"1", b"2"] == reader.items for reader in readers[:-1])
+    assert readers[-1].items == []
+    assert [b"1", b"2"] == late.items
+
+
+async def test_rounds_clock_themselves(fanout: Fanout, tell: Any) -> None:
+    watch(fanout, Reader(), n=UNBOUNDED)
+    tell(b"1")
+    assert fanout._timer is not None
+    await settled(fanout)
+    # The next round begins no sooner than the last one took.
+    fanout._next_at = asyncio.get_running_loop().time() + 0.02
+    tell(b"2")
+    assert isinstance(fanout._timer, asyncio.TimerHandle)
+    await settled(fanout)
+
+
+async def test_nobody_ready_means_no_round(fanout: Fanout, tell: Any) -> None:
+    tell(b"1", b"2")
+    assert fanout._timer is None
+    reader = Reader()
+    watch(fanout, reader, n=UNBOUNDED, since=0)
+    assert [b"1", b"2"] == reader.items
+    tell(b"3")
+    await settled(fanout)
+    assert [b"1", b"2", b"3"] == reader.items
+
+
+async def test_a_round_whose_events_were_taken_by_requests_has_nothing_to_do(fanout: Fanout, tell: Any) -> None:
+    reader = Reader()
+    viewer = watch(fanout, reader, n=UNBOUNDED)
+    tell(b"1")
+    viewer.flush()
+    fanout._base = fanout.room.log.head
+    await settled(fanout)
+
+    assert [b"1"] == reader.items
+
+
+async def test_numbers_that_begin_anew_begin_anew_for_everyone(fanout: Fanout, tell: Any) -> None:
+    readers = [Reader() for _ in range(limits.ROUND_WATCHERS + 1)]
+    for reader in readers:
+        watch(fanout, reader, n=UNBOUNDED)
+    tell(*[b"%d" % number for number in range(50)])
+    await settled(fanout)
+    tell(b"50")
+    async with asyncio.timeout(5):
+        while fanout._round is None:  # Into the middle of a round.
+            await asyncio.sleep(0)
+    fanout.room.refill(2, [(1, b"new"), (2, b"newer")])
+    fanout.restart()
+    await settled(fanout)
+
+    assert all(reader.items[-2:] == [b"new", b"newer"] for reader in readers)
+    tell(b"newest")
+    await settled(fanout)
+    assert all(reader.items[-3:] == [b"new", b"newer", b"newest"] for reader in readers)
+
+
+async def test_notes_pass_and_only_the_latest_is_kept(fanout: Fanout, tell: Any) -> None:
+    fast, slow = Reader(), Reader()
+    watch(fanout, fast, n=UNBOUNDED)
+    viewer = watch(fanout, slow)
+    for count in (b"1 viewer", b"2 viewers"):
+        fanout.note(count)
+    viewer.request(5)
+    late = Reader()
+    watch(fanout, late, n=5)
+
+    assert [b"1 viewer", b"2 viewers"] == fast.items
+    assert [b"2 viewers"] == slow.items
+    assert [b"2 viewers"] == late.items
+
+
+async def test_members_are_counted_once_and_guests_each(fanout: Fanout) -> None:
+    for key in (7, 7, None, None):
+        watch(fanout, Reader(), key=key)
+
+    assert fanout.room.viewers == 3
+
+
+def test_a_subscriber_without_a_connection_has_no_carrier() -> None:
+    assert carrier_of(Reader()) == (None, 0)
+
+
+# --- over a real socket -----------------------------------------------------------------------------------------------
+
+
+async def test_credit_is_exact_on_the_wire(house: Any, connect: Any, watching: Any, tell: Any) -> None:
+    client = await connect(await house(Door("watch", "stream", False, watching)))
+    await client.send(request(STREAM, 1, "watch", n=3))
+    await client.settled()
+    for number in range(20):
+        tell(b"%d" % number)
+    await client.settled()
+    assert [b"0", b"1", b"2"] == client.items(1)
+    await client.send(request_n(1, 2), request_n(1, 0), request_n(1, 2**31 + 1))
+    await client.settled()
+    assert [b"%d" % number for number in range(6)] == client.items(1)
+    await client.send(cancel(1))
+    await client.settled()
+    tell(b"after")
+    await client.settled()
+    assert len(client.items(1)) == 6
+
+
+async def test_a_watch_on_a_channel_is_carried_too(house: Any, connect: Any, fanout: Fanout, tell: Any) -> None:
+    async def talk(_caller: Any, _data: bytes) -> Any:
+        return Watch(fanout, None, 0, None), None
+
+    client = await connect(await house(Door("talk", "channel", False, talk)))
+    await client.send(request(CHANNEL, 1, "talk", n=2))
+    await client.settled()
+    tell(b"1", b"2", b"3")
+
+    assert [b"1", b"2"] == await client.got(1, 2)
+    assert next(iter(fanout.viewers)).write is not None
+
+
+async def test_a_stalled_reader_costs_a_buffer_and_nothing_more_not_as_rsocket_py(
+    house: Any, connect: Any, watching: Any, tell: Any, fanout: Fanout
+) -> None:
+    server = await house(Door("watch", "stream", False, watching))
+    stalled, live = await connect(server, read=False), await connect(server)
+    for number, client in enumerate((stalled, live), 1):
+        await client.send(request(STREAM, 1, "watch", n=UNBOUNDED))
+        async with asyncio.timeout(5):
+            while fanout.ready < number:
+                await asyncio.sleep(0)
+    transport = stalled.websocket._response.connection.transport
+    transport.pause_reading()
+    behind = next(iter(fanout.viewers))
+    lines, largest = 3_000, 0
+    for number in range(lines):
+        tell(b"%06d" % number + b"x" * 1000)
+        if number % 50 == 0:
+            await live.got(1, number)
+            largest = max(largest, *[connection._socket.waiting_bytes for connection in server._connections])
+
+    assert largest < limits.WRITE_HIGH_BYTES + 2 * limits.BATCH_BYTES_MAX
+    assert not behind.outbox.open
+    assert fanout.room.log.bytes <= limits.LOG_BYTES_MAX
+    assert len(await live.got(1, lines)) == lines
+    # It reads again: what is still in the log comes, after one gap.
+    transport.resume_reading()
+    stalled.read()
+    await stalled.until(lambda client: client.frames and client.frames[-1].body.startswith(b"%06d" % (lines - 1)))
+    items = stalled.items(1)
+    gaps = [item for item in items if item.startswith(b"gap")]
+    assert len(gaps) == 1
+    skipped = int(gaps[0].split()[1])
+    assert skipped + len(items) - 1 == lines
+
+
+async def test_frames_on_the_wire_are_one_a_message(house: Any, connect: Any, watching: Any, tell: Any) -> None:
+    client = await connect(await house(Door("watch", "stream", False, watching)))
+    await client.send(request(STREAM, 5, "watch", n=UNBOUNDED))
+    await client.settled()
+    tell(b"a", b"", b"c" * 70_000)
+
+    assert [b"a", b"", b"c" * 70_000] == await client.got(5, 3)
+    assert all(frame.kind == PAYLOAD for frame in client.frames)
+
+
+def test_encode_is_read_back_one_by_one() -> None:
+    first = encode(9, [b"ab"])
+
+    assert first[:2] == b"\x82\x08"
+    assert seen(first[2:]).body == b"ab"
+    assert encode(9, [b"ab", b"cd"]).startswith(first)
+    assert encode(9, []) == b""
+
+
+@pytest.mark.parametrize("since", [None, 0, 5, 99])
+async def test_where_a_watch_begins(since: int | None, fanout: Fanout, tell: Any) -> None:
+    tell(*[b"%d" % number for number in range(1, 11)])
+    reader = Reader()
+    Watch(fanout, None, since, 3).subscribe(reader)
+    reader.subscription.request(100)
+    first = {None: 8, 0: 1, 5: 6, 99: 8}[since]
+
+    assert [b"%d" % number for number in range(first, 11)] == reader.items
+
+
+def test_a_room_of_its_own() -> None:
+    assert Fanout(1, Room(), lambda *_: b"").ready == 0
