@@ -29,13 +29,17 @@ from rsocket.extensions.helpers import authenticate_bearer, composite, route
 from rsocket.extensions.mimetypes import WellKnownMimeTypes
 from rsocket.helpers import single_transport_provider
 from rsocket.payload import Payload
+from rsocket.request_handler import BaseRequestHandler
 from rsocket.rsocket_client import RSocketClient
 from rsocket.transports.aiohttp_websocket import TransportAioHttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rsocket.error_codes import ErrorCode
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+CONSOLE = (sys.executable, "-m", "console")
 START_SECONDS_MAX = 60.0  # A first start makes a database; on two busy cores that takes its time.
 STOP_SECONDS_MAX = 10.0
 GONE_SECONDS_MAX = 3.0  # The issue's bar: nothing of us is left 3 s after Ctrl-C or kill -9.
@@ -99,9 +103,7 @@ class House:
         self.lines = []
         # A session of its own: Ctrl-C is a signal to the whole foreground group, and ours must not be in it.
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "console",
+            *CONSOLE,
             cwd=ROOT,
             env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
@@ -263,7 +265,7 @@ async def run_console(
 ) -> Ran:
     """Run the console to its end; `before` is a command that runs it (setpriv)."""
     process = await asyncio.create_subprocess_exec(
-        *(*before, sys.executable, "-m", "console", *words),
+        *(*before, *CONSOLE, *words),
         cwd=ROOT,
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
@@ -342,13 +344,28 @@ class Watch(Subscriber):
         return await self.until(lambda event: event["kind"] == "said" and event["text"] == text, **options)
 
 
+class Hearing(BaseRequestHandler):
+    """Keeps what the server says of the whole connection: the error on stream 0."""
+
+    def __init__(self) -> None:
+        self.refused: asyncio.Future[RefusedError] = asyncio.get_running_loop().create_future()
+
+    async def on_error(self, error_code: ErrorCode, payload: Payload) -> None:
+        if not self.refused.done():
+            code = json.loads(bytes(payload.data or b"{}")).get("code", "")
+            self.refused.set_result(RefusedError(code, error_code.value))
+
+
 class Connection:
     """One RSocket connection of rsocket-py over a WebSocket."""
 
     def __init__(self, url: str, token: str | None) -> None:
         setup = Payload(b"", composite(authenticate_bearer(token))) if token else None
+        self.hearing = Hearing()
+        self._transport = TransportAioHttpClient(url)
         self._client = RSocketClient(
-            single_transport_provider(TransportAioHttpClient(url)),
+            single_transport_provider(self._transport),
+            handler_factory=lambda: self.hearing,
             metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
             setup_payload=setup,
             keep_alive_period=timedelta(seconds=20),
@@ -360,6 +377,11 @@ class Connection:
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has closed the WebSocket."""
+        return self._transport._ws.closed
 
     @staticmethod
     def _payload(name: str, body: object) -> Payload:
@@ -389,9 +411,11 @@ class Connection:
     async def say(self, channel: str, text: str) -> Any:
         return await self.call("chat.say", {"channel": channel, "id": str(uuid.uuid4()), "text": text})
 
-    async def give(self, channel: str, points: int, text: str, *, donation: uuid.UUID | None = None) -> Any:
+    async def give(
+        self, channel: str, points: int, text: str, *, donation: uuid.UUID | None = None, within: float = 20.0
+    ) -> Any:
         body = {"channel": channel, "id": str(donation or uuid.uuid4()), "points": points, "text": text}
-        return await self.call("donation.give", body)
+        return await self.call("donation.give", body, within=within)
 
 
 class Encoder:

@@ -7,10 +7,10 @@ import contextlib
 import time
 import uuid
 
-from db.ledger import Ledger
-from db.members import Members
 from house import Person
 
+from db.ledger import Ledger
+from db.members import Members
 from routes.tokens import Tokens
 
 MEMBERS = 1_000
@@ -51,7 +51,7 @@ async def test_a_thousand_give_at_once_and_twice(new_house, pool, database_url, 
         async def give_all():
             return await asyncio.gather(
                 *(
-                    connection.give(streamer.nickname, POINTS, "", donation=donations[donor.nickname])
+                    connection.give(streamer.nickname, POINTS, "", donation=donations[donor.nickname], within=60)
                     for connection, donor in zip(opened, donors, strict=True)
                 )
             )
