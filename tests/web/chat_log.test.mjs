@@ -59,6 +59,10 @@ test("gaps that follow each other are one", () => {
   assert.deepEqual(log.lines.map((line) => [line.kind, line.skipped]), [["said", 0], ["gap", 7], ["said", 0]]);
 });
 
+test("a gap may come first", () => {
+  assert.deepEqual(next(emptyLog(null), { kind: "gap", skipped: 2, from_seq: 1, to_seq: 2 }).lines.map((line) => line.skipped), [2]);
+});
+
 test("an own line is pending until the room says it", () => {
   const waiting = drafted(emptyLog("mia"), "x", "hello");
   assert.deepEqual(waiting.drafts, [{ id: "x", text: "hello", code: null, retryAfterMs: 0 }]);

@@ -32,18 +32,5 @@ export function faults({ login_id, nickname, password }) {
  * @returns {Field | null} null: it concerns the whole form
  */
 export function fieldOf(problem) {
-  const named = FIELDS.find((field) => field === problem.field);
-  if (named !== undefined) return named;
-  switch (problem.code) {
-    case "member.login_id_shape":
-    case "member.login_id_taken":
-      return "login_id";
-    case "member.nickname_shape":
-    case "member.nickname_taken":
-      return "nickname";
-    case "member.weak_password":
-      return "password";
-    default:
-      return null;
-  }
+  return FIELDS.find((field) => field === problem.field) ?? null;
 }

@@ -9,8 +9,10 @@
 export const POINTS_MIN = 1;
 export const POINTS_MAX = 1_000_000;
 export const TEXT_CHARACTERS_MAX = 200;
+/** What stands in the form at first. */
+const AMOUNT_FIRST_POINTS = 100;
 /** Amounts offered as buttons: a coffee, a snack, a meal, a feast. */
-export const AMOUNTS_POINTS = Object.freeze([100, 500, 1000, 5000]);
+export const AMOUNTS_POINTS = Object.freeze([AMOUNT_FIRST_POINTS, 500, 1000, 5000]);
 
 /** @typedef {"editing" | "sending" | "unknown" | "given"} Stage */
 /**
@@ -25,7 +27,7 @@ export const AMOUNTS_POINTS = Object.freeze([100, 500, 1000, 5000]);
 
 /** @returns {Donation} */
 export function newDonation() {
-  return { stage: "editing", id: null, points: AMOUNTS_POINTS[0] ?? POINTS_MIN, text: "", problem: null, pointsLeft: null };
+  return { stage: "editing", id: null, points: AMOUNT_FIRST_POINTS, text: "", problem: null, pointsLeft: null };
 }
 
 /**
