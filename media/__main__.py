@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from routes.pages import Pages
 from routes.passwords import Passwords
 from routes.playback import Playback
 from routes.points import PointDoors
+from routes.settings import SOURCE
 from routes.tokens import Tokens, derive
 
 if TYPE_CHECKING:
@@ -56,12 +58,11 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         pool, redis, bus = await _open_stores(stores, stack)
         channels = Channels(pool)
-        await channels.end_orphans()
         broadcasts = Broadcasts(
             channels,
             root=settings.data / "hls",
             ladder=settings.ladder,
-            ffmpeg=settings.ffmpeg,
+            ffmpeg=_ffmpeg(settings),
             on_state=Announcements(bus).on_state,
         )
         rtmp = await process.listen(
@@ -89,6 +90,17 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
         )
         await process.own(stop, broadcasts.run())
+
+
+def _ffmpeg(settings: Settings) -> str | None:
+    """Find the ffmpeg for the ladder: the one that is set, else the wheel's; None where none is needed or had."""
+    if settings.ffmpeg is not None or settings.ladder == (SOURCE,):
+        return settings.ffmpeg
+    try:
+        found: str = importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        return None  # The broadcasts say so, and pass the source through.
+    return found
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:

@@ -148,12 +148,12 @@ class ChannelDoors:
     async def _edit(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, wire.EditChannel)
         own = await self._own_channel(request)
-        changes = {
-            name: value
-            for name, value in (("title", body.title), ("category", body.category), ("tags", body.tags))
-            if value is not UNSET
-        }
-        edited = await self._channels.edit(own.id, **changes) if changes else own
+        edited = await self._channels.edit(
+            own.id,
+            title=None if body.title is UNSET else body.title,
+            category=None if body.category is UNSET else body.category,
+            tags=None if body.tags is UNSET else body.tags,
+        )
         await self._announcements.changed()
         return answer(await self._view(edited))
 

@@ -15,12 +15,11 @@ from rsocket_server import room
 from rsocket_server.doors import Door, MembersOnly, Model
 
 if TYPE_CHECKING:
-    from reactivestreams.publisher import Publisher
-
     from db.channels import Channels
     from db.member import Member
     from rsocket_server.doors import Caller
     from rsocket_server.rooms import Rooms
+    from rsocket_server.viewer_stream import Watch
 
 ROOMS_KNOWN_MAX: Final = 10_000
 """Nicknames whose room number is remembered: a megabyte, and a line costs no look-up in the database."""
@@ -78,7 +77,7 @@ class ChatDoors:
             Door("session.hello", Model.RESPONSE, members_only=False, handle=self._hello),
         ]
 
-    async def _watch(self, caller: Caller, data: bytes) -> Publisher:
+    async def _watch(self, caller: Caller, data: bytes) -> Watch:
         wanted = wire.read(wire.Watch, data)
         number = await self._numbers.find(wanted.channel)
         return await self._rooms.watch(number, member=caller.member, since=wanted.since, history=wanted.history)

@@ -19,7 +19,7 @@ class HttpDoor:
     """One method of one path.
 
     Attributes:
-        method: GET also answers HEAD.
+        method: GET also answers HEAD, and OPTIONS where `cors`.
         path: as aiohttp writes it, e.g. `/api/channels/{nickname}`.
         who: whom it is for; the guard checks all but OWNER, which the door checks against the channel's row.
         handle: takes the request, gives the response.

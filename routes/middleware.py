@@ -57,9 +57,12 @@ class Guard:
         """Build the aiohttp application of a table of doors."""
         application = web.Application(middlewares=[self._answer], client_max_size=wire.BODY_BYTES_MAX)
         for door in doors:
-            application.router.add_route(door.method, door.path, self._guarded(door))
+            handle = self._guarded(door)
+            application.router.add_route(door.method, door.path, handle)
             if door.method == "GET":
-                application.router.add_route("HEAD", door.path, self._guarded(door))
+                application.router.add_route("HEAD", door.path, handle)
+            if door.cors:
+                application.router.add_route("OPTIONS", door.path, _preflight)
         return application
 
     def _guarded(self, door: HttpDoor) -> Handler:
@@ -71,8 +74,7 @@ class Guard:
         async def handle(request: web.Request) -> web.StreamResponse:
             response = await self._attempt(request, pass_through)
             if door.cors:
-                response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
-                response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+                _open_to_all(response)
             return response
 
         return handle
@@ -138,6 +140,21 @@ class Guard:
         headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         if self._is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+
+
+async def _preflight(_request: web.Request) -> web.StreamResponse:
+    """Say what another site's page may send to a door that is open to all (Fetch standard, CORS preflight)."""
+    response = web.Response(status=204)
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD, OPTIONS"
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Range, If-None-Match"
+    response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "86400"
+    _open_to_all(response)
+    return response
+
+
+def _open_to_all(response: web.StreamResponse) -> None:
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
 
 
 def problem_response(problem: problems.Problem) -> web.Response:

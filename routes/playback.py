@@ -55,15 +55,6 @@ class Playback:
                 words="An initialisation section, a part or a segment.",
                 cors=True,
             ),
-            HttpDoor(
-                method="OPTIONS",
-                path="/hls/{path:.+}",
-                who=Who.ANYONE,
-                handle=self._options,
-                words="What another site's page may send.",
-                status=204,
-                cors=True,
-            ),
         ]
 
     async def _multivariant(self, request: web.Request) -> web.StreamResponse:
@@ -85,16 +76,6 @@ class Playback:
             body=resource.data,
             content_type=resource.media_type,
             headers={hdrs.CACHE_CONTROL: RESOURCE_CACHE},
-        )
-
-    async def _options(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(
-            status=204,
-            headers={
-                hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, HEAD, OPTIONS",
-                hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Range, If-None-Match",
-                hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
-            },
         )
 
     def _writer(self, request: web.Request) -> Writer:

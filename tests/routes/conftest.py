@@ -1,11 +1,42 @@
+import asyncio
+import itertools
+import json
 import secrets
 import time
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from reactivestreams.subscriber import Subscriber
+from rsocket.exceptions import RSocketProtocolError
+from rsocket.extensions.helpers import authenticate_bearer, composite, route
+from rsocket.extensions.mimetypes import WellKnownMimeTypes
+from rsocket.helpers import single_transport_provider
+from rsocket.payload import Payload
+from rsocket.rsocket_client import RSocketClient
+from rsocket.transports.aiohttp_websocket import TransportAioHttpClient
 
+from db.alerts import Alerts
+from db.bus import Bus
+from db.channel import hash_stream_key
+from db.channels import Channels
+from db.ledger import Ledger
+from db.members import Members
+from media.broadcasts import Broadcasts
+from media.flv import TagKind, TagReader
+from routes import events
+from routes.addresses import Addresses
+from routes.admission import Admission
+from routes.announcements import Announcements
+from routes.channels import ChannelDoors
+from routes.chat import ChatDoors, RoomNumbers
+from routes.donations import DonationDoors
+from routes.live_channels import LiveChannels
 from routes.middleware import Guard
+from routes.playback import Playback
 from routes.tokens import Tokens
+from rsocket_server.alert_relay import AlertRelay
+from rsocket_server.rooms import Rooms
+from rsocket_server.server import serve as serve_rsocket
 
 SECRET = b"test secret, 32 bytes at the least"
 
@@ -44,3 +75,243 @@ async def serve(tokens):
     yield start
     for client in clients:
         await client.close()
+
+
+class RefusedError(Exception):
+    """A refusal as a client reads it: the RSocket error code and the public data."""
+
+    def __init__(self, number, data):
+        super().__init__(number, data)
+        self.number = number
+        self.data = data
+        self.code = data.get("code")
+
+
+class Events(Subscriber):
+    """What a watch brings, with exactly the credit the test gives."""
+
+    def __init__(self):
+        self._queue = asyncio.Queue()
+        self.subscription = None
+
+    def on_subscribe(self, subscription):
+        self.subscription = subscription
+
+    def on_next(self, value, is_complete=False):  # noqa: ARG002 - the library's.
+        if value is not None and value.data is not None:
+            self._queue.put_nowait(json.loads(bytes(value.data)))
+
+    def on_error(self, exception):
+        self._queue.put_nowait(exception)
+
+    def on_complete(self):
+        self._queue.put_nowait(None)
+
+    async def next(self, kind=None):
+        """Await the next event, or the next of one kind; a refusal is raised."""
+        async with asyncio.timeout(10):
+            while True:
+                event = await self._queue.get()
+                if isinstance(event, BaseException):
+                    raise _refused(event)
+                if kind is None or event is None or event["kind"] == kind:
+                    return event
+
+    @property
+    def waiting(self):
+        return self._queue.qsize()
+
+
+def _refused(error):
+    if isinstance(error, RSocketProtocolError):
+        return RefusedError(error.error_code.value, json.loads(error.data or "{}"))
+    return RefusedError(0x201, json.loads(str(error)))  # rsocket-py's word for APPLICATION_ERROR
+
+
+class Talker:
+    """One RSocket connection of rsocket-py."""
+
+    def __init__(self, client):
+        self._client = client
+
+    @staticmethod
+    def _payload(name, body):
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return Payload(data, composite(route(name)))
+
+    async def call(self, name, body):
+        try:
+            async with asyncio.timeout(10):
+                answer = await self._client.request_response(self._payload(name, body))
+        except (RSocketProtocolError, RuntimeError) as error:
+            raise _refused(error) from None
+        return json.loads(bytes(answer.data))
+
+    def fire(self, name, body):
+        self._client.fire_and_forget(self._payload(name, body))
+
+    def watch(self, name, body, credit=2**31 - 1):
+        events = Events()
+        self._client.request_stream(self._payload(name, body)).initial_request_n(credit).subscribe(events)
+        return events
+
+    async def close(self):
+        await self._client.close()
+
+
+class Conversation:
+    """The RSocket side of the house in this process, as its roof builds it, and clients of it."""
+
+    def __init__(self, server, tokens):
+        self.server = server
+        self.url = f"ws://127.0.0.1:{server.port}/rsocket"
+        self._tokens = tokens
+        self._talkers = []
+
+    async def connect(self, member=None):
+        setup = None
+        if member is not None:
+            token = self._tokens.issue(
+                member.id, member.nickname, member.roles, token_id=secrets.token_hex(8), now=time.time()
+            )
+            setup = Payload(b"", composite(authenticate_bearer(token)))
+        client = RSocketClient(
+            single_transport_provider(TransportAioHttpClient(self.url)),
+            metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
+            setup_payload=setup,
+        )
+        await client.connect()
+        self._talkers.append(Talker(client))
+        return self._talkers[-1]
+
+    async def close(self):
+        for talker in self._talkers:
+            await talker.close()
+
+
+@pytest.fixture
+async def new_member(pool):
+    """Add members: `await new_member("나비", points=100, key="sk_live_…")`."""
+    numbers = itertools.count(1)
+
+    async def add(nickname, *, points=0, key=None):
+        member = await Members(pool).add(
+            login_id=f"member_{next(numbers)}",
+            nickname=nickname,
+            password_hash="-",
+            stream_key_hash=hash_stream_key(key or secrets.token_urlsafe(32)),
+        )
+        if points:
+            await Ledger(pool).grant(member.id, points, "test")
+        return member
+
+    return add
+
+
+@pytest.fixture
+async def conversation(pool, redis, tokens):
+    bus = Bus(redis)
+    channels = Channels(pool)
+    rooms = Rooms(bus, stamp=events.stamp, gap=events.gap, count=events.count, node="test")
+    relay = AlertRelay(Alerts(pool), bus)
+    numbers = RoomNumbers(channels)
+    live = LiveChannels(channels, bus, rooms)
+    admission = Admission(tokens)
+    async with Ledger(pool, on_settled=relay.wake) as ledger:
+        server = await serve_rsocket(
+            doors=[*ChatDoors(rooms, numbers).doors(), *DonationDoors(ledger, numbers).doors(), *live.doors()],
+            verify=admission.verify,
+            translate=admission.translate,
+            origins=frozenset(),
+            host="127.0.0.1",
+            port=0,
+        )
+        running = [asyncio.create_task(work) for work in (rooms.run(), relay.run(), live.run())]
+        conversation = Conversation(server, tokens)
+        conversation.bus = bus
+        conversation.live = live
+        yield conversation
+        await conversation.close()
+        rooms.close()
+        await server.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+class OnAir:
+    """Broadcasts of this process, and an encoder that speaks to them without a socket."""
+
+    def __init__(self, broadcasts, film):
+        self.broadcasts = broadcasts
+        self._film = film
+        self.cut = []
+
+    async def publish(self, key, *, seconds=3):
+        """Publish the first `seconds` of the film with a channel's key, all at once."""
+        feed = await self.broadcasts.publish(key, "live", self.cut.append)
+        for tag in self._film:
+            if tag.timestamp_ms >= seconds * 1000:
+                break
+            if tag.kind == TagKind.VIDEO:
+                await feed.video(tag.timestamp_ms, tag.payload)
+            elif tag.kind == TagKind.AUDIO:
+                await feed.audio(tag.timestamp_ms, tag.payload)
+        return feed
+
+
+@pytest.fixture(scope="session")
+async def film(ffmpeg):
+    """Four seconds of H.264 and AAC as FLV tags, a keyframe each second."""
+    process = await asyncio.create_subprocess_exec(
+        *(ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin"),
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30:duration=4"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=4"),
+        *(
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-g",
+            "30",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-f",
+            "flv",
+            "-",
+        ),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    data, _ = await process.communicate()
+    assert process.returncode == 0
+    return TagReader().receive_data(data)
+
+
+@pytest.fixture
+async def on_air(pool, redis, film, tmp_path):
+    broadcasts = Broadcasts(
+        Channels(pool),
+        root=tmp_path,
+        ladder=("source",),
+        ffmpeg=None,
+        on_state=Announcements(Bus(redis)).on_state,
+    )
+    yield OnAir(broadcasts, film)
+    await broadcasts.close()
+
+
+@pytest.fixture
+async def channel_client(serve, pool, redis, on_air):
+    """The doors of channels and playback, over real broadcasts."""
+    bus = Bus(redis)
+    doors = ChannelDoors(
+        channels=Channels(pool),
+        ledger=Ledger(pool),
+        bus=bus,
+        broadcasts=on_air.broadcasts,
+        announcements=Announcements(bus),
+        addresses=Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None),
+    )
+    return await serve([*doors.doors(), *Playback(on_air.broadcasts).doors()])

@@ -161,6 +161,16 @@ async def test_cors_holds_for_refusals_too(client):
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 
+async def test_a_preflight_is_answered_where_any_site_may_read_and_only_there(client):
+    answered = await client.options("/break", headers={"Origin": "https://other.example"})
+    refused = await client.options("/fast", headers={"Origin": "https://other.example"})
+
+    assert (answered.status, answered.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert answered.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+    await _problem(refused, 405, "http.method")
+    assert "Access-Control-Allow-Origin" not in refused.headers
+
+
 async def test_who_is_too_fast_is_told_when_to_come_again(client):
     response = await client.get("/fast")
     problem = await _problem(response, 429, "limit.too_fast")

@@ -1,0 +1,225 @@
+import asyncio
+import json
+import uuid
+
+import pytest
+
+from db import transfer
+from db.bus import Bus
+from db.channel import hash_stream_key
+from db.channels import Channels
+from db.errors import StoreUnavailable
+from db.ledger import Ledger
+from media.rtmp_ingest.errors import Refused
+from routes import channels
+from routes.channels import DONATION_LINES, KEY_ROTATED, views
+
+KEY = "sk_live_test"
+
+
+@pytest.fixture
+async def owner(channel_client, new_member, bearer):
+    """A client, and the headers of the owner of the channel 나비."""
+    return channel_client, bearer((await new_member("나비")).id, "나비")
+
+
+async def _code(response, status):
+    assert response.status == status
+    return json.loads(await response.read())["code"]
+
+
+async def test_a_channel_off_air_has_no_playback(channel_client, new_member):
+    await new_member("나비")
+
+    channel = await (await channel_client.get("/api/channels/나비")).json()
+
+    assert channel == {
+        "nickname": "나비",
+        "title": "",
+        "category": "",
+        "tags": [],
+        "on_air": False,
+        "viewers": 0,
+        "started_at": None,
+        "thumbnail": None,
+        "playback": None,
+    }
+    assert await (await channel_client.get("/api/channels?live=1")).json() == {"channels": [], "next": None}
+
+
+async def test_a_channel_is_found_by_a_name_that_reads_the_same_and_no_other(channel_client, new_member):
+    await new_member("Nabi")
+
+    assert (await (await channel_client.get("/api/channels/nABI")).json())["nickname"] == "Nabi"
+    assert await _code(await channel_client.get("/api/channels/nobody"), 404) == "channel.unknown"
+
+
+async def test_who_publishes_is_listed_with_a_playback_that_plays(channel_client, new_member, on_air, redis):
+    nabi = await new_member("나비", key=KEY)
+    await Bus(redis).report_viewers("node", {nabi.id: 7})
+    await on_air.publish(KEY)
+
+    (channel,) = (await (await channel_client.get("/api/channels?live=1")).json())["channels"]
+
+    assert (channel["nickname"], channel["on_air"], channel["viewers"]) == ("나비", True, 7)
+    assert channel["playback"] == "/hls/%EB%82%98%EB%B9%84/index.m3u8"
+    assert channel["started_at"].endswith("Z")
+    assert (await channel_client.get(channel["playback"])).status == 200
+
+
+async def test_the_list_is_sorted_and_narrowed(channel_client, new_member, pool, redis):
+    store = Channels(pool)
+    members = [await new_member(nickname) for nickname in ("aaaa", "bbbb", "cccc")]
+    for member, category in zip(members, ("games", "music", "games"), strict=True):
+        await store.edit(member.id, title=f"Title of {member.nickname}", category=category)
+        await store.begin_broadcast(member.id)
+    await Bus(redis).report_viewers("node", {members[1].id: 5, members[2].id: 9})
+
+    async def names(query):
+        answer = await (await channel_client.get(f"/api/channels?{query}")).json()
+        return [channel["nickname"] for channel in answer["channels"]]
+
+    assert await names("live=1") == ["cccc", "bbbb", "aaaa"]
+    assert await names("sort=viewers") == ["cccc", "bbbb", "aaaa"]
+    assert await names("sort=recent") == ["cccc", "bbbb", "aaaa"]
+    assert await names("category=games") == ["cccc", "aaaa"]
+    assert await names("q=OF+BBBB") == ["bbbb"]
+    assert await names("q=nothing") == []
+
+
+async def test_the_list_has_an_end(channel_client, new_member, pool, monkeypatch):
+    monkeypatch.setattr(channels, "CHANNELS_MAX", 2)
+    for nickname in ("aaaa", "bbbb", "cccc"):
+        await Channels(pool).begin_broadcast((await new_member(nickname)).id)
+
+    assert len((await (await channel_client.get("/api/channels")).json())["channels"]) == 2
+
+
+async def test_without_the_bus_the_list_is_there_and_the_viewers_are_not(new_member, pool):
+    await Channels(pool).begin_broadcast((await new_member("aaaa")).id)
+
+    class Away:
+        async def viewers(self, _rooms):
+            raise StoreUnavailable("away")
+
+    (view,) = await views(await Channels(pool).live(), Away())
+
+    assert (view.nickname, view.viewers) == ("aaaa", 0)
+
+
+async def test_an_owner_edits_and_everyone_sees_it(channel_client, new_member, bearer):
+    nabi = await new_member("나비")
+    headers = bearer(nabi.id, "나비")
+
+    edited = await channel_client.patch(
+        "/api/channels/나비",
+        json={"title": " 밤 방송 ", "category": "music", "tags": ["lofi", "lofi", "밤"]},
+        headers=headers,
+    )
+    again = await channel_client.patch("/api/channels/나비", json={"title": ""}, headers=headers)
+    nothing = await channel_client.patch("/api/channels/나비", json={}, headers=headers)
+
+    assert edited.status == 200
+    assert (await edited.json())["tags"] == ["lofi", "밤"]
+    assert (await again.json())["title"] == ""
+    assert (await nothing.json())["category"] == "music"
+    assert (await (await channel_client.get("/api/channels/나비")).json())["category"] == "music"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"title": "x" * 101}, "channel.title_too_long", "title"),
+        ({"title": "a\x07b"}, "wire.shape", "title"),
+        ({"category": "x" * 41}, "wire.shape", "category"),
+        ({"tags": ["x"] * 21}, "wire.shape", "tags"),
+        ({"tags": [f"t{number}" for number in range(11)]}, "wire.shape", "tags"),
+        ({"tags": ["x" * 21]}, "wire.shape", "tags"),
+        ({"tags": "x"}, "wire.shape", "tags"),
+        ({"nickname": "other"}, "wire.shape", None),
+        ({"on_air": True}, "wire.shape", None),
+    ],
+)
+async def test_an_edit_against_the_rules_is_refused_by_field(owner, body, code, field):
+    client, headers = owner
+
+    response = await client.patch("/api/channels/나비", json=body, headers=headers)
+    problem = json.loads(await response.read())
+
+    assert (response.status, problem["code"], problem.get("field")) == (400, code, field)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/api/channels/나비"),
+        ("POST", "/api/channels/나비/stream-key"),
+        ("GET", "/api/channels/나비/donations"),
+    ],
+)
+async def test_an_owners_door_is_shut_for_everyone_else(channel_client, new_member, bearer, method, path):
+    await new_member("나비")
+    other = await new_member("other")
+
+    guest = await channel_client.request(method, path, json={})
+    # A token that claims the owner's nickname is still another member's.
+    liar = await channel_client.request(method, path, json={}, headers=bearer(other.id, "나비"))
+
+    assert await _code(guest, 401) == "auth.members_only"
+    assert await _code(liar, 403) == "auth.forbidden"
+
+
+async def test_a_new_key_kills_the_old_one_and_cuts_its_publisher(channel_client, new_member, bearer, on_air, pool):
+    nabi = await new_member("나비", key=KEY)
+    await on_air.publish(KEY)
+
+    answer = await (await channel_client.post("/api/channels/나비/stream-key", headers=bearer(nabi.id, "나비"))).json()
+
+    assert answer["server"] == "rtmp://127.0.0.1:1935/live"
+    assert on_air.cut == [KEY_ROTATED]
+    with pytest.raises(Refused, match="unknown stream key"):
+        await on_air.publish(KEY)
+    assert (await Channels(pool).by_stream_key_hash(hash_stream_key(answer["key"]))).id == nabi.id
+    assert await on_air.publish(answer["key"])
+
+
+async def test_nobody_takes_a_stream_off_the_air_from_outside(channel_client, new_member, on_air):
+    await new_member("나비", key=KEY)
+    await on_air.publish(KEY)
+
+    for path in ("onair", "offair", "check"):
+        for prefix in ("/api/channels", "/broadcasts"):
+            assert (await channel_client.post(f"{prefix}/나비/{path}")).status == 404
+
+    assert (await (await channel_client.get("/api/channels/나비")).json())["on_air"]
+    assert on_air.cut == []
+
+
+async def test_an_owner_reads_what_was_given(channel_client, new_member, bearer, pool):
+    streamer, nabi = await new_member("streamer"), await new_member("나비", points=1_000)
+    async with Ledger(pool) as ledger:
+        for number in range(DONATION_LINES + 1):
+            gift = transfer.donation(uuid.uuid4(), nabi.id, streamer.id, number + 1 if number < 3 else 1, f"g{number}")
+            await ledger.give(gift, b"{}")
+    headers = bearer(streamer.id, "streamer")
+
+    first = await (await channel_client.get("/api/channels/streamer/donations", headers=headers)).json()
+    second = await (
+        await channel_client.get(f"/api/channels/streamer/donations?cursor={first['next']}", headers=headers)
+    ).json()
+
+    assert len(first["donations"]) == DONATION_LINES
+    assert first["donations"][0]["text"] == f"g{DONATION_LINES}"
+    (last,) = second["donations"]
+    assert (last["from"], last["points"], last["text"], second["next"]) == ("나비", 1, "g0", None)
+    assert set(last) == {"id", "from", "points", "text", "at"}
+    strange = await channel_client.get("/api/channels/streamer/donations?cursor=x", headers=headers)
+    assert await _code(strange, 400) == "wire.shape"
+
+
+async def test_many_who_ask_at_once_are_all_answered(channel_client, new_member):
+    await new_member("나비")
+
+    answers = await asyncio.gather(*(channel_client.get("/api/channels/나비") for _ in range(50)))
+
+    assert {answer.status for answer in answers} == {200}
