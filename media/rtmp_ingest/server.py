@@ -11,9 +11,11 @@ The log has one line a connection, at its end. No key, no application name, no t
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import secrets
 import socket
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -38,23 +40,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 READ_BYTES: Final = 64 * 1024
-WRITE_SECONDS_MAX: Final = 10.0
 # Who does not take its handful of answers is not listening any more.
 WRITE_BYTES_MAX: Final = 256 * 1024
-# For the question whose key it is. A store that needs longer is as good as away; the encoder comes again.
-DECISION_SECONDS_MAX: Final = 10.0
-# After the last word: for the peer to read it and close. Bytes unread by us at close would destroy it on its way.
-LINGER_SECONDS_MAX: Final = 1.0
+# After our last word the peer's bytes are read and thrown away: unread at close, they would destroy it on its way.
 LINGER_BYTES_MAX: Final = 1024 * 1024
 # Connections that the kernel holds while we are busy: a burst of strangers should not push out a publisher.
 BACKLOG: Final = 512
-# For connections to end by themselves when the server closes.
-CLOSE_SECONDS_MAX: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many may come."""
+    """How many may come, and how long they may keep us waiting; what a session may take is in session.py."""
 
     # Connections in all: a file descriptor and some 100 KB each.
     connections_max: int = 1024
@@ -62,6 +58,14 @@ class Limits:
     strangers_max: int = 256
     # Connections that do not publish, from one address: a studio behind one address has a few.
     strangers_by_address_max: int = 32
+    # For the peer to take our answers once WRITE_BYTES_MAX of them wait.
+    write_seconds_max: float = 10.0
+    # For the question whose key it is. A store that needs longer is as good as away; the encoder comes again.
+    decision_seconds_max: float = 10.0
+    # For the peer to read our last words and close.
+    linger_seconds_max: float = 1.0
+    # For connections to end by themselves when the server closes.
+    close_seconds_max: float = 1.0
 
     def __post_init__(self) -> None:
         assert 0 < self.strangers_by_address_max <= self.strangers_max <= self.connections_max
@@ -126,14 +130,14 @@ class RtmpServer:
             connection.stop("the server is closing")
         tasks = list(self._connections.values())
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS_MAX)
+            _, late = await asyncio.wait(tasks, timeout=self._limits.close_seconds_max)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self._listener.wait_closed()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(reader, writer, self._publishers)
+        connection = Connection(reader, writer, self._publishers, self._limits)
         if not self._make_room(connection.address):
             log.warning("rtmp_full address=%s connections=%d", connection.address, len(self._connections))
             writer.transport.abort()
@@ -164,10 +168,13 @@ async def serve(host: str, port: int, publishers: Publishers, *, limits: Limits 
 class Connection:
     """One publisher's socket."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, publishers: Publishers) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, publishers: Publishers, limits: Limits
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._publishers = publishers
+        self._limits = limits
         self._now = asyncio.get_running_loop().time
         self._began = self._now()
         self._session = Session(self._began, secrets.token_bytes(NONCE_BYTES))
@@ -178,7 +185,7 @@ class Connection:
         self._said_last = False  # Whether the last turn sent something that the peer should live to read.
         self._reason = "unknown"
         # (host, port) or (host, port, flow, scope); empty if the peer left between accept and here.
-        self.address = str((writer.get_extra_info("peername") or ("-",))[0])
+        self.address = household((writer.get_extra_info("peername") or ("-",))[0])
         writer.transport.set_write_buffer_limits(high=WRITE_BYTES_MAX)
         sock = writer.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
@@ -278,13 +285,15 @@ class Connection:
     async def _decide(self, event: PublishRequested) -> None:
         """Ask whose key it is. Nothing is registered anywhere before the answer."""
         try:
-            async with asyncio.timeout(DECISION_SECONDS_MAX) as self._waiting:
+            async with asyncio.timeout(self._limits.decision_seconds_max) as self._waiting:
                 self._sink = await self._publishers.publish(event.key, event.app, self.cut)
         except Refused as refused:
             self._session.reject(event.request_id, refused.code, refused.description)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged, below.
             if not self._obey():
-                log.exception("rtmp_decision_failed address=%s", self.address)
+                # Whoever looked the key up may have put it into its error.
+                told = traceback.format_exc().replace(event.key, "[key]")
+                log.error("rtmp_decision_failed address=%s\n%s", self.address, told)  # noqa: TRY400 - see above.
                 words = "the server cannot take a stream at the moment: try again"
                 self._session.reject(event.request_id, "NetStream.Failed", words)
         else:
@@ -308,7 +317,7 @@ class Connection:
             return
         self._writer.write(data)
         try:
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
+            async with asyncio.timeout(self._limits.write_seconds_max):
                 await self._writer.drain()
         except TimeoutError:
             self._session.close("the peer does not read its answers")
@@ -320,7 +329,7 @@ class Connection:
         await self._deliver()
         await self._end_sink(clean=False)
         try:
-            async with asyncio.timeout(LINGER_SECONDS_MAX):
+            async with asyncio.timeout(self._limits.linger_seconds_max):
                 if self._said_last:
                     await self._linger()
                 self._writer.close()
@@ -342,3 +351,16 @@ class Connection:
         for _ in range(LINGER_BYTES_MAX // READ_BYTES):
             if not await self._reader.read(READ_BYTES):
                 return
+
+
+def household(host: str) -> str:
+    """Return what stands for one customer of the network: an IPv4 address, or the first half of an IPv6 one."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import Any
 
@@ -24,6 +25,9 @@ from media.rtmp_ingest.amf_values import (
     Xml,
 )
 from media.rtmp_ingest.errors import AmfError
+
+
+ROUNDS = int(os.environ.get("COMMEOW_FUZZ_ROUNDS", "2000"))
 
 
 def decode(data: bytes) -> list[Any]:
@@ -162,7 +166,7 @@ def test_fuzz_accepted_can_be_written_again_and_refused_is_documented():
     seeds = [bytes.fromhex(text) for text, _ in VECTORS.values()]
     seeds += [bytes.fromhex(text)[:60] for text, _ in REFUSED.values()]
     accepted = 0
-    for _ in range(2000):
+    for _ in range(ROUNDS):
         data = bytearray(b"".join(random.choice(seeds) for _ in range(random.randint(1, 4))))
         for _ in range(random.randint(0, 3)):
             data[random.randrange(len(data))] = random.choice((random.getrandbits(8), random.randrange(12)))
@@ -175,7 +179,7 @@ def test_fuzz_accepted_can_be_written_again_and_refused_is_documented():
 
             assert amf0.encode(*amf0.decode(written)) == written
             accepted += 1
-    assert accepted > 200
+    assert accepted > ROUNDS / 10
 
 
 def _u29(number: int) -> bytes:

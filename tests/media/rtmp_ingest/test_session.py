@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+from random import Random
+from typing import TYPE_CHECKING
+
 import pytest
 
 from media.rtmp_ingest import messages
-from media.rtmp_ingest.errors import Misuse
+from media.rtmp_ingest.errors import Misuse, RtmpError
 from media.rtmp_ingest.events import (
     AudioReceived,
     Connected,
@@ -27,6 +31,12 @@ from media.rtmp_ingest.states import Late, State
 from tests.media.rtmp_ingest.playbook import WELCOME, Playbook
 from tests.media.rtmp_ingest.publisher import C0_C1, C2, NONCE, Client
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from media.rtmp_ingest.events import Event
+
+ROUNDS = int(os.environ.get("COMMEOW_FUZZ_ROUNDS", "600"))
 CONNECTED = Connected("live", "rtmp://localhost/live", "FMLE/3.0")
 REQUESTED = PublishRequested(1, "live", "demo_key")
 
@@ -450,3 +460,69 @@ def test_events_and_bytes_are_told_once():
 
     assert session.events() == [SessionClosed("done")]
     assert session.events() == []
+
+
+# --- anything at all -------------------------------------------------------------------------------------------------
+
+
+def scraps(client: Client) -> list[bytes]:
+    """Things that encoders say, and some that they do not."""
+    return [
+        client.connect(),
+        client.create_stream(),
+        client.publish(),
+        client.stop(),
+        client.video(40),
+        client.audio(40),
+        client.metadata({"a": 1.0}),
+        client.command("deleteStream", 0.0, None, 1.0),
+        client.command("closeStream", 0.0, None, stream=1),
+        client.command("FCPublish", 3.0, None, {}),
+        client.typed(messages.WindowAckSize(5000)),
+        client.typed(messages.UserControl(6, bytes(4))),
+        client.message(22, bytes(30)),
+        client.message(17, b"\0\x02"),
+        b"\0",
+        b"\xff" * 20,
+    ]
+
+
+def iter_events(session: Session) -> Iterator[Event]:
+    while events := session.events():
+        yield from events
+
+
+def test_fuzz_no_bytes_raise_and_every_end_has_a_documented_cause():
+    random = Random(8)
+    ended: set[str] = set()
+    for _ in range(ROUNDS):
+        session, now = Session(0.0, NONCE), 0.0
+        script = bytearray(C0_C1 + C2 + b"".join(random.choices(scraps(Client()), k=random.randint(0, 12))))
+        if random.random() < 0.5:
+            script = bytearray(Client().start()) + script[3073:]
+        for _ in range(random.choice((0, 0, 1, 3, 10))):
+            script[random.choice((0, random.randrange(3073, max(len(script), 3074)))) % len(script)] = (
+                random.getrandbits(8)
+            )
+        at, closed = 0, 0
+        while at < len(script):
+            size = random.choice((1, 50, 1000, 5000))
+            now += random.choice((0.0, 0.01, 3.0))
+            session.receive_data(bytes(script[at : at + size]), now)
+            session.tick(now)
+            at += size
+            for event in iter_events(session):
+                if isinstance(event, PublishRequested) and random.random() < 0.8:
+                    session.accept(event.request_id, now)
+                elif isinstance(event, PublishRequested):
+                    session.reject(event.request_id, "code", "words")
+                elif isinstance(event, SessionClosed):
+                    closed += 1
+                    if event.cause is not None:
+                        assert isinstance(event.cause, RtmpError)
+                        ended.add(type(event.cause).__name__)
+            session.data_to_send()
+
+            assert closed <= 1
+    # The fuzzer must get somewhere: many kinds of ends, not one.
+    assert len(ended) >= 5, ended
