@@ -179,6 +179,26 @@ for (const page of pages) {
   });
 }
 
+/** Every module that a page's script needs before it runs; what it loads later (`import()`) is not among them. */
+function needs(script, found = new Set()) {
+  for (const match of withoutComments(read(script)).matchAll(/^import (?:[^"]*? from )?"([^"]+)";/gm)) {
+    const path = match[1].startsWith("/") ? match[1] : `/${relative(web, resolve(web, dirname(script.slice(1)), match[1]))}`;
+    if (found.has(path)) continue;
+    found.add(path);
+    if (!path.startsWith("/js/vendor/")) needs(path, found);
+  }
+  return found;
+}
+
+for (const page of pages) {
+  test(`${page}: asks for all its modules at once, and for no other`, () => {
+    const source = read(page);
+    const preloads = [...source.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map((match) => match[1]);
+    const script = source.match(/<script type="module" src="([^"]+)">/)[1];
+    assert.deepEqual(preloads, [...needs(script)].sort());
+  });
+}
+
 test("colours are named in the token file; elsewhere only shades of the picture's own dark", () => {
   for (const path of files("css", ".css").filter((name) => !name.endsWith("tokens.css"))) {
     assert.doesNotMatch(read(path), /#[0-9a-f]{3,8}\b|rgba?\(|hsla?\(|light-dark\(/i, path);
