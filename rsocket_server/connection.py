@@ -12,6 +12,7 @@ import inspect
 import logging
 import secrets
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rsocket.disposable import Disposable
@@ -24,16 +25,14 @@ from rsocket.frame import (
     parse_or_ignore,
 )
 from rsocket.frame_fragment_cache import FrameFragmentCache
-from rsocket.handlers.request_response_responder import RequestResponseResponder
 from rsocket.handlers.request_stream_responder import RequestStreamResponder
 from rsocket.lease import NullLease
-from rsocket.payload import Payload
 from rsocket.rsocket_server import RSocketServer
 from rsocket.stream_control import StreamControl
 
 from rsocket_server import frames, limits
 from rsocket_server.doors import Caller, MembersOnly, Model, RouteUnknown
-from rsocket_server.doorway import DeferredChannel, DeferredPublisher, in_time
+from rsocket_server.doorway import Answering, DeferredChannel, DeferredPublisher, in_time
 from rsocket_server.frames import CloseCode, ErrorCode
 from rsocket_server.gate import Allow, Answer, Ask, Close, Gate, State
 from rsocket_server.gate_errors import HouseClosing
@@ -114,7 +113,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
         streams = self._stream_control._streams  # noqa: SLF001 - the library offers no other way (0.4.20).
         for stream_id, stream in list(streams.items()):
             try:
-                if isinstance(stream, Disposable | DeferredChannel):
+                if isinstance(stream, Disposable):
                     stream.dispose()
             except Exception:  # noqa: BLE001 - logged, and the next one's turn.
                 _log.exception("dispose_failed connection=%s stream=%d", self.caller.connection_id, stream_id)
@@ -165,8 +164,10 @@ class Connection(RSocketServer):  # type: ignore[misc]
                 task.cancel()
 
     def abort(self) -> None:
-        """Cut the line."""
+        """Cut the line and stop whatever is being done for it."""
         self._socket.abort()
+        for task in self._tasks:
+            task.cancel()
 
     def close_house(self) -> None:
         """Say goodbye: this process is about to end. The streams have been completed."""
@@ -192,6 +193,10 @@ class Connection(RSocketServer):  # type: ignore[misc]
     def detach(self, stream: Attached) -> None:
         """Forget the stream."""
         self._attached.pop(stream, None)
+
+    async def writable(self) -> None:
+        """Wait until the socket takes more."""
+        await self._socket.writable()
 
     def replace_stream(self, stream_id: int, handler: Any) -> None:
         """Put the real handler of a stream in its place."""
@@ -260,8 +265,8 @@ class Connection(RSocketServer):  # type: ignore[misc]
             return self._enqueue(data, metadata)
         try:
             if isinstance(frame, RequestResponseFrame):
-                answer = self._spawn(self._respond(data, metadata))
-                self._register_stream(stream_id, RequestResponseResponder(self, answer)).setup()
+                door = lambda: self._through(Model.RESPONSE, data, metadata)  # noqa: E731
+                self._register_stream(stream_id, Answering(self, stream_id, door, self._spawn))
             elif isinstance(frame, RequestStreamFrame):
                 publisher = DeferredPublisher(lambda: self._through(Model.STREAM, data, metadata), self._spawn)
                 responder = RequestStreamResponder(self, publisher)
@@ -289,9 +294,6 @@ class Connection(RSocketServer):  # type: ignore[misc]
         if door.members_only and self.caller.member is None:
             raise MembersOnly
         return await in_time(door.handle(self.caller, data))
-
-    async def _respond(self, data: bytes, metadata: bytes) -> Payload:
-        return Payload(await self._through(Model.RESPONSE, data, metadata))
 
     def _enqueue(self, data: bytes, metadata: bytes) -> Awaitable[None] | None:
         self._inbox.append((data, metadata))
@@ -330,10 +332,11 @@ class Connection(RSocketServer):  # type: ignore[misc]
     def _write(self, frame: bytes) -> None:
         if self._is_closing:
             return
-        self._socket.write(frames.message(frame))
         if self._socket.waiting_bytes > limits.OUTBOUND_BYTES_MAX:
             self._reason = "slow"
             self._socket.abort()
+            return
+        self._socket.write(frames.message(frame))
 
     def _translate(self, error: BaseException) -> tuple[int, bytes]:
         try:

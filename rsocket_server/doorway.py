@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from rsocket.disposable import Disposable
 from rsocket.frame import CancelFrame, RequestNFrame
 from rsocket.handlers.request_cahnnel_responder import RequestChannelResponder
 from rsocket.helpers import DefaultPublisher, DefaultSubscription
+from rsocket.payload import Payload
 
 from rsocket_server import limits
 from rsocket_server.doors import HandlerTimeout
@@ -40,6 +42,48 @@ async def in_time(answer: Awaitable[Any]) -> Any:
         if task is None or task.cancelling():
             raise  # The client took the request back, or has gone.
         raise HandlerTimeout from None
+
+
+class Answering(Disposable):  # type: ignore[misc]
+    """A request-response in work: one task that makes the answer, waits until the socket takes it, and writes it.
+
+    The library's own responder writes from a callback, so that any number of answers may pile up on a slow socket.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        stream_id: int,
+        answer: Callable[[], Awaitable[bytes]],
+        spawn: Callable[[Any], asyncio.Task[None]],
+    ) -> None:
+        self._connection = connection
+        self.stream_id = stream_id
+        self._dead = False
+        self._task = spawn(self._respond(answer))
+
+    def frame_received(self, frame: Any) -> None:
+        """Stop when the client takes the request back."""
+        if isinstance(frame, CancelFrame):
+            self.dispose()
+            self._connection.finish_stream(self.stream_id)
+
+    def dispose(self) -> None:
+        """Stop: nobody waits for the answer, even if the handler makes one after all."""
+        self._dead = True
+        self._task.cancel()
+
+    async def _respond(self, answer: Callable[[], Awaitable[bytes]]) -> None:
+        try:
+            payload = Payload(await answer())
+            await self._connection.writable()
+        except Exception as error:  # noqa: BLE001 - translated on its way out.
+            if not self._dead:
+                self._connection.fail_stream(self.stream_id, error)
+            return
+        if not self._dead:
+            self._connection.send_payload(self.stream_id, payload, complete=True)
+            self._connection.finish_stream(self.stream_id)
 
 
 class DeferredPublisher(DefaultPublisher, DefaultSubscription):  # type: ignore[misc]
@@ -81,7 +125,7 @@ class DeferredPublisher(DefaultPublisher, DefaultSubscription):  # type: ignore[
             subscriber.on_error(error)
 
 
-class DeferredChannel:
+class DeferredChannel(Disposable):  # type: ignore[misc]
     """A channel to be, in the library's table of streams under its id until the handler has answered.
 
     The client has no credit before that, so nothing but the first payload can have come.

@@ -40,7 +40,8 @@ INBOX_FRAMES_MAX = 64
 # Bytes handed to a socket and not yet taken by the kernel at which its watchers stop; they go on at a quarter.
 WRITE_HIGH_BYTES = 64 * 1024
 WRITE_LOW_BYTES = 16 * 1024
-# Answers that a peer asks for and does not read. Beyond this it is cut off. Holds one batch over the mark above.
+# Bytes written and not read by a peer that still makes us write (keepalives, errors); it is cut off. Answers and rooms
+# wait for the mark above instead.
 OUTBOUND_BYTES_MAX = 256 * 1024
 # The kernel's own send buffer a connection, invisible in our memory: by default a stuck viewer may hold 4 MB there.
 SOCKET_SEND_BYTES = 64 * 1024

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("commeow.rooms")
 _RESYNC = "resync"  # The topic by which the bus says that it was away.
+RETRY_SECONDS = 1.0  # Between two tries to read a history while viewers wait for what they missed.
 
 
 class Hall:
@@ -231,7 +232,7 @@ class Rooms:
                         hall.subscribed = False
                         raise
                     _log.warning("history_unread room=%d", room_id, exc_info=True)
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(RETRY_SECONDS)
         finally:
             hall.loading = None
         anew = room.refill(head, [(entry.seq, self._stamp(entry.seq, entry.payload)) for entry in entries])

@@ -101,16 +101,22 @@ class Server:
             self._sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeper
+            self._sweeper = None
         if self._site is not None:
             await self._site.stop()
+            self._site = None
         for connection in list(self._connections):
             connection.close_house()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limits.CLOSE_SECONDS / 2):
-                await self._empty.wait()
+        await self._emptied(limits.CLOSE_SECONDS / 2)
         for connection in list(self._connections):
             connection.abort()
+        await self._emptied(limits.CLOSE_SECONDS / 4)
         await self._runner.cleanup()
+
+    async def _emptied(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
 
     # --- one client -------------------------------------------------------------------------------------------------
 

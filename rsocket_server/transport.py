@@ -59,7 +59,7 @@ class Socket:
         self._transport = transport
         self._websocket = websocket
         self._connection: Connection | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self._drained: asyncio.Event | None = None  # Most sockets are never full.
         self._closing = False
         self._cut: asyncio.TimerHandle | None = None
         self.paused = False
@@ -106,7 +106,7 @@ class Socket:
                     await busy
                 # Who does not read its answers is not asked for more questions.
                 if self.paused:
-                    await self._drain()
+                    await self.writable()
             elif message.type is WSMsgType.TEXT:
                 connection.refuse_text()
             else:
@@ -137,11 +137,14 @@ class Socket:
         if self._connection is not None:
             self._connection.lost()
 
-    async def _drain(self) -> None:
-        self._drained = asyncio.get_running_loop().create_future()
-        await self._drained
+    async def writable(self) -> None:
+        """Wait until the socket is not full. The caller writes before it awaits anything else."""
+        while self.paused:
+            if self._drained is None:
+                self._drained = asyncio.Event()
+            await self._drained.wait()
 
     def _wake(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._drained = None
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None

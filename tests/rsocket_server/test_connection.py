@@ -21,6 +21,7 @@ from rsocket.transports.aiohttp_websocket import websocket_client
 
 from rsocket_server import limits
 from rsocket_server.doors import Door
+from rsocket_server.gate import State
 from tests.rsocket_server import gate_table, script
 from tests.rsocket_server.script import (
     CHANNEL,
@@ -651,9 +652,7 @@ async def test_a_cancel_that_fails_inside_stays_silent(house: Any, connect: Any)
     assert client.frames == []
 
 
-async def test_who_does_not_read_answers_is_not_read_and_then_cut_off_not_as_rsocket_py(
-    house: Any, connect: Any
-) -> None:
+async def test_who_does_not_read_answers_is_not_read_either_not_as_rsocket_py(house: Any, connect: Any) -> None:
     async def big(_caller: Any, _data: bytes) -> bytes:
         return b"x" * 60_000
 
@@ -662,28 +661,75 @@ async def test_who_does_not_read_answers_is_not_read_and_then_cut_off_not_as_rso
     (connection,) = server._connections
     transport = client.websocket._response.connection.transport
     transport.pause_reading()
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        async with asyncio.timeout(5):
-            for number in range(2000):
-                await client.send(request(RESPONSE, 2 * number + 1, "big"))
-                await asyncio.sleep(0)
-                assert connection._socket.waiting_bytes <= limits.OUTBOUND_BYTES_MAX + 61_000
-                if not server.connections or connection._socket.paused:
-                    break
-    assert connection._socket.paused or not server.connections
-    assert connection._socket.waiting_bytes <= limits.OUTBOUND_BYTES_MAX + 61_000
+    for number in range(500):
+        await client.send(request(RESPONSE, 2 * number + 1, "big"))
+        await asyncio.sleep(0)
+        assert connection._socket.waiting_bytes <= limits.WRITE_HIGH_BYTES + 2 * 60_010
+    assert connection._socket.paused
+    assert connection.gate.streams <= limits.STREAMS_MAX
     transport.abort()
     await drained(server)
 
 
-async def test_a_single_answer_too_large_to_wait_cuts_the_line(house: Any, connect: Any) -> None:
+async def test_who_makes_us_write_and_does_not_read_is_cut_off_not_as_rsocket_py(house: Any, connect: Any) -> None:
+    server = await house()
+    client = await connect(server, read=False)
+    await server_settled(server)
+    (connection,) = server._connections
+    client.websocket._response.connection.transport.pause_reading()
+    echo, most = keepalive(b"x" * 60_000), 0
+    for _ in range(100_000):
+        connection.receive(echo)  # As fast as a socket could bring it, and faster than it is read.
+        most = max(most, connection._socket.waiting_bytes)
+        if connection._reason == "slow":
+            break
+    await drained(server)
+    client.websocket._response.connection.transport.abort()
+
+    assert most <= limits.OUTBOUND_BYTES_MAX + 61_000
+
+
+async def server_settled(server: Any) -> None:
+    async with asyncio.timeout(5):
+        while (
+            not all(connection.gate.state is State.OPEN for connection in server._connections) or not server.connections
+        ):
+            await asyncio.sleep(0)
+
+
+async def test_one_answer_larger_than_any_buffer_arrives(house: Any, connect: Any) -> None:
     async def huge(_caller: Any, _data: bytes) -> bytes:
-        return b"x" * 8_000_000
+        return b"x" * 4_000_000
 
     client = await connect(await house(Door("huge", "response", False, huge)), max_msg_size=0)
-    await client.send(request(RESPONSE, 1, "huge"))
+    await client.send(*[request(RESPONSE, number, "huge") for number in (1, 3, 5)])
 
-    assert await client.closed() == 1006
+    assert [b"x" * 4_000_000] == await client.got(5, 1)
+    assert len(client.frames) == 3
+
+
+@pytest.mark.parametrize("late", [b"too late", RuntimeError(script.SECRET)])
+async def test_an_answer_that_nobody_waits_for_any_more_is_dropped(late: Any, house: Any, connect: Any) -> None:
+    stubborn = asyncio.Event()
+
+    async def slow(_caller: Any, _data: bytes) -> bytes:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            stubborn.set()
+            if isinstance(late, Exception):
+                raise late from None
+        return late
+
+    client = await connect(await house(Door("slow", "response", False, slow)))
+    await client.send(request(RESPONSE, 1, "slow"))
+    await client.settled()
+    await client.send(cancel(1))
+    async with asyncio.timeout(5):
+        await stubborn.wait()
+    await client.settled()
+
+    assert client.frames == []
 
 
 # --- the library's own client -----------------------------------------------------------------------------------------

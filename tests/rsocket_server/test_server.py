@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+import aiohttp
+import pytest
+
+from rsocket_server import limits
+from rsocket_server.doors import Door
+from rsocket_server.server import PATHS, _listen
+from tests.rsocket_server import script
+from tests.rsocket_server.script import FNF, RESPONSE, STREAM, UNBOUNDED, error, keepalive, request, setup
+
+
+async def knock(server: Any, path: str = "/rsocket", **headers: str) -> int:
+    """Try to upgrade; answer the HTTP status."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            async with session.ws_connect(f"http://127.0.0.1:{server.port}{path}", headers=headers):
+                return 101
+        except aiohttp.WSServerHandshakeError as refused:
+            return refused.status
+
+
+ORIGINS = frozenset({"https://commeow.example", ":8080"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://commeow.example", 101),
+        ("http://127.0.0.1:8080", 101),  # The same host, on the port where pages are.
+        ("http://127.0.0.1:8081", 403),
+        ("http://127.0.0.1", 403),
+        ("http://localhost:8080", 403),  # Another name is another host.
+        ("https://evil.example", 403),
+        ("https://evil.example:8080", 403),
+        ("https://commeow.example.evil.example", 403),
+        ("https://commeow.example:444", 403),
+        ("http://commeow.example", 403),
+        ("null", 403),
+        ("", 403),
+        ("http://127.0.0.1:port", 403),
+        ("http://[", 403),
+    ],
+)
+async def test_pages_of_other_sites_are_not_let_in_not_as_rsocket_py(origin: str, status: int, house: Any) -> None:
+    assert status == await knock(await house(origins=ORIGINS), Origin=origin)
+
+
+async def test_a_page_on_the_default_port_of_the_same_host(house: Any) -> None:
+    server = await house(origins=frozenset({":80"}))
+
+    assert await knock(server, Origin="http://127.0.0.1") == 101
+    assert await knock(server, Origin="https://127.0.0.1") == 403
+    assert await knock(server, Origin="http://myhost", Host="myhost:6565") == 101
+
+
+async def test_no_browser_needs_no_origin(house: Any) -> None:
+    assert await knock(await house(origins=ORIGINS)) == 101
+
+
+@pytest.mark.parametrize(("path", "status"), [*[(path, 101) for path in PATHS], ("/", 404), ("/rsocket/x", 404)])
+async def test_where_it_listens(path: str, status: int, house: Any) -> None:
+    assert status == await knock(await house(), path)
+
+
+async def test_plain_http_is_told_so(house: Any) -> None:
+    server = await house()
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{server.port}/rsocket") as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize(("limit", "last"), [(3, 101), (2, 503)])
+async def test_connections_at_their_limit(limit: int, last: int, house: Any, connect: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "CONNECTIONS_MAX", limit)
+    server = await house()
+    for _ in range(2):
+        client = await connect(server)
+        await client.settled()
+
+    assert last == await knock(server)
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "SWEEP_SECONDS", 0.005)
+
+
+async def test_who_never_says_setup_is_closed_not_as_rsocket_py(
+    quick: None, house: Any, connect: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limits, "FIRST_FRAME_SECONDS", 0.02)
+    client = await connect(await house(), b"")
+
+    assert await client.closed() == 1002
+    assert (1, b"setup.missing") == (client.frames[0].code, client.frames[0].data)
+
+
+async def test_who_falls_silent_is_closed_not_as_rsocket_py(
+    quick: None, house: Any, connect: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limits, "LIFETIME_SECONDS_MIN", 0.02)
+    client = await connect(await house(), setup(lifetime_ms=1))
+
+    assert await client.closed() == 1008
+    assert (0x101, b"protocol.silence") == (client.frames[0].code, client.frames[0].data)
+
+
+async def test_who_keeps_saying_so_stays(quick: None, house: Any, connect: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "LIFETIME_SECONDS_MIN", 0.1)
+    client = await connect(await house(), setup(lifetime_ms=1))
+    for _ in range(15):
+        await asyncio.sleep(0.02)
+        await client.send(keepalive(respond=False))
+
+    assert client.close_code is None
+
+
+# --- start and stop ---------------------------------------------------------------------------------------------------
+
+
+async def test_an_address_that_is_taken_is_said_at_once(house: Any) -> None:
+    server = await house()
+    with pytest.raises(OSError, match="in use"):
+        await house(port=server.port) if False else _listen("127.0.0.1", server.port, reuse_port=False).listen()
+
+
+async def test_several_processes_may_share_a_port() -> None:
+    first = _listen("127.0.0.1", 0, reuse_port=True)
+    second = _listen("127.0.0.1", first.getsockname()[1], reuse_port=True)
+
+    for listener in (first, second):
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= limits.SOCKET_SEND_BYTES
+        listener.close()
+
+
+async def test_a_stop_completes_says_why_and_closes(house: Any, connect: Any, watching: Any, fanout: Any) -> None:
+    server = await house(Door("watch", "stream", False, watching))
+    client = await connect(server)
+    await client.send(request(STREAM, 1, "watch", n=UNBOUNDED))
+    await client.settled()
+    fanout.complete()
+    await server.close()
+
+    assert await client.closed() == 1012
+    assert [script.frame(1, script.PAYLOAD, script.COMPLETE), error(0, 0x102, b"house.closing")] == [
+        script.frame(seen.stream_id, seen.kind, seen.flags, seen.body) for seen in client.frames
+    ]
+    assert server.connections == 0
+    with pytest.raises(OSError, match=r"[Cc]onnect"):
+        await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def test_a_stop_does_not_wait_for_who_does_not_read_or_does_not_end(
+    house: Any, connect: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.2)
+    stuck = asyncio.Event()
+
+    async def work(_caller: Any, _data: bytes) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    server = await house(Door("work", "fire_and_forget", False, work))
+    client = await connect(server, read=False)
+    await client.send(request(FNF, 1, "work"))
+    await stuck.wait()
+    silent = await connect(server, read=False)
+    silent.websocket._response.connection.transport.pause_reading()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await server.close()
+
+    assert server.connections == 0
+    assert loop.time() - began < 60 * limits.CLOSE_SECONDS  # It ended at all.
+    silent.websocket._response.connection.transport.abort()
+
+
+async def test_a_server_is_closed_twice_without_harm(house: Any) -> None:
+    server = await house()
+    await server.close()
+    await server.close()
+
+
+async def test_a_handler_that_is_cancelled_with_its_connection(house: Any, connect: Any) -> None:
+    cancelled = asyncio.Event()
+
+    async def work(_caller: Any, _data: bytes) -> bytes:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return b""
+
+    client = await connect(await house(Door("work", "response", False, work)))
+    await client.send(request(RESPONSE, 1, "work"))
+    await client.settled()
+    await client.end()
+    async with asyncio.timeout(5):
+        await cancelled.wait()
+
+
+async def test_a_thousand_strangers_come_and_go(house: Any) -> None:
+    """Half-made upgrades, garbage and resets leave nothing behind."""
+    server = await house()
+    for number in range(200):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write([b"", b"GET /rsocket HTTP/1.1\r\n", b"\x82\x80\x00\x00", b"\0" * 5000][number % 4])
+        if number % 3:
+            writer.transport.abort()
+        else:
+            writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        del reader
+
+    assert server.connections == 0
+    assert await knock(server) == 101
