@@ -64,7 +64,7 @@ class Child:
         command: what to run; called anew for each start.
         environment: its whole environment.
         says_ready: whether it tells when it listens; else it is ready when it runs.
-        is_loud: whether its lines are shown.
+        is_loud: whether its lines are shown; else the last one is, should it end by itself.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class Child:
             failures = 0 if loop.time() - began >= WELL_SECONDS else failures
             pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
             failures += 1
-            if self._is_loud:
-                say(f"{self.name} ended ({_words(code)}): starting it again in {pause:g} s")
+            why = f", {self.last_lines[-1]!r}" if self.last_lines and not self._is_loud else ""
+            say(f"{self.name} ended ({_words(code)}{why}): starting it again in {pause:g} s")
             await asyncio.sleep(pause)
 
     async def _live(self) -> int:

@@ -184,7 +184,13 @@ async def start_demo(
     if await demo.has_its_key(pool, identity):
         assert settings.ffmpeg is not None
         ffmpeg, url = settings.ffmpeg, f"{here(settings).rtmp(None)}/{identity.stream_key}"
-        pusher = Child("demo", lambda: demo.push_command(ffmpeg, url), demo.push_environment(), says_ready=False)
+        pusher = Child(
+            "demo",
+            lambda: demo.push_command(ffmpeg, url),
+            demo.push_environment(),
+            says_ready=False,
+            is_loud=False,
+        )
         group.create_task(pusher.run())
     else:
         say(f"the stream key of {identity.nickname} was changed: its picture is yours to push", of="demo")
