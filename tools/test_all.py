@@ -84,7 +84,7 @@ def checks(words: list[str]) -> dict[str, list[str | Path]]:
         "ruff check": [*python, "ruff", "check", "."],
         "ruff format": [*python, "ruff", "format", "--check", "."],
         "mypy": [*python, "mypy"],
-        "tsc": [NODE, ROOT / "node_modules" / "typescript" / "bin" / "tsc", "-p", "jsconfig.json"],
+        "tsc": [NODE, ROOT / "node_modules" / "typescript" / "bin" / "tsc", "-p", "web/jsconfig.json"],
         "node tests": [NODE, "--test", "tests/web/**/*.test.mjs"],
         "house": [*python, "pytest", "-q", HOUSE],
         "pytest": [*python, "pytest", f"--ignore={HOUSE}", "--durations=10", *words],
