@@ -155,8 +155,8 @@ class Bus:
     async def subscribe(self, room: int) -> None:
         """Hear a room's events: each one published after this returns is heard, or a "resync" is.
 
-        Must not be awaited by the loop that consumes `listen()`: the confirmation comes the same way as the news. Raises
-        StoreUnavailable (the server does not answer; the room is not subscribed).
+        Must not be awaited by the loop that consumes `listen()`: the confirmation comes the same way as the news.
+        Raises StoreUnavailable (the server does not answer; the room is not subscribed).
         """
         self._rooms.add(room)
         try:
@@ -201,16 +201,19 @@ class Bus:
             line = self._new_line()
             try:
                 await line.connect()
+                _heed_cancellation()
                 self._line = line  # from here on subscribe() asks by itself
                 missed = bool(self._rooms or self._topics)
                 await line.send_command("SUBSCRIBE", _FIRST_CHANNEL, *self._channels(), check_health=False)
                 while True:
                     reply = await line.read_response(timeout=math.inf, disconnect_on_error=False)
+                    _heed_cancellation()
                     pause = RECONNECT_SECONDS_MIN
                     news = self._read(reply, missed=missed)
                     if news is not None:
                         yield news
             except REDIS_FAILURES:
+                _heed_cancellation()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RECONNECT_SECONDS_MAX)
             finally:
@@ -285,6 +288,13 @@ class Bus:
         elif kind == b"message" and channel.startswith(_TOPIC_PREFIX):
             return News(room=None, seq=None, topic=channel[len(_TOPIC_PREFIX) :].decode(), payload=payload)
         return None
+
+
+def _heed_cancellation() -> None:
+    """Raise what the driver swallowed: a cancellation that comes while it connects may end in a connection."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _head_key(room: int) -> str:

@@ -36,6 +36,8 @@ POOL_CONNECTIONS = 8
 # serialisation, deadlock, lock wait, statement time, and the whole class 53 (no memory, disk or connections left).
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57014"})
 
+# The driver's own pool opens one connection a caller and refuses the 101st at once; ours lets a burst wait its turn.
+REDIS_CONNECTIONS = 16
 REDIS_CONNECT_SECONDS_MAX = 2
 # A script of ours takes microseconds; five seconds is a stopped server.
 REDIS_ANSWER_SECONDS_MAX = 5
@@ -136,14 +138,17 @@ def open_redis(url: str) -> redis.asyncio.Redis:
     over_network: dict[str, Any] = {}
     if urlsplit(url).scheme != "unix":
         over_network = {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
-    return redis.asyncio.Redis.from_url(
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
+        max_connections=REDIS_CONNECTIONS,
+        timeout=ACQUIRE_SECONDS_MAX,
         decode_responses=False,
         socket_connect_timeout=REDIS_CONNECT_SECONDS_MAX,
         socket_timeout=REDIS_ANSWER_SECONDS_MAX,
         retry=Retry(ExponentialBackoff(cap=REDIS_BACKOFF_SECONDS_MAX, base=REDIS_BACKOFF_SECONDS_MIN), REDIS_RETRIES),
         **over_network,
     )
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 @contextlib.contextmanager

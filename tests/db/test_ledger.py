@@ -456,10 +456,10 @@ async def test_every_backend_killed_in_the_middle_and_every_id_sent_again(databa
         assert failed, "no kill fell among the donations"
         assert [] == await ledger.audit()
 
-        for given in (given for each in donations.values() for given in each):
-            receipt = await ledger.give(given, b"{}")
-            if given.id in acknowledged:
-                assert Receipt(given.id, acknowledged[given.id].points_left, replay=True) == receipt
+        for round_ in zip(*donations.values(), strict=True):
+            for receipt in await asyncio.gather(*(ledger.give(given, b"{}") for given in round_)):
+                if receipt.id in acknowledged:
+                    assert Receipt(receipt.id, acknowledged[receipt.id].points_left, replay=True) == receipt
     await victims.close()
 
     intents = [(d.id, d.donor_id, d.streamer_id, d.points) for each in donations.values() for d in each]

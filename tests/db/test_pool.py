@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
 
 from db.errors import StoreUnavailable, StoreUnknown
-from db.pool import asking, open_pool, open_redis, reading, store_failure, telling, writing
+from db.pool import REDIS_CONNECTIONS, asking, open_pool, open_redis, reading, store_failure, telling, writing
 
 
 async def test_the_server_holds_our_time_limits(pool):
@@ -161,6 +161,14 @@ async def test_a_valkey_client_for_each_kind_of_address(redis_url, free_port, tm
 def test_each_failure_of_valkey_has_its_meaning(words, error, meaning):
     with pytest.raises(meaning), words():
         raise error
+
+
+async def test_a_burst_of_commands_waits_its_turn(redis_url):
+    client = open_redis(redis_url)
+
+    assert [b"x"] * 500 == await asyncio.gather(*(client.echo("x") for _ in range(500)))
+    assert REDIS_CONNECTIONS >= len(await client.client_list()) - 1
+    await client.aclose()
 
 
 async def test_a_pool_that_is_all_lent_says_so(database_url, monkeypatch):
