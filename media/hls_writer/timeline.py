@@ -193,7 +193,7 @@ class Timeline:
         """(msn, parts) of the newest segment that has parts; (msn, -1) when it is closed; (0, -1) before the first."""
         if self.open and self.open.parts:
             return self.open.msn, len(self.open.parts)
-        return (self.listed[-1].msn, -1) if self.listed else (self.next_msn - 1, -1)
+        return (self.open.msn if self.open else self.next_msn) - 1, -1
 
     def segment(self, msn: int) -> Segment | None:
         """The closed segment of that number while it may be fetched."""

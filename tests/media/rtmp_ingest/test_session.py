@@ -22,14 +22,17 @@ from media.rtmp_ingest.session import (
     STREAMS_MAX,
     TEXT_CHARS_MAX,
     UNPUBLISHED_BYTES_MAX,
+    UNPUBLISHED_CHUNKS_MAX,
+    UNPUBLISHED_MESSAGES_MAX,
     WINDOW_BYTES,
     Session,
     TooManyStreams,
     TooManyUnpublishedBytes,
+    TooMuchUnpublishedWork,
 )
 from media.rtmp_ingest.states import Late, State
 from tests.media.rtmp_ingest.playbook import WELCOME, Playbook
-from tests.media.rtmp_ingest.publisher import C0_C1, C2, NONCE, Client
+from tests.media.rtmp_ingest.publisher import C0_C1, C2, NONCE, Client, chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -361,12 +364,46 @@ def test_bytes_of_a_publisher_do_not_count():
     book.sends(client.stop()).skips()
 
     assert book.session.state is State.CONNECTED
-    book.sends(bytes(UNPUBLISHED_BYTES_MAX)).skips()
+    filler = client.message(99, bytes(600_000)) * 2
+    book.sends(filler[:UNPUBLISHED_BYTES_MAX]).skips()
 
-    assert book.session.state is not State.CLOSED
-    book.sends(b"\0").skips()
+    assert book.session.state is State.CONNECTED
+    book.sends(filler[UNPUBLISHED_BYTES_MAX:][:1]).skips()
 
     assert book.session.state is State.CLOSED
+
+
+def test_messages_before_publishing_at_their_limit():
+    book = Playbook().sends(C0_C1, C2)
+    book.sends(book.client.message(99, b"x") * UNPUBLISHED_MESSAGES_MAX)
+
+    assert book.session.state is State.OPENED
+    book.sends(book.client.message(99, b"x"))
+    (closed,) = book._events
+
+    assert isinstance(closed.cause, TooMuchUnpublishedWork)
+    assert str(UNPUBLISHED_MESSAGES_MAX) in closed.reason
+
+
+def test_chunks_before_publishing_at_their_limit():
+    """Two messages without end, a byte of each in turn: no message is ever whole, and every byte has a header."""
+    book = Playbook().sends(C0_C1, C2, Client().chunk_size(1))
+    book.sends(*(chunk(0, number, b"x", time=0, length=60_000) for number in (4, 5)))
+    book.sends((chunk(3, 4, b"x") + chunk(3, 5, b"x")) * ((UNPUBLISHED_CHUNKS_MAX - 3) // 2))
+    left = UNPUBLISHED_CHUNKS_MAX - book.session._reader.headers
+
+    assert left in {0, 1}
+    assert book.session.state is State.OPENED
+    book.sends(chunk(3, 4, b"x") + chunk(3, 5, b"x"))
+
+    assert isinstance(book._events[0].cause, TooMuchUnpublishedWork)
+
+
+def test_the_work_of_a_publisher_does_not_count():
+    book = Playbook().publishes().sends(Client().video(0) * UNPUBLISHED_CHUNKS_MAX).skips()
+    book.sends(book.client.stop(), book.client.message(99, b"x") * (UNPUBLISHED_MESSAGES_MAX - 1)).skips()
+
+    assert book.session.state is State.CONNECTED
 
 
 def test_acknowledges_every_half_window():
