@@ -23,7 +23,7 @@ BEGIN
         SELECT q.ordinal, q.idem_key, q.donor_id, q.streamer_id, q.amount, q.message, q.payload,
                w.id AS wallet, w.balance AS wallet_balance, w.version AS wallet_version,
                e.id AS earnings, e.balance AS earnings_balance, e.version AS earnings_version,
-               d.transfer_id AS earlier_transfer,
+               t.debit_after AS earlier_points_left,
                d.id IS NOT NULL AS repeated,
                CASE
                    WHEN q.nth > 1 THEN 'again'
@@ -42,45 +42,48 @@ BEGIN
                END AS verdict
         FROM request q
         LEFT JOIN donation d ON d.donor_id = q.donor_id AND d.idem_key = q.idem_key
+        LEFT JOIN transfer t ON t.id = d.transfer_id
         LEFT JOIN account w ON w.id = q.donor_id * 16 + 1
         LEFT JOIN account e ON e.id = q.streamer_id * 16 + 2
+    ), numbered AS MATERIALIZED (
+        -- Ids are drawn here, in order, instead of being asked back: joining what was inserted to what was judged
+        -- would be a nested loop, and a batch of 512 would cost four times what it should.
+        SELECT j.*, nextval('donation_id_seq') AS donation_id,
+               CASE WHEN j.verdict = 'ok' THEN nextval('transfer_id_seq') END AS transfer_id,
+               j.earnings_version + row_number() OVER line AS credit_version,
+               j.earnings_balance + sum(j.amount) OVER line AS credit_after
+        FROM (SELECT * FROM judged WHERE verdict IN ('ok', 'insufficient', 'no_streamer') AND NOT repeated
+              ORDER BY ordinal) j
+        WINDOW line AS (PARTITION BY j.earnings, j.verdict ORDER BY j.ordinal)
     ), moved AS (
-        INSERT INTO transfer (debit_account, credit_account, amount, kind,
+        INSERT INTO transfer (id, debit_account, credit_account, amount, kind,
                               debit_version, credit_version, debit_after, credit_after)
-        SELECT j.wallet, j.earnings, j.amount, 1,
-               j.wallet_version + 1,
-               j.earnings_version + row_number() OVER (PARTITION BY j.earnings ORDER BY j.ordinal),
-               j.wallet_balance - j.amount,
-               j.earnings_balance + sum(j.amount) OVER (PARTITION BY j.earnings ORDER BY j.ordinal)
-        FROM judged j WHERE j.verdict = 'ok' ORDER BY j.ordinal
-        RETURNING id, debit_account, credit_account, amount, debit_after
+        OVERRIDING SYSTEM VALUE
+        SELECT transfer_id, wallet, earnings, amount, 1,
+               wallet_version + 1, credit_version, wallet_balance - amount, credit_after
+        FROM numbered WHERE verdict = 'ok' ORDER BY ordinal
     ), recorded AS (
-        INSERT INTO donation (donor_id, streamer_id, broadcast_id, amount, message, idem_key, status, transfer_id)
-        SELECT j.donor_id, j.streamer_id, b.id, j.amount, j.message, j.idem_key,
-               CASE j.verdict WHEN 'ok' THEN 1 WHEN 'insufficient' THEN 2 ELSE 3 END, m.id
-        FROM judged j
-        LEFT JOIN moved m ON m.debit_account = j.wallet AND j.verdict = 'ok'
-        LEFT JOIN broadcast b ON b.channel_id = j.streamer_id AND b.ended_at IS NULL AND b.lease_until > now()
-        WHERE j.verdict IN ('ok', 'insufficient', 'no_streamer') AND NOT j.repeated
-        ORDER BY j.ordinal
-        RETURNING id, donor_id, status
+        INSERT INTO donation (id, donor_id, streamer_id, broadcast_id, amount, message, idem_key, status, transfer_id)
+        OVERRIDING SYSTEM VALUE
+        SELECT n.donation_id, n.donor_id, n.streamer_id, b.id, n.amount, n.message, n.idem_key,
+               CASE n.verdict WHEN 'ok' THEN 1 WHEN 'insufficient' THEN 2 ELSE 3 END, n.transfer_id
+        FROM numbered n
+        LEFT JOIN broadcast b ON b.channel_id = n.streamer_id AND b.ended_at IS NULL AND b.lease_until > now()
+        ORDER BY n.ordinal
     ), outbox AS (
         INSERT INTO alert (donation_id, room, payload)
-        SELECT r.id, j.streamer_id, j.payload
-        FROM recorded r JOIN judged j ON j.donor_id = r.donor_id AND j.verdict = 'ok'
-        WHERE r.status = 1
+        SELECT donation_id, streamer_id, payload FROM numbered WHERE verdict = 'ok' ORDER BY ordinal
     ), net AS (
-        SELECT debit_account AS id, -amount AS points, 1 AS transfers FROM moved
+        SELECT wallet AS id, -amount AS points, 1 AS transfers FROM numbered WHERE verdict = 'ok'
         UNION ALL
-        SELECT credit_account, sum(amount)::bigint, count(*)::integer FROM moved GROUP BY credit_account
+        SELECT earnings, sum(amount)::bigint, count(*)::integer FROM numbered WHERE verdict = 'ok' GROUP BY earnings
     ), balanced AS (
         UPDATE account a SET balance = a.balance + n.points, version = a.version + n.transfers
         FROM net n WHERE a.id = n.id
     )
-    SELECT j.ordinal, j.verdict, j.repeated, coalesce(m.debit_after, t.debit_after)
-    FROM judged j
-    LEFT JOIN moved m ON m.debit_account = j.wallet AND j.verdict = 'ok'
-    LEFT JOIN transfer t ON t.id = j.earlier_transfer AND j.verdict = 'replay';
+    SELECT j.ordinal, j.verdict, j.repeated,
+           CASE j.verdict WHEN 'ok' THEN j.wallet_balance - j.amount WHEN 'replay' THEN j.earlier_points_left END
+    FROM judged j;
 END
 $$;
 

@@ -253,7 +253,7 @@ async def address(pool: asyncpg.Pool) -> dict[str, object]:
 async def waiters(pool: asyncpg.Pool) -> None:
     """Return when a backend of this database waits for a lock."""
     async with asyncio.timeout(10):
-        while not await pool.fetchval(  # noqa: ASYNC110 (the event is in another process)
+        while not await pool.fetchval(  # the event is in another process
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         ):
             await asyncio.sleep(0.005)
@@ -417,7 +417,7 @@ async def kill_among_donations(pool: asyncpg.Pool, done: asyncio.Event, times: i
         settled = await pool.fetchval("SELECT count(*) FROM donation")
         async with asyncio.timeout(10):
             # The event is in another process.
-            while not done.is_set() and await pool.fetchval("SELECT count(*) FROM donation") == settled:  # noqa: ASYNC110
+            while not done.is_set() and await pool.fetchval("SELECT count(*) FROM donation") == settled:
                 await asyncio.sleep(0.002)
         await pool.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'")
 
