@@ -116,6 +116,7 @@ async def test_the_history_is_capped_and_the_numbers_go_on(redis, bus):
     assert 513 == await bus.publish(7, b"x")
 
     assert list(range(2, 514)) == [entry.seq for entry in await bus.history(7, after=0, limit=10**6)]
+    assert HISTORY_LINES_MAX == await redis.xlen("commeow:{7}:history")
     assert HISTORY_SECONDS_MAX - 60 < await redis.ttl("commeow:{7}:history") <= HISTORY_SECONDS_MAX
     assert -1 == await redis.ttl("commeow:{7}:head")
 
@@ -342,6 +343,27 @@ async def test_a_subscriber_whose_line_is_cut_meanwhile_need_not_wait(own_valkey
             await asyncio.sleep(0)
             os.kill(pid, signal.SIGKILL)
             await asyncio.wait_for(asking, 3)
+
+
+async def test_a_listener_can_be_stopped_while_it_reconnects(bus, tmp_path):
+    """The driver swallows a cancellation that comes while it connects; ours must end all the same."""
+    async with opened(f"unix://{tmp_path}/nobody") as nowhere:
+        await nowhere.subscribe(7)
+        for turns in range(30):
+            task = asyncio.create_task(anext(nowhere.listen()))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=5)
+            assert done, turns
+            assert task.cancelled()
+    for turns in range(30):
+        task = asyncio.create_task(anext(bus.listen()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done, turns
 
 
 async def test_viewers_are_summed_over_the_nodes(bus):

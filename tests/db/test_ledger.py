@@ -478,6 +478,16 @@ async def test_without_a_server_every_caller_hears_of_it_and_nobody_waits(databa
     assert {StoreUnavailable} == {type(answer) for answer in answers}
 
 
+async def test_a_failure_nobody_foresaw_is_an_unknown_outcome_and_the_ledger_goes_on(people, ledger, gift, monkeypatch):
+    donor, other, streamer = await people(3, 100)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "_call", lambda batch: 1 / (len(batch) - len(batch)))
+        with pytest.raises(StoreUnknown, match="ZeroDivisionError"):
+            await ledger.give(gift(donor, streamer), b"{}")
+    assert await ledger.give(gift(other, streamer), b"{}")
+
+
 async def test_a_lock_that_somebody_keeps_is_unavailable_and_nothing_has_moved(pool, people, gift, database_url):
     donor, streamer = await people(2, 100)
     impatient = await asyncpg.create_pool(database_url, min_size=0, server_settings={"lock_timeout": "50ms"})

@@ -9,7 +9,8 @@ import pytest
 
 from db import migrate as migrate_module
 from db.errors import StoreUnavailable
-from db.migrate import MIGRATIONS, MigrationEdited, MigrationMalformed, SchemaNewer, migrate, read_folder
+from db.migrate import MIGRATIONS, MigrationEdited, MigrationMalformed, SchemaNewer, migrate, missing, read_folder
+from db.pool import open_pool
 
 ONE = "-- migrate:up\nCREATE TABLE one (id int);\n-- migrate:down\nDROP TABLE one;\n"
 TWO = "-- migrate:up\nCREATE TABLE two (id int);\nINSERT INTO two VALUES (1);\n"
@@ -110,6 +111,30 @@ async def test_a_file_that_fails_leaves_nothing_and_those_before_it_stand(empty_
 
     (folder / "20260102000000_two.sql").write_text(TWO)
     assert ["20260102000000_two.sql"] == await migrate(empty_url, folder=folder)
+
+
+async def test_a_file_and_its_record_are_one(empty_url, database, folder):
+    (folder / "20260102000000_two.sql").write_text(f"{TWO}INSERT INTO schema_migrations VALUES ('20260102000000');\n")
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await migrate(empty_url, folder=folder)
+    assert await database.fetchval("SELECT to_regclass('two')") is None
+
+
+async def test_who_must_not_migrate_can_ask_what_is_missing(empty_url, database, folder):
+    pool = await open_pool(empty_url)
+    assert ["20260101000000_one.sql", "20260102000000_two.sql"] == await missing(pool, folder=folder)
+    assert await database.fetchval("SELECT to_regclass('schema_migrations')") is None  # asking changes nothing
+
+    await migrate(empty_url, folder=folder)
+    assert [] == await missing(pool, folder=folder)
+    (folder / "20260103000000_three.sql").write_text(ONE)
+    assert ["20260103000000_three.sql"] == await missing(pool, folder=folder)
+
+    (folder / "20260102000000_two.sql").unlink()
+    with pytest.raises(SchemaNewer, match="20260102000000"):
+        await missing(pool, folder=folder)
+    await pool.close()
 
 
 async def test_an_index_can_be_built_without_a_transaction_while_others_wait_to_migrate(empty_url, folder):
