@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
+CANCEL_AGAIN_SECONDS: Final = 0.2
+"""Seconds after which a task that was cancelled and goes on is cancelled again; most end within a millisecond."""
+
 log = logging.getLogger("commeow.process")
 
 
@@ -111,9 +114,23 @@ async def own(stop: asyncio.Event, *works: Coroutine[Any, Any, None]) -> None:
             if task.done():
                 task.result()
     finally:
-        for each in waiting:
-            each.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await _end(waiting)
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they have ended.
+
+    Python 3.11's wait_for, in which redis-py sends, swallows a cancellation that comes when it is done anyway (fixed in
+    3.12). Whoever was told and goes on is told again, a task group's children too.
+    """
+    for task in tasks:
+        task.cancel()
+    pending = tasks
+    while pending:
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            if pending and task.cancelling():
+                task.cancel()
 
 
 async def _until_signal(

@@ -162,31 +162,38 @@ class Talker:
 class Conversation:
     """The RSocket side of the house in this process, as its roof builds it, and clients of it."""
 
-    def __init__(self, server, tokens):
-        self.server = server
+    def __init__(self, server, tokens, connect):
         self.url = f"ws://127.0.0.1:{server.port}/rsocket"
         self._tokens = tokens
-        self._talkers = []
+        self._connect = connect
 
     async def connect(self, member=None):
-        setup = None
+        token = None
         if member is not None:
             token = self._tokens.issue(
                 member.id, member.nickname, member.roles, token_id=secrets.token_hex(8), now=time.time()
             )
-            setup = Payload(b"", composite(authenticate_bearer(token)))
+        return await self._connect(self.url, token)
+
+
+@pytest.fixture
+async def connect():
+    """Open RSocket connections: `await connect(url, token)`."""
+    talkers = []
+
+    async def begin(url, token=None):
         client = RSocketClient(
-            single_transport_provider(TransportAioHttpClient(self.url)),
+            single_transport_provider(TransportAioHttpClient(url)),
             metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
-            setup_payload=setup,
+            setup_payload=Payload(b"", composite(authenticate_bearer(token))) if token else None,
         )
         await client.connect()
-        self._talkers.append(Talker(client))
-        return self._talkers[-1]
+        talkers.append(Talker(client))
+        return talkers[-1]
 
-    async def close(self):
-        for talker in self._talkers:
-            await talker.close()
+    yield begin
+    for talker in talkers:
+        await talker.close()
 
 
 @pytest.fixture
@@ -209,7 +216,7 @@ async def new_member(pool):
 
 
 @pytest.fixture
-async def conversation(pool, redis, tokens):
+async def conversation(pool, redis, tokens, connect):
     bus = Bus(redis)
     channels = Channels(pool)
     rooms = Rooms(bus, stamp=events.stamp, gap=events.gap, count=events.count, node="test")
@@ -227,11 +234,10 @@ async def conversation(pool, redis, tokens):
             port=0,
         )
         running = [asyncio.create_task(work) for work in (rooms.run(), relay.run(), live.run())]
-        conversation = Conversation(server, tokens)
+        conversation = Conversation(server, tokens, connect)
         conversation.bus = bus
         conversation.live = live
         yield conversation
-        await conversation.close()
         rooms.close()
         await server.close()
         for task in running:
