@@ -12,7 +12,6 @@ import inspect
 import logging
 import secrets
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rsocket.disposable import Disposable

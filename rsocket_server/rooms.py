@@ -20,9 +20,10 @@ from rsocket_server.viewer_stream import Fanout, Watch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reactivex import Observable
+
     from db.bus import Bus, News
     from db.member import Member
-    from reactivex import Observable
 
 _log = logging.getLogger("commeow.rooms")
 _RESYNC = "resync"  # The topic by which the bus says that it was away.

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from db.member import Member
-
     from rsocket_server.doors import Door
 
 PATHS = ("/rsocket", "/rs")  # The second is the original's.

@@ -7,7 +7,7 @@ in front of), and that it has gone, which reaches the connection however busy th
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from aiohttp import WSMsgType, web
 
@@ -15,7 +15,26 @@ from rsocket_server import frames, limits
 from rsocket_server.frames import CloseCode
 
 if TYPE_CHECKING:
-    from rsocket_server.connection import Connection
+    from collections.abc import Awaitable
+
+
+class Listener(Protocol):
+    """Who is told what a socket brings: a connection."""
+
+    def receive(self, message: bytes) -> Awaitable[None] | None:
+        """Take a binary message; what is answered is awaited before the next."""
+
+    def refuse_text(self) -> None:
+        """Take note of a text message."""
+
+    def pause(self) -> None:
+        """Take note that the socket is full."""
+
+    def resume(self) -> None:
+        """Take note that it has drained."""
+
+    def lost(self) -> None:
+        """Take note that it has gone."""
 
 
 class Tap(asyncio.Protocol):
@@ -58,7 +77,7 @@ class Socket:
     def __init__(self, transport: asyncio.Transport, websocket: web.WebSocketResponse) -> None:
         self._transport = transport
         self._websocket = websocket
-        self._connection: Connection | None = None
+        self._connection: Listener | None = None
         self._drained: asyncio.Event | None = None  # Most sockets are never full.
         self._closing = False
         self._cut: asyncio.TimerHandle | None = None
@@ -92,7 +111,7 @@ class Socket:
         """Close as rsocket-py's transports do."""
         self.shutdown(CloseCode.NORMAL)
 
-    async def run(self, connection: Connection) -> None:
+    async def run(self, connection: Listener) -> None:
         """Bring each message to the connection until the socket ends."""
         self._connection = connection
         while True:

@@ -2,7 +2,7 @@
 
 A case sends `messages` (after a good SETUP unless `first`), and expects the frames that the gate itself writes, the
 WebSocket's close code (None: the connection lives), and the data that reaches a door, in order. Data that begins with
-`~` may or may not, as its request is cancelled at once. P numbers are those of the probes that rsocket-py 0.4.20 failed.
+`~` may or may not, as its request is cancelled at once. P numbers are of the probes that rsocket-py 0.4.20 failed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from tests.rsocket_server.script import (
     RESPONSE,
     RESUME,
     ROUTING,
-    SETUP,
     STREAM,
     bearer,
     cancel,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import struct
 from dataclasses import dataclass, field
-from typing import Any
-
-import aiohttp
+from typing import TYPE_CHECKING, Any
 
 from rsocket_server.doors import DoorError, MembersOnly
 from rsocket_server.gate_errors import GateError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 COMPOSITE = b"message/x.rsocket.composite-metadata.v0"
 ROUTING = b"message/x.rsocket.routing.v0"

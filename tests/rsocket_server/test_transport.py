@@ -1,3 +1,5 @@
+# ruff: noqa: ARG002 - a stand-in has the signature of what it stands for.
+
 from __future__ import annotations
 
 import asyncio
@@ -79,19 +81,30 @@ async def test_a_message_in_many_websocket_frames_has_the_same_limit(house: Any,
 
 async def test_pings_are_answered(house: Any) -> None:
     server = await house()
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"http://127.0.0.1:{server.port}/rsocket", autoping=False) as websocket:
-            await websocket.send_bytes(setup())
-            await websocket.ping(b"there?")
-            message = await websocket.receive()
-            assert (aiohttp.WSMsgType.PONG, b"there?") == (message.type, message.data)
+    url = f"http://127.0.0.1:{server.port}/rsocket"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, autoping=False) as websocket:
+        await websocket.send_bytes(setup())
+        await websocket.ping(b"there?")
+        message = await websocket.receive()
+
+        assert (aiohttp.WSMsgType.PONG, b"there?") == (message.type, message.data)
 
 
 async def test_nothing_is_compressed_however_it_is_asked(house: Any) -> None:
     server = await house()
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"http://127.0.0.1:{server.port}/rsocket", compress=15) as websocket:
-            assert websocket.compress == 0
+    url = f"http://127.0.0.1:{server.port}/rsocket"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, compress=15) as websocket:
+        assert websocket.compress == 0
+
+
+async def test_a_socket_fills_and_drains_at_its_marks(house: Any, connect: Any) -> None:
+    server = await house()
+    client = await connect(server)
+    await client.settled()
+    (connection,) = server._connections
+    marks = connection._socket._transport.get_write_buffer_limits()
+
+    assert (limits.WRITE_LOW_BYTES, limits.WRITE_HIGH_BYTES) == marks
 
 
 async def test_the_servers_side_ends_when_the_client_closes(house: Any, connect: Any) -> None:
