@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiohttp import web
-    from media.broadcasts import Broadcasts
 
     from db.bus import Bus
     from db.channel import Channel
     from db.channels import Channels
     from db.ledger import Ledger
+    from media.broadcasts import Broadcasts
     from routes.addresses import Addresses
     from routes.announcements import Announcements
 

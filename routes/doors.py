@@ -11,7 +11,7 @@ import msgspec
 
 from routes.access import Who
 
-_PATTERN = re.compile(r"\{([a-z_]+)(?::[^}]+)?\}")
+_PATTERN = re.compile(r"\{([a-z_]+)(?::(?:[^{}]|\{[^{}]*\})+)?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

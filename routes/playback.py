@@ -12,7 +12,6 @@ from routes.playlist_ask import ChannelOffAir, read_ask
 
 if TYPE_CHECKING:
     from media.broadcasts import Broadcasts
-
     from media.hls_writer.writer import Writer
 
 PLAYLIST_TYPE: Final = "application/vnd.apple.mpegurl"

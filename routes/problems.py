@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from db import channel, errors, member, transfer
-from media import flv
+from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
 from routes import access, playlist_ask, rate_limit, tokens, wire
@@ -118,6 +118,8 @@ _MEDIA: dict[type[BaseException], Row] = {
     rtmp_errors.Refused: INTERNAL,
     rtmp_errors.Misuse: INTERNAL,
     flv.FlvError: INTERNAL,
+    broadcast.BroadcastError: INTERNAL,
+    ffmpeg_args.FfmpegError: INTERNAL,
 }
 
 _DB: dict[type[BaseException], Row] = {

@@ -21,7 +21,13 @@ DOORS = [
         status=201,
     ),
     HttpDoor(method="GET", path="/api/members/me", who=Who.MEMBER, handle=_handle, words="Who am I?", answer=wire.Me),
-    HttpDoor(method="GET", path=r"/hls/{nickname}/{broadcast_id:\d+}", who=Who.ANYONE, handle=_handle, words="A part."),
+    HttpDoor(
+        method="GET",
+        path=r"/hls/{nickname}/{broadcast_id:[0-9]{1,18}}",
+        who=Who.ANYONE,
+        handle=_handle,
+        words="A part.",
+    ),
     HttpDoor(method="POST", path="/x", who=Who.COOKIE, handle=_handle, words="By cookie.", status=204),
 ]
 

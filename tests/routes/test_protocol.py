@@ -1,0 +1,99 @@
+"""PROTOCOL.md says what the code does: its tables are compared with the tables that the house runs on."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from routes import events
+from routes.addresses import Addresses
+from routes.channels import ChannelDoors
+from routes.chat import ChatDoors
+from routes.donations import DonationDoors
+from routes.health import Health
+from routes.live_channels import LiveChannels
+from routes.members import MemberDoors
+from routes.middleware import Counters
+from routes.pages import Pages
+from routes.playback import Playback
+from routes.points import PointDoors
+from routes.problems import codes
+from routes.wire import BODY_BYTES_MAX
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TEXT = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
+ADDRESSES = Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None)
+
+
+def _rows(section):
+    """Read the cells of every table row of a section, without the heads."""
+    body = re.split(r"^## ", TEXT, flags=re.MULTILINE)
+    (found,) = [part for part in body if part.startswith(section)]
+    tables = re.findall(r"(?:^\|.*\n)+", found + "\n", flags=re.MULTILINE)
+    return [
+        [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+        for table in tables
+    ]
+
+
+def _http_doors():
+    return [
+        *MemberDoors(
+            members=None, ledger=None, refresh_tokens=None, tokens=None, passwords=None, addresses=ADDRESSES
+        ).doors(),
+        *ChannelDoors(
+            channels=None, ledger=None, bus=None, broadcasts=None, announcements=None, addresses=ADDRESSES
+        ).doors(),
+        *PointDoors(None).doors(),
+        *Playback(None).doors(),
+        *Health({}, Counters(), lambda: 0).doors(),
+        *Pages(ROOT / "web", None, ADDRESSES).doors(),
+    ]
+
+
+def test_the_http_table_is_the_routers():
+    (table,) = _rows("HTTP")
+
+    assert {tuple(row[:3]) for row in table} == {
+        (door.method, door.plain_path, door.who.value) for door in _http_doors()
+    }
+
+
+def test_the_rsocket_table_is_the_servers():
+    routes, _ = _rows("RSocket")
+    doors = [
+        *ChatDoors(None, None).doors(),
+        *DonationDoors(None, None).doors(),
+        *LiveChannels(None, None, None).doors(),
+    ]
+
+    assert {tuple(row[:3]) for row in routes} == {
+        (door.route, str(door.model), "member" if door.members_only else "anyone") for door in doors
+    }
+
+
+def test_the_event_table_is_the_encoders():
+    _, table = _rows("RSocket")
+    shapes = [shape for shape in vars(events).values() if isinstance(shape, type) and issubclass(shape, msgspec.Struct)]
+    kinds = {shape.__struct_config__.tag for shape in shapes} - {None}
+
+    assert {row[0] for row in table} == kinds
+
+
+def test_the_code_table_is_the_houses():
+    (table,) = _rows("Codes")
+
+    assert {tuple(row[:4]) for row in table} == {
+        (code, str(row.status), f"0x{row.rsocket:03x}", "yes" if row.retry else "no") for code, row in codes().items()
+    }
+
+
+def test_every_code_has_words_in_both_catalogues():
+    for language in ("ko", "en"):
+        words = msgspec.json.decode((ROOT / "web" / "i18n" / f"{language}.json").read_bytes())
+
+        assert {code for code in codes() if f"error.{code}" not in words} == set(), language
+
+
+def test_the_limit_is_the_wires():
+    assert f"at most {BODY_BYTES_MAX:,} bytes" in TEXT
