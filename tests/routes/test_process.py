@@ -181,7 +181,7 @@ async def test_workers_share_the_port_and_end_with_their_parent(start, environme
 
     # The workers' end of the pipe is closed with the parent: the port is free again.
     async with asyncio.timeout(10):
-        while not _is_free(int(environment["COMMEOW_RSOCKET_PORT"])):  # noqa: ASYNC110 - a real process's end.
+        while not _is_free(int(environment["COMMEOW_RSOCKET_PORT"])):
             await asyncio.sleep(0.05)
 
 
