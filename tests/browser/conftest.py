@@ -41,6 +41,19 @@ async def browser():
         await browser.close()
 
 
+def is_complaint(line) -> bool:
+    """Whether a console line is a fault of the page.
+
+    hls.js revokes its media URL once it is attached; Chromium looks for it again when such a page is left.
+    """
+    return line.type == "error" and not line.location["url"].startswith("blob:")
+
+
+def complaint(line) -> str:
+    """What the console said, and of which address."""
+    return f"{line.text} {line.location['url']}"
+
+
 @pytest.fixture
 def new_page(browser, house):
     """Open a page of its own browser profile: `async with new_page(locale="en-GB") as page`."""
@@ -58,7 +71,7 @@ def new_page(browser, house):
         page = await context.new_page()
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
-        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.on("console", lambda line: complaints.append(complaint(line)) if is_complaint(line) else None)
         page.complaints = complaints
         try:
             yield page
