@@ -157,7 +157,9 @@ class _Frame:
 class Cutter:
     """One epoch of one rendition (see intake): unwrapped milliseconds in, cuts and fragments out, in order."""
 
-    def __init__(self, targets: Targets, cuts: Cuts, *, video: bool, audio: AudioTrack | None) -> None:
+    def __init__(
+        self, targets: Targets, cuts: Cuts, *, video: bool, audio: AudioTrack | None, sequence: int = 0
+    ) -> None:
         self._targets = targets
         self._cuts = cuts
         self._has_video = video
@@ -173,7 +175,7 @@ class Cutter:
         self._segment_ticks = 0
         self._packets: deque[tuple[int, int, bytes]] = deque()
         self._next_sample: int | None = None
-        self._sequence = 0
+        self.sequence = sequence  # of the last fragment (mfhd); rises through all epochs of a rendition
         self._begun = False
         self.pictures = 0
         self.picture_ticks = 0
@@ -277,8 +279,8 @@ class Cutter:
         end = self._slice_start + self._slice_ticks + self._delay
         video = VideoRun(self._video_start, self._pictures) if self._pictures else None
         audio = self._take_audio(end)
-        self._sequence += 1
-        data = fragment(self._sequence, video, audio) if video or audio else b""
+        self.sequence += 1
+        data = fragment(self.sequence, video, audio) if video or audio else b""
         part = Fragment(self._slice_ticks, self._independent, data)
         self._slice_start += self._slice_ticks
         self._segment_ticks += self._slice_ticks

@@ -37,6 +37,7 @@ class Rendition:
         self._cutter: Cutter | None = None
         self._inits: dict[int, bytes] = {}
         self._init = 0
+        self._sequence = 0
         self._zero_date = 0.0
         self._frame_rate: float | None = None
 
@@ -48,7 +49,7 @@ class Rendition:
         cuts: Cuts = OwnCuts(self._targets)
         if self._leader:
             cuts = FollowedCuts(self._leader.timeline, epoch, after_msn=self.timeline.next_msn - 1)
-        self._cutter = Cutter(self._targets, cuts, video=video is not None, audio=audio)
+        self._cutter = Cutter(self._targets, cuts, video=video is not None, audio=audio, sequence=self._sequence)
         init = init_segment(video, audio)
         if self._inits.get(self._init) != init:
             self._init += 1
@@ -74,6 +75,7 @@ class Rendition:
         """The epoch is over: everything held comes out, the segment closes."""
         if self._cutter:
             self.hole()
+            self._sequence = self._cutter.sequence
             self._cutter = None
             self.timeline.discontinue()
 

@@ -31,6 +31,9 @@ SOURCE: Final = "source"
 # From the first frame to the first playlist: the longest first keyframe interval that is waited for, and a little.
 START_SECONDS_MAX: Final = 5.0
 
+# Between the last frame of an epoch and the first of the next, on the broadcast's line of time. A discontinuity may go
+# anywhere, but players that are made of ffmpeg read all epochs as one file, and lose frames when its time runs back.
+EPOCH_STEP_MS: Final = 100
 # Audio that came while an encoder was starting: ten seconds of AAC at 48 kHz.
 RECENT_PACKETS_MAX: Final = 512
 
@@ -63,14 +66,18 @@ class Writer:
         self._ended = False
         self._audio: AudioTrack | None = None
         self._zero_date = 0.0
-        self._recent: deque[Audio] = deque(maxlen=RECENT_PACKETS_MAX)
+        self._recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT_PACKETS_MAX)
+        self._shift_ms = 0
+        self._line_ms: int | None = None
 
     # --- media in ----------------------------------------------------------------------------------------------------
 
     def begin(self, began: Began, *, date: float) -> int:
         """A new epoch of the source, whose first frame was taken at `date` (seconds of the wall clock); its number."""
         self.epoch += 1
-        zero_date = date - began.first_ms / 1000
+        if self._line_ms is not None:
+            self._shift_ms = self._line_ms + EPOCH_STEP_MS - began.first_ms
+        zero_date = date - (began.first_ms + self._shift_ms) / 1000
         for rendition in self._renditions.values():
             rendition.discontinue()
         self._source.begin(self.epoch, began.video, began.audio, zero_date)
@@ -81,14 +88,15 @@ class Writer:
     def video(self, video: Video) -> None:
         """One picture of the source."""
         frame = video.frame
-        if self._source.take_video(video.timestamp_ms, frame.composition_ms, frame.data, key=frame.key):
+        if self._source.take_video(self._on_line(video.timestamp_ms), frame.composition_ms, frame.data, key=frame.key):
             self._wake(SOURCE)
 
     def audio(self, audio: Audio) -> None:
         """One packet of the source's audio, for all renditions."""
-        self._recent.append(audio)
+        timestamp_ms = self._on_line(audio.timestamp_ms)
+        self._recent.append((timestamp_ms, audio.data))
         for name, rendition in self._renditions.items():
-            if rendition.take_audio(audio.timestamp_ms, audio.data):
+            if rendition.take_audio(timestamp_ms, audio.data):
                 self._wake(name)
 
     def rung_config(self, name: str, epoch: int, config: VideoConfig) -> None:
@@ -101,13 +109,14 @@ class Writer:
             rendition.hole()
         else:
             rendition.begin(epoch, track, self._audio, self._zero_date)
-            for audio in self._recent:
-                rendition.take_audio(audio.timestamp_ms, audio.data)
+            for timestamp_ms, data in self._recent:
+                rendition.take_audio(timestamp_ms, data)
         self._wake(name)
 
     def rung_video(self, name: str, epoch: int, timestamp_ms: int, frame: VideoFrame) -> None:
         """One picture of a transcoded rendition; those of an epoch that is over are too late."""
         rendition = self._rung(name, epoch)
+        timestamp_ms += self._shift_ms
         if rendition and rendition.take_video(timestamp_ms, frame.composition_ms, frame.data, key=frame.key):
             self._wake(name)
 
@@ -138,6 +147,12 @@ class Writer:
             rendition.timeline.target_duration = self._targets.duration
             rendition.end()
             self._wake(name)
+
+    def _on_line(self, timestamp_ms: int) -> int:
+        """A timestamp of this epoch on the broadcast's own line, which never runs back."""
+        timestamp_ms += self._shift_ms
+        self._line_ms = timestamp_ms if self._line_ms is None else max(self._line_ms, timestamp_ms)
+        return timestamp_ms
 
     def _rung(self, name: str, epoch: int) -> Rendition | None:
         return self._renditions.get(name) if epoch == self.epoch and not self._ended else None

@@ -71,26 +71,42 @@ async def test_parts_joined_are_the_segments(film):
 
 async def test_ffmpegs_own_player_reads_it_across_a_reconnect(film, ffmpeg, tmp_path):
     writer = Writer(7)
-    await play(writer, films.events(films.tags(film("plain"))))
-    writer.interrupt()
-    await play(writer, films.events(films.tags(film("other_size"))))
+    for _ in range(2):
+        await play(writer, films.events(films.tags(film("plain"))))
+        writer.interrupt()
     writer.end()
     (tmp_path / "7").mkdir()
     (tmp_path / "index.m3u8").write_bytes(await writer.multivariant())
     (tmp_path / "7" / "source.m3u8").write_bytes(await playlist(writer))
-    listed = read(await playlist(writer))
-    for name in listed.names:
+    for name in read(await playlist(writer)).names:
         (tmp_path / "7" / name).write_bytes((await writer.resource(name)).data)
-    command = [ffmpeg, "-nostdin", "-hide_banner", "-live_start_index", "0", "-i", str(tmp_path / "index.m3u8")]
+    command = [ffmpeg, "-nostdin", "-loglevel", "error", "-live_start_index", "0", "-i", str(tmp_path / "index.m3u8")]
     done = subprocess.run(
-        [*command, "-map", "0:v", "-fps_mode", "passthrough", "-f", "null", "-"],
+        [*command, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"],
         check=True,
         capture_output=True,
         text=True,
     )
+    frames = [line.rpartition(",")[2].strip() for line in done.stdout.splitlines() if not line.startswith("#")]
 
-    assert [1, 2] == [int(segment.init[11]) for segment in listed.segments if segment.discontinuity or segment.msn == 1]
-    assert f"frame=  {7 * 30 + 4 * 30}" in done.stderr
+    assert films.md5s(ffmpeg, film("plain"), "v") * 2 == frames
+
+
+async def test_another_size_after_a_reconnect_has_an_init_segment_of_its_own(film, ffmpeg, tmp_path):
+    writer, checker = Writer(7), Checker()
+    for name in ("plain", "other_size"):
+        await play(writer, films.events(films.tags(film(name))), checker)
+        writer.interrupt()
+    writer.end()
+    listed = checker.see(await playlist(writer))
+
+    assert [] == checker.findings
+    assert [1, 5] == [each.msn for each in listed.segments if each.discontinuity or each.msn == 1]
+    for init, name in (("source_init1.mp4", "plain"), ("source_init2.mp4", "other_size")):
+        path = tmp_path / init
+        names = [init, *(each.uri for each in listed.segments if each.init == init)]
+        path.write_bytes(b"".join([(await writer.resource(each)).data for each in names]))
+        assert films.md5s(ffmpeg, film(name), "v") == films.md5s(ffmpeg, path, "v")
 
 
 async def test_a_reconnect_with_timestamps_from_zero_goes_on(film):

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from media.backlog import BACKLOG_BYTES_MAX, BACKLOG_MS_MAX, SHED_WINDOW_MS, SHEDS_MAX, Backlog
+
+
+def drain(backlog: Backlog) -> list[int]:
+    found = []
+    while (waiting := backlog.take()) is not None:
+        found.append(waiting[0])
+    return found
+
+
+def test_pictures_come_out_in_order_from_the_first_keyframe_on():
+    backlog = Backlog()
+
+    assert [False, True, True] == [backlog.offer(at, b"ab", key=at == 33) for at in (0, 33, 66)]
+    assert backlog.bytes_held == 4
+    assert [33, 66] == drain(backlog)
+    assert backlog.bytes_held == 0
+    assert not backlog.holes
+
+
+@pytest.mark.parametrize(("behind_ms", "kept"), [(BACKLOG_MS_MAX, True), (BACKLOG_MS_MAX + 1, False)])
+def test_too_far_behind_everything_is_dropped_up_to_the_next_keyframe(behind_ms, kept):
+    backlog = Backlog()
+    backlog.offer(0, b"x", key=True)
+    assert kept == backlog.offer(behind_ms, b"x", key=False)
+    if kept:
+        assert [0, behind_ms] == drain(backlog)
+        return
+    assert not backlog.offer(behind_ms + 33, b"x", key=False)
+    assert backlog.offer(behind_ms + 66, b"x", key=True)
+    assert [behind_ms + 66] == drain(backlog)
+    assert [behind_ms + 66] == list(backlog.holes)
+
+
+def test_a_keyframe_that_finds_too_much_waiting_is_kept_itself():
+    backlog = Backlog()
+    backlog.offer(0, b"x", key=True)
+    assert backlog.offer(BACKLOG_MS_MAX + 1, b"x", key=True)
+
+    assert [BACKLOG_MS_MAX + 1] == list(backlog.holes)
+    assert [BACKLOG_MS_MAX + 1] == drain(backlog)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_bytes_are_bounded(over):
+    backlog = Backlog()
+    backlog.offer(0, bytes(BACKLOG_BYTES_MAX - 1), key=True)
+
+    assert (not over) == backlog.offer(1, bytes(1 + over), key=False)
+    assert backlog.bytes_held == (0 if over else BACKLOG_BYTES_MAX)
+
+
+def test_a_picture_beyond_all_bounds_is_kept_alone():
+    # It cannot be: a tag is smaller. But a keyframe is never refused, or nothing would ever go on.
+    assert Backlog().offer(0, bytes(BACKLOG_BYTES_MAX + 1), key=True)
+
+
+def test_clearing_it_before_anything_came_makes_no_hole():
+    backlog = Backlog()
+    backlog.clear()
+    backlog.offer(0, b"x", key=True)
+    assert not backlog.holes
+
+    backlog.clear()
+    backlog.clear()
+    backlog.offer(33, b"x", key=True)
+    assert [33] == list(backlog.holes)
+
+
+@pytest.mark.parametrize(("every_ms", "overwhelmed"), [(SHED_WINDOW_MS // (SHEDS_MAX - 1), True),
+                                                       (SHED_WINDOW_MS // (SHEDS_MAX - 1) + 1, False)])  # fmt: skip
+def test_it_is_overwhelmed_when_that_happens_again_and_again(every_ms, overwhelmed):
+    backlog = Backlog()
+    for index in range(SHEDS_MAX):
+        assert not backlog.overwhelmed
+        at = index * every_ms
+        backlog.offer(at, b"x", key=True)
+        backlog.offer(at + BACKLOG_MS_MAX + 1, b"x", key=False)
+
+    assert overwhelmed == backlog.overwhelmed
+    backlog.forgive()
+    assert not backlog.overwhelmed

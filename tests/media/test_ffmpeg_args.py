@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from media.ffmpeg_args import RUNGS_MAX, Rung, RungInvalid, arguments, bits_a_second, can_read, read_version, rungs
+from media.flv import Codec
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("ffmpeg version n9.0.2-17-g2a571b6068-20260930 Copyright (c)", (9, 0)),
+        ("ffmpeg version 5.1.9-0+deb12u1 Copyright (c)", (5, 1)),
+        ("ffmpeg version 7.1 Copyright", (7, 1)),
+        ("ffmpeg version N-118193-g5f38c82536 Copyright", (99, 0)),
+        ("usage: something else", None),
+        ("", None),
+    ],
+)
+def test_the_version_is_read(text, version):
+    assert version == read_version(text)
+
+
+@pytest.mark.parametrize(
+    ("version", "codec", "can"),
+    [((5, 1), Codec.AVC, True), ((6, 0), Codec.HEVC, False), ((6, 1), Codec.HEVC, True), ((9, 0), Codec.AV1, True)],
+)
+def test_an_old_ffmpeg_reads_no_enhanced_flv(version, codec, can):
+    assert can == can_read(version, codec)
+
+
+@pytest.mark.parametrize(
+    ("size", "names"),
+    [
+        ((1920, 1080), ["720p", "480p", "160p"]),
+        ((1280, 720), ["720p", "480p", "160p"]),
+        ((1278, 718), ["480p", "160p"]),  # never upscaled
+        ((720, 1280), ["720p", "480p", "160p"]),  # the shorter side is what counts
+        ((320, 240), ["160p"]),
+        ((64, 48), []),
+    ],
+)
+def test_the_ladder_ends_at_the_source(size, names):
+    assert names == [rung.name for rung in rungs(("source", "720p", "480p", "160p"), *size)]
+
+
+def test_a_ladder_is_bounded():
+    ladder = [f"{height}p" for height in range(100, 100 + RUNGS_MAX + 1)]
+
+    assert RUNGS_MAX == len(rungs(ladder, 4000, 4000))
+    assert RUNGS_MAX - 1 == len(rungs(ladder[: RUNGS_MAX - 1], 4000, 4000))
+
+
+@pytest.mark.parametrize("name", ["", "480", "0480p", "p", "48000p", "480p;ls", "-i", "Source"])
+def test_what_is_no_rung_is_refused(name):
+    with pytest.raises(RungInvalid, match="is no rung; write a height such as 480p") as refused:
+        rungs(("source", name), 1920, 1080)
+
+    assert refused.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("height", "bits"),
+    [(80, 125_000), (160, 250_000), (480, 1_200_000), (600, 1_850_000), (1080, 4_500_000), (2160, 9_000_000)],
+)
+def test_a_rung_costs_in_proportion(height, bits):
+    assert bits == bits_a_second(height)
+
+
+LADDER = [Rung("480p", 480, 1_200_000), Rung("160p", 160, 250_000)]
+
+
+def test_the_command_writes_each_rung_into_its_pipe():
+    command = arguments("/bin/ffmpeg", (9, 0), LADDER, [7, 9], width=1280, height=720)
+
+    assert command[0] == "/bin/ffmpeg"
+    assert ["pipe:7", "pipe:9"] == [each for each in command if each.startswith("pipe:") and each != "pipe:0"]
+    assert ["scale=-2:480:flags=fast_bilinear", "scale=-2:160:flags=fast_bilinear"] == [
+        each for each in command if each.startswith("scale")
+    ]
+    assert command.index("-copyts") < command.index("-i")  # an input option: behind it, it would be none
+    assert command.count("demux") == 2
+
+
+def test_an_upright_picture_is_scaled_by_its_width_and_an_old_ffmpeg_has_its_own_words():
+    command = arguments("ffmpeg", (5, 1), LADDER[:1], [3], width=720, height=1280)
+
+    assert "scale=480:-2:flags=fast_bilinear" in command
+    assert command[command.index("-enc_time_base") + 1] == "-1"
+
+
+def test_each_rung_needs_its_pipe():
+    with pytest.raises(ValueError, match="zip"):
+        arguments("ffmpeg", (9, 0), LADDER, [3], width=1280, height=720)
