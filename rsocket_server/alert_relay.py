@@ -11,6 +11,8 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rsocket_server.doorway import cancelled
+
 if TYPE_CHECKING:
     from db.alerts import Alerts
     from db.bus import Bus
@@ -42,7 +44,7 @@ class AlertRelay:
 
     async def run(self) -> None:
         """Relay until cancelled; a store that is away is tried again."""
-        while True:
+        while not cancelled():
             self._woken.clear()
             try:
                 more = await self.relay()

@@ -165,6 +165,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
     def abort(self) -> None:
         """Cut the line and stop whatever is being done for it."""
         self._socket.abort()
+        self._inbox.clear()
         for task in self._tasks:
             task.cancel()
 

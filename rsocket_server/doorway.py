@@ -38,10 +38,18 @@ async def in_time(answer: Awaitable[Any]) -> Any:
             raise HandlerTimeout from None
         raise
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if cancelled():
             raise  # The client took the request back, or has gone.
         raise HandlerTimeout from None
+
+
+def cancelled() -> bool:
+    """Whether this task has been told to end; a loop asks, since a driver may swallow the telling.
+
+    Python 3.11's wait_for, in which redis-py sends, answers a cancellation with its result when it has one already.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Answering(Disposable):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from reactivex import operators
 from reactivex.subject import Subject
 
 from rsocket_server import limits
+from rsocket_server.doorway import cancelled
 from rsocket_server.room import Place, Room
 from rsocket_server.viewer_stream import Fanout, Watch
 
@@ -229,7 +230,7 @@ class Rooms:
                     entries = await self._bus.history(room_id, after=after, limit=limits.LOG_EVENTS_MAX)
                     break
                 except Exception:
-                    if not hall.fanout.viewers:
+                    if cancelled() or not hall.fanout.viewers:
                         hall.subscribed = False
                         raise
                     _log.warning("history_unread room=%d", room_id, exc_info=True)
@@ -247,7 +248,7 @@ class Rooms:
     # --- time -------------------------------------------------------------------------------------------------------
 
     async def _tick_on(self) -> None:
-        while True:
+        while not cancelled():
             await asyncio.sleep(limits.COUNT_SECONDS)
             try:
                 await self.tick(_now())

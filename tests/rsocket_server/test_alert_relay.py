@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,3 +121,19 @@ async def test_leftovers_are_found_without_being_woken(redis: Any, monkeypatch: 
     running.cancel()
 
     assert [b"left over"] == await payloads(bus)
+
+
+async def test_a_cancellation_that_the_driver_swallowed_is_heeded(redis: Any) -> None:
+    class Swallowing(Table):
+        async def pending(self, limit: int) -> list[Alert]:
+            with contextlib.suppress(asyncio.CancelledError):
+                await super().pending(limit)
+                await asyncio.Event().wait()
+            return []
+
+    table = Swallowing()
+    running = asyncio.create_task(AlertRelay(table, Bus(redis)).run())
+    await table.asked.wait()
+    running.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait([running])

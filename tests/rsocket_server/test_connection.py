@@ -512,9 +512,10 @@ async def test_what_was_said_before_the_client_went_is_still_handled(house: Any,
 
 
 async def test_what_a_closed_connection_had_said_is_dropped_and_its_reader_let_go(house: Any, connect: Any) -> None:
-    gate, served = asyncio.Event(), []
+    gate, begun, served = asyncio.Event(), asyncio.Event(), []
 
     async def slow(_caller: Any, data: bytes) -> None:
+        begun.set()
         await gate.wait()
         served.append(data)
 
@@ -526,6 +527,7 @@ async def test_what_a_closed_connection_had_said_is_dropped_and_its_reader_let_g
     async with asyncio.timeout(5):
         while connection._inbox_low is None:
             await asyncio.sleep(0)
+    await begun.wait()
     connection.close_house()
 
     assert await client.closed() == 1012

@@ -10,7 +10,7 @@ import pytest
 
 from rsocket_server import limits
 from rsocket_server.doors import Door
-from rsocket_server.server import PATHS, _listen
+from rsocket_server.server import PATHS, _listen, serve
 from tests.rsocket_server import script
 from tests.rsocket_server.script import FNF, RESPONSE, STREAM, UNBOUNDED, error, keepalive, request, setup
 
@@ -129,7 +129,14 @@ async def test_who_keeps_saying_so_stays(quick: None, house: Any, connect: Any, 
 async def test_an_address_that_is_taken_is_said_at_once(house: Any) -> None:
     server = await house()
     with pytest.raises(OSError, match="in use"):
-        await house(port=server.port) if False else _listen("127.0.0.1", server.port, reuse_port=False).listen()
+        await serve(
+            doors=[],
+            verify=script.verify,
+            translate=script.translate,
+            origins=frozenset(),
+            host="127.0.0.1",
+            port=server.port,
+        )
 
 
 async def test_several_processes_may_share_a_port() -> None:
