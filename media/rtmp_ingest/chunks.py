@@ -131,6 +131,12 @@ class ChunkReader:
         self._left = 0  # Payload bytes missing of the current chunk.
         self._size = CHUNK_BYTES_DEFAULT
         self._held_bytes = 0
+        self._headers = 0
+
+    @property
+    def headers(self) -> int:
+        """How many chunk headers were read one by one: what the work of reading grows with."""
+        return self._headers
 
     def receive_data(self, data: bytes) -> None:
         """Add bytes in any split."""
@@ -180,6 +186,7 @@ class ChunkReader:
         if extended is None:
             return None
         self._at = at + len(extended)
+        self._headers += 1
         if fmt < 3:
             self._streams[chunk_stream_id] = stream
             self._apply(stream, fmt, header, extended)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 from media.rtmp_ingest import messages, replies
+from media.rtmp_ingest.allowance import Allowance
 from media.rtmp_ingest.chunks import AGGREGATE, AUDIO, VIDEO, ChunkReader, ChunkWriter, Message
 from media.rtmp_ingest.errors import AmfError, MessageError, Misuse, RtmpError, SessionError
 from media.rtmp_ingest.events import (
@@ -26,9 +27,6 @@ from media.rtmp_ingest.handshake import Handshake
 from media.rtmp_ingest.names import app_name, stream_key
 from media.rtmp_ingest.states import TRANSITIONS, Late, OutOfOrder, Stage, State, Trigger
 
-# A stranger may send this much before it is allowed to publish (and between two publishings): about 2 KB are needed,
-# and the first media that some encoders send without waiting.
-UNPUBLISHED_BYTES_MAX: Final = 1024 * 1024
 # Encoders make one; some hardware makes a second for feedback.
 STREAMS_MAX: Final = 8
 TEXT_CHARS_MAX: Final = 512  # Addresses and versions that are only kept for the streamer's health page.
@@ -49,13 +47,6 @@ STATUS_CHUNK_STREAM: Final = 5
 
 # Answers of the peer to us; to answer them would be an echo without end.
 ANSWERS: Final = frozenset({"_result", "_error", "onStatus"})
-
-
-class TooManyUnpublishedBytes(SessionError):
-    """More than UNPUBLISHED_BYTES_MAX from somebody who may not publish yet, or no longer."""
-
-    def __str__(self) -> str:
-        return f"more than {UNPUBLISHED_BYTES_MAX} bytes without publishing"
 
 
 class TooManyStreams(SessionError):
@@ -80,7 +71,7 @@ class Session:
 
         self._bytes_received = 0
         self._bytes_acknowledged = 0
-        self._bytes_unpublished = 0
+        self._allowance = Allowance()
         self._window_bytes = WINDOW_BYTES
 
         self._app = ""
@@ -113,13 +104,13 @@ class Session:
         self._bytes_received += len(data)
         try:
             if self._state is not State.PUBLISHING:
-                self._bytes_unpublished += len(data)
-                if self._bytes_unpublished > UNPUBLISHED_BYTES_MAX:
-                    raise TooManyUnpublishedBytes
+                self._allowance.spend_bytes(len(data))
             if self._state is State.HANDSHAKING:
                 data = self._shake_hands(data, now)
             self._reader.receive_data(data)
             self._read(now)
+            if self._state is not State.PUBLISHING:
+                self._allowance.check_chunks(self._reader.headers)
             self._acknowledge()
         except RtmpError as error:
             self._fail(error)
@@ -138,7 +129,7 @@ class Session:
         self._check_request(request_id)
         self._move(Trigger.ACCEPT)
         self._arm(Stage.FIRST_MEDIA, now)
-        self._bytes_unpublished = 0
+        self._allowance.renew(self._reader.headers)
         stream = self._publishing_stream
         self._send(messages.UserControl(messages.STREAM_BEGIN, stream.to_bytes(4, "big")), CONTROL_CHUNK_STREAM)
         self._send_status(stream, "status", "NetStream.Publish.Start", "Publishing.")
@@ -216,6 +207,9 @@ class Session:
             message = self._reader.next_message()
             if message is None:
                 return
+            if self._state is not State.PUBLISHING:
+                self._allowance.spend_message()
+                self._allowance.check_chunks(self._reader.headers)
             self._take(message, now)
 
     def _take(self, message: Message, now: float) -> None:
@@ -350,6 +344,7 @@ class Session:
             self._move(Trigger.UNPUBLISH)
             self._arm(Stage.PUBLISH, now)
             self._metadata = None
+            self._allowance.renew(self._reader.headers)
             self._send_status(stream, "status", "NetStream.Unpublish.Success", "Unpublished.")
             self._events.append(PublishEnded())
 

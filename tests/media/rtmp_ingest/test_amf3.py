@@ -26,7 +26,6 @@ from media.rtmp_ingest.amf_values import (
 )
 from media.rtmp_ingest.errors import AmfError
 
-
 ROUNDS = int(os.environ.get("COMMEOW_FUZZ_ROUNDS", "2000"))
 
 

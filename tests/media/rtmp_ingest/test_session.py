@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from media.rtmp_ingest import messages
+from media.rtmp_ingest.allowance import (
+    UNPUBLISHED_BYTES_MAX,
+    UNPUBLISHED_CHUNKS_MAX,
+    UNPUBLISHED_MESSAGES_MAX,
+    TooManyUnpublishedBytes,
+    TooMuchUnpublishedWork,
+)
 from media.rtmp_ingest.errors import Misuse, RtmpError
 from media.rtmp_ingest.events import (
     AudioReceived,
@@ -21,14 +28,9 @@ from media.rtmp_ingest.session import (
     ACKNOWLEDGE_BYTES_MIN,
     STREAMS_MAX,
     TEXT_CHARS_MAX,
-    UNPUBLISHED_BYTES_MAX,
-    UNPUBLISHED_CHUNKS_MAX,
-    UNPUBLISHED_MESSAGES_MAX,
     WINDOW_BYTES,
     Session,
     TooManyStreams,
-    TooManyUnpublishedBytes,
-    TooMuchUnpublishedWork,
 )
 from media.rtmp_ingest.states import Late, State
 from tests.media.rtmp_ingest.playbook import WELCOME, Playbook
