@@ -214,6 +214,7 @@ async def test_nobody_is_shut_out(house, new_page, nickname, axe, shoot, scheme,
         await expect(page.locator("log-in-form form")).to_be_visible()
         await check("login")
         await log_in(page, member.login_id)
+        await page.wait_for_url(re.compile("/$"))
         await expect(page.locator("site-header .me")).to_be_visible()
         await page.goto(f"/c/{streamer}")
         await playing_since(page, 0)

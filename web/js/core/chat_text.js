@@ -29,7 +29,7 @@ export function mentions(text, nickname) {
   const folded = text.toLocaleLowerCase();
   const name = `@${nickname.toLocaleLowerCase()}`;
   for (let at = folded.indexOf(name); at >= 0; at = folded.indexOf(name, at + 1)) {
-    // Korean particles follow a name without a space ("@mia는"), so only Latin letters and digits continue a name.
+    // Korean particles follow a name without a space ("@mia" and a particle as one word), so only Latin letters and digits continue a name.
     if (!/[a-z0-9_]/.test(folded.charAt(at + name.length))) return true;
   }
   return false;

@@ -6,7 +6,7 @@
 /**
  * @typedef {object} Formats
  * @property {(count: number) => string} count 1,234
- * @property {(count: number) => string} compact 1.2K, 1.2만
+ * @property {(count: number) => string} compact 1.2K, 1.2\uB9CC
  * @property {(seconds: number) => string} seconds 1.3
  * @property {(moment: string | number) => string} clock the hour and minute of a moment; "" for what is none
  * @property {(moment: string | number) => string} day the date and time of a moment; "" for what is none
