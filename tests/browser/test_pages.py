@@ -132,6 +132,7 @@ async def test_the_studio_shows_the_server_and_a_new_key(house, new_page, nickna
     async with new_page(locale="en-GB") as page:
         await page.goto("/login")
         await log_in(page, member.login_id)
+        await page.wait_for_url(re.compile("/$"))
         await expect(page.locator("site-header .me")).to_be_visible()
         await page.goto("/studio")
         await expect(page.locator("studio-desk")).to_contain_text("OBS")
