@@ -31,6 +31,7 @@ STOP_SECONDS_MAX = 10.0  # A clean end writes everything down; on a busy disk th
 PRESSED_SECONDS_MAX = 2.0  # How long a server that was pressed may take; after that it is killed, and recovers later.
 ORPHAN_SECONDS_MAX = 10.0  # How long an earlier owner's server may take to close before it is pressed.
 POLL_SECONDS = 0.01
+ATTACH_SECONDS = 0.1  # Who was just killed holds its lock, and its server answers, for a moment longer.
 START_TRIES_MAX = 3  # A killed postmaster's children may hold its shared memory for a moment.
 ALARMING_WORDS = ("FATAL", "PANIC", "error:", "Fatal", "denied")  # A log line with one says why a start failed.
 LOG_BYTES_MAX = 4_000_000  # One older log is kept beside it.
@@ -228,8 +229,9 @@ class EmbeddedServer:
 
     async def _own_or_attach(self, *, own: bool) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
+        attach_at = asyncio.get_running_loop().time() + ATTACH_SECONDS
         while not self._take(self._lock, fcntl.LOCK_EX):
-            if not own and self._ready():
+            if not own and asyncio.get_running_loop().time() >= attach_at and self._ready():
                 assert self._users is not None
                 fcntl.flock(self._users, fcntl.LOCK_SH)
                 return
@@ -310,9 +312,7 @@ class EmbeddedServer:
 
     def _last_words(self) -> str:
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines()[-30:] if line.strip()]
-        fatal = [
-            line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "Fatal", "denied"))
-        ]
+        fatal = [line for line in lines if any(word in line for word in ALARMING_WORDS)]
         return (fatal or lines or [""])[-1]
 
     def _command(self) -> list[str | Path]:
