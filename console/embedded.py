@@ -84,11 +84,13 @@ class PostgreSQL(EmbeddedServer):
         process = await self._spawn(
             *(found.folder / "initdb", "-D", half, "-U", "postgres", "-A", "trust", "-E", "UTF8"), *locale, *durable
         )
+        code = None
         try:
             code = await process.wait()
         finally:
             await end(process)
-            if process.returncode != 0:
+            # Also when it came to a good end after we were told to stop: nobody will rename what it made.
+            if code != 0:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # initdb leaves its own child running.
                 await until(lambda: removed(half), PRESSED_SECONDS_MAX)
