@@ -48,6 +48,34 @@ async def test_a_published_channel_plays(house, ffmpeg, nickname, player, tmp_pa
         assert "Video: h264" in await decoded(ffmpeg, segments, tmp_path)
 
 
+async def test_a_second_rendition_has_the_sources_parts(new_house, ffmpeg, nickname, player, tmp_path):
+    house = await new_house(COMMEOW_LADDER="source,144p").start()
+    streamer = await house.sign_up(nickname())
+    async with Encoder(ffmpeg, streamer.stream_server, streamer.stream_key):
+        playing = await player(house, await house.on_air(streamer.nickname))
+        listed = (await playing.get(playing.playback))[0].decode()
+        for msn in range(1, 5):  # One at a time: who asks too far ahead is refused.
+            source = await playing.playlist(msn=msn)
+        lesser = await player(house, {"playback": playing.playback})
+        lesser.media_url = playing.media_url.replace("source.m3u8", "144p.m3u8")
+        rung = await lesser.playlist(msn=4)
+        [init] = rung.maps
+        film = b"".join([await lesser.resource(name) for name in (init, *rung.segments[-2:])])
+        words = await decoded(ffmpeg, film, tmp_path)
+
+    # What an adaptive player needs to change between them at any segment: the same numbers at the same times.
+    times = re.compile(r"#EXT-X-PROGRAM-DATE-TIME:.*|#EXTINF:.*")
+    both = [times.findall(playlist.text) for playlist in (source, rung)]
+    shared = min(len(lines) for lines in both)
+
+    assert re.findall(r"RESOLUTION=(\S+?),", listed) == ["320x180", "256x144"]
+    assert source.sequence == rung.sequence
+    assert both[0][:shared] == both[1][:shared]
+    assert shared >= 6
+    assert "256x144" in words
+    assert "Audio: aac" in words
+
+
 async def test_a_wrong_key_is_refused_with_a_readable_word(house, ffmpeg):
     before = await house.live_channels()
     async with Encoder(ffmpeg, house.rtmp_url, "nobody-has-this-key") as encoder:
