@@ -81,6 +81,7 @@ class Broadcasts:
         ffmpeg: str | None,
         on_state: Callable[[Channel, State], Awaitable[None]],
         grace_seconds: float = GRACE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         rungs(ladder, 0, 0)  # A wrong name stops the start, not the first broadcast.
         self._channels = channels
@@ -89,6 +90,7 @@ class Broadcasts:
         self._ffmpeg = ffmpeg
         self._on_state = on_state
         self._grace_seconds = grace_seconds
+        self.now = clock
         self._on_air: dict[int, OnAir] = {}
         self._ended: list[OnAir] = []
         self._writers: dict[int, Writer] = {}
@@ -126,7 +128,7 @@ class Broadcasts:
         if on_air is None or on_air.broadcast.state is State.ENDED:
             on_air = self._on_air[channel.id] = OnAir(channel, self._grace_seconds)
         try:
-            owner = on_air.broadcast.publish(self._now())
+            owner = on_air.broadcast.publish(self.now())
         except AlreadyLive as refused:
             raise Refused("NetStream.Publish.Denied", str(refused)) from refused
         on_air.cut_owner("another encoder has taken over")
@@ -138,7 +140,7 @@ class Broadcasts:
         """Take a channel's publisher off the air (its key was rotated); a new one may come within the grace."""
         on_air = self._on_air.get(channel_id)
         if on_air:
-            on_air.broadcast.lost(on_air.broadcast.owner, self._now(), clean=False)
+            on_air.broadcast.lost(on_air.broadcast.owner, self.now(), clean=False)
             on_air.cut_owner(reason)
             await self._follow(on_air)
 
@@ -173,7 +175,7 @@ class Broadcasts:
 
     async def tick(self) -> None:
         """Time has passed: look at every broadcast once, and sweep."""
-        now = self._now()
+        now = self.now()
         for on_air in list(self._on_air.values()):
             owned = on_air.broadcast.owned
             on_air.broadcast.tick(now)
@@ -213,7 +215,7 @@ class Broadcasts:
             if on_air.writer is None:
                 await self._begin_writer(on_air, began)
             assert on_air.writer is not None
-            if not on_air.broadcast.began(owner, self._now()):
+            if not on_air.broadcast.began(owner, self.now()):
                 raise Refused(LATER, "this connection is no longer on air")
             epoch = on_air.writer.begin(began, date=time.time())
             self._begin_ladder(on_air, epoch, began)
@@ -279,7 +281,7 @@ class Broadcasts:
                     await self._tell(on_air)
 
     async def _end(self, on_air: OnAir) -> None:
-        on_air.ended_at = self._now()
+        on_air.ended_at = self.now()
         if self._on_air.get(on_air.channel.id) is on_air:
             del self._on_air[on_air.channel.id]
         if on_air.transcoder:
@@ -302,12 +304,9 @@ class Broadcasts:
             # Whoever listens may fail as it likes: the broadcast does not end by it.
             log.exception("state_not_told broadcast=%s state=%s", on_air.broadcast_id, on_air.told)
 
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
     async def lost(self, on_air: OnAir, owner: int, *, clean: bool) -> None:
         """A publishing session is over."""
-        on_air.broadcast.lost(owner, self._now(), clean=clean)
+        on_air.broadcast.lost(owner, self.now(), clean=clean)
         if owner == on_air.broadcast.owner:
             on_air.cut = None
         await self._follow(on_air)
@@ -351,7 +350,7 @@ class Feed:
             raise Refused("NetStream.Publish.Rejected", str(error)) from error
 
     def _owns(self) -> bool:
-        return self._on_air.broadcast.media(self._owner, asyncio.get_running_loop().time())
+        return self._on_air.broadcast.media(self._owner, self._broadcasts.now())
 
     def _write(self, event: Video | Audio) -> None:
         assert self._on_air.writer is not None

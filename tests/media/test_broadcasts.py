@@ -1,0 +1,472 @@
+"""Shell: whole broadcasts against a real database; time is moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db.channel import hash_stream_key
+from db.channels import Channels
+from db.errors import StoreUnavailable
+from db.members import Members
+from media import broadcasts as module
+from media.broadcast import (
+    CLEAN_GRACE_SECONDS,
+    FIRST_MEDIA_SECONDS_MAX,
+    GRACE_SECONDS,
+    SILENT_SECONDS_MAX,
+    TAKEOVER_QUIET_SECONDS,
+    State,
+)
+from media.broadcasts import ENDED_MAX, ENDED_RETENTION_SECONDS, Broadcasts
+from media.ffmpeg_args import RungInvalid
+from media.flv import TagKind
+from media.rtmp_ingest.errors import Refused
+from tests.media import films
+from tests.media.checker import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "sk_live_first"
+PICTURE_MS = 33
+TICK = 0.01
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Stage:
+    """One process's broadcasts, its clock, and what it told the rest of the house."""
+
+    def __init__(self, pool, root: Path, **settings) -> None:
+        self.clock = Clock()
+        self.told: list[tuple[str, State]] = []
+        self.cuts: list[str] = []
+        self.pool = pool
+        given = {"ladder": ("source",), "ffmpeg": None} | settings
+        self.broadcasts = Broadcasts(Channels(pool), root=root, on_state=self.on_state, clock=self.clock, **given)
+
+    async def on_state(self, channel, state) -> None:
+        self.told.append((channel.nickname, state))
+
+    async def publish(self, key: str = KEY):
+        return await self.broadcasts.publish(key, "live", self.cuts.append)
+
+    async def on_air(self, key: str = KEY):
+        feed = await self.publish(key)
+        await begin(feed)
+        return feed
+
+    async def later(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+        await self.broadcasts.tick()
+
+    @property
+    def states(self) -> list[State]:
+        return [state for _, state in self.told]
+
+    async def open_broadcasts(self) -> list[int]:
+        return [row["id"] for row in await self.pool.fetch("SELECT id FROM broadcast WHERE ended_at IS NULL")]
+
+    async def playlist(self, nickname: str = "Nyan"):
+        return read(await self.broadcasts.find(nickname).media_playlist("source", msn=None, part=None, skip=False))
+
+
+async def begin(feed, start_ms: int = 0) -> None:
+    await feed.video(start_ms, films.video_config())
+    await feed.audio(start_ms, films.audio_config())
+    await play(feed, start_ms)
+
+
+async def play(feed, start_ms: int, seconds: float = 3) -> None:
+    """Pictures, every thirtieth of them a key one, and a packet of sound with each."""
+    for index in range(int(seconds * 1000 / PICTURE_MS)):
+        timestamp_ms = start_ms + index * PICTURE_MS
+        await feed.video(timestamp_ms, films.picture(key=index % 30 == 0))
+        await feed.audio(timestamp_ms, films.packet())
+
+
+@pytest.fixture
+async def owner(pool):
+    return await member(pool, "Nyan", KEY)
+
+
+async def member(pool, nickname: str, key: str):
+    return await Members(pool).add(
+        login_id=nickname.lower(), nickname=nickname, password_hash="x", stream_key_hash=hash_stream_key(key)
+    )
+
+
+@pytest.fixture
+async def stage(pool, owner, tmp_path):
+    stage = Stage(pool, tmp_path)
+    yield stage
+    await stage.broadcasts.close()
+
+
+# --- who may ----------------------------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_key_registers_nothing(stage):
+    with pytest.raises(Refused, match="unknown stream key") as refused:
+        await stage.publish("sk_live_other")
+
+    assert refused.value.code == "NetStream.Publish.BadName"
+    assert (len(stage.broadcasts), stage.told, await stage.open_broadcasts()) == (0, [], [])
+    assert stage.broadcasts.find("Nyan") is None
+
+
+async def test_a_right_key_without_media_registers_nothing_either(stage):
+    await stage.publish()
+    await stage.later(FIRST_MEDIA_SECONDS_MAX)
+
+    assert (len(stage.broadcasts), stage.told, await stage.open_broadcasts()) == (0, [], [])
+    assert stage.cuts == ["nothing came for too long"]
+
+
+async def test_the_first_keyframe_goes_on_air(stage, owner):
+    feed = await stage.publish()
+    await feed.video(0, films.video_config())
+    await feed.audio(0, films.audio_config())
+    assert (stage.told, await stage.open_broadcasts()) == ([], [])
+    await play(feed, 0)
+
+    assert stage.told == [("Nyan", State.LIVE)]
+    [broadcast_id] = await stage.open_broadcasts()
+    channel = await Channels(stage.pool).by_id(owner.id)
+    assert (channel.on_air, channel.broadcast_id) == (True, broadcast_id)
+    writer = stage.broadcasts.find("nYAN")
+    assert writer is stage.broadcasts.find_broadcast(broadcast_id)
+    assert (await stage.playlist()).closed
+
+
+async def test_a_second_encoder_is_refused_while_the_first_sends(stage):
+    feed = await stage.on_air()
+    stage.clock.seconds += TAKEOVER_QUIET_SECONDS - TICK
+    with pytest.raises(Refused, match="already live") as refused:
+        await stage.publish()
+
+    assert refused.value.code == "NetStream.Publish.Denied"
+    assert stage.cuts == []
+    await play(feed, 3000)
+    assert stage.states == [State.LIVE]
+
+
+async def test_a_second_encoder_takes_over_from_a_silent_one_behind_a_discontinuity(stage):
+    first = await stage.on_air()
+    broadcast_ids = await stage.open_broadcasts()
+    stage.clock.seconds += TAKEOVER_QUIET_SECONDS
+    second = await stage.publish()
+
+    assert stage.cuts == ["another encoder has taken over"]
+    assert stage.states == [State.LIVE, State.INTERRUPTED]
+    with pytest.raises(Refused, match="no longer on air"):
+        await play(first, 3000)
+    await first.end(clean=True)
+    await begin(second)
+    await first.end(clean=False)
+    assert stage.states == [State.LIVE, State.INTERRUPTED, State.LIVE]
+    assert broadcast_ids == await stage.open_broadcasts()
+    assert 1 == sum(each.discontinuity for each in (await stage.playlist()).segments)
+
+
+async def test_two_channels_do_not_meet(stage, pool):
+    await member(pool, "Mew", "sk_live_second")
+    first = await stage.on_air()
+    other = await stage.on_air("sk_live_second")
+    await other.end(clean=True)
+    stage.clock.seconds += CLEAN_GRACE_SECONDS
+    await play(first, 3000)
+    await stage.broadcasts.tick()
+
+    assert [("Nyan", State.LIVE), ("Mew", State.LIVE), ("Mew", State.INTERRUPTED), ("Mew", State.ENDED)] == stage.told
+    assert 1 == len(stage.broadcasts) == len(await stage.open_broadcasts())
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_lost_encoder_may_come_back_within_the_grace(stage):
+    first = await stage.on_air()
+    broadcast_ids = await stage.open_broadcasts()
+    await first.end(clean=False)
+    assert stage.states == [State.LIVE, State.INTERRUPTED]
+    await stage.later(GRACE_SECONDS - TICK)
+    await stage.on_air()
+
+    assert stage.states == [State.LIVE, State.INTERRUPTED, State.LIVE]
+    assert broadcast_ids == await stage.open_broadcasts()
+    playlist = await stage.playlist()
+    assert not playlist.ended
+    assert [False, *(each.discontinuity for each in playlist.segments)].count(True) == 1
+
+
+@pytest.mark.parametrize(("clean", "seconds"), [(False, GRACE_SECONDS), (True, CLEAN_GRACE_SECONDS)])
+async def test_after_the_grace_it_is_over_and_a_moment_later_swept(stage, owner, clean, seconds):
+    feed = await stage.on_air()
+    writer = stage.broadcasts.find("Nyan")
+    [broadcast_id] = await stage.open_broadcasts()
+    await feed.end(clean=clean)
+    await stage.later(seconds)
+
+    assert stage.states == [State.LIVE, State.INTERRUPTED, State.ENDED]
+    assert (len(stage.broadcasts), await stage.open_broadcasts()) == (0, [])
+    assert (await stage.playlist()).ended
+    assert stage.broadcasts.find_broadcast(broadcast_id) is writer
+    assert not (await Channels(stage.pool).by_id(owner.id)).on_air
+
+    await stage.later(ENDED_RETENTION_SECONDS - TICK)
+    assert stage.broadcasts.find("Nyan") is writer
+    await stage.later(TICK)
+    assert (stage.broadcasts.find("Nyan"), stage.broadcasts.find_broadcast(broadcast_id)) == (None, None)
+
+
+async def test_who_comes_after_the_end_begins_another_broadcast(stage):
+    await (await stage.on_air()).end(clean=True)
+    [first] = await stage.open_broadcasts()
+    await stage.later(CLEAN_GRACE_SECONDS)
+    await stage.on_air()
+    [second] = await stage.open_broadcasts()
+
+    assert first != second
+    assert stage.broadcasts.find("Nyan") is stage.broadcasts.find_broadcast(second)
+    assert stage.broadcasts.find_broadcast(first) is not None  # for players that have not played it to its end
+
+
+async def test_a_silent_encoder_is_cut_off(stage):
+    await stage.on_air()
+    await stage.later(SILENT_SECONDS_MAX - TICK)
+    assert (stage.states, stage.cuts) == ([State.LIVE], [])
+    await stage.later(TICK)
+
+    assert (stage.states, stage.cuts) == ([State.LIVE, State.INTERRUPTED], ["nothing came for too long"])
+
+
+async def test_only_so_many_ended_broadcasts_are_kept(stage, monkeypatch):
+    monkeypatch.setattr(module, "ENDED_MAX", 2)
+    ids = []
+    for _ in range(3):
+        await (await stage.on_air()).end(clean=True)
+        ids += await stage.open_broadcasts()
+        stage.clock.seconds += CLEAN_GRACE_SECONDS
+        await stage.broadcasts.tick()
+    await stage.broadcasts.tick()
+
+    assert [False, True, True] == [stage.broadcasts.find_broadcast(each) is not None for each in ids]
+    assert ENDED_MAX >= 2
+
+
+async def test_the_lease_is_renewed_while_it_runs(stage, pool, monkeypatch):
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+    await stage.on_air()
+    [broadcast_id] = await stage.open_broadcasts()
+    await pool.execute("UPDATE broadcast SET lease_until = now()")
+    running = asyncio.create_task(stage.broadcasts._renew_for_ever())
+    async with asyncio.timeout(5):
+        while not await pool.fetchval("SELECT lease_until > now() + interval '5 s' FROM broadcast"):
+            await asyncio.sleep(0.01)
+    running.cancel()
+
+    assert [broadcast_id] == await stage.open_broadcasts()
+
+
+async def test_a_channel_that_went_on_air_elsewhere_is_cut_off_here(stage, owner, pool):
+    await stage.on_air()
+    elsewhere = await Channels(pool).begin_broadcast(owner.id)
+    await stage.broadcasts._renew(stage.broadcasts._on_air[owner.id])
+
+    assert stage.cuts == ["the channel went on air from elsewhere"]
+    assert stage.states == [State.LIVE, State.ENDED]
+    assert [elsewhere] == await stage.open_broadcasts()
+
+
+async def test_what_an_earlier_process_left_is_ended_at_the_start(stage, owner, pool):
+    orphan = await Channels(pool).begin_broadcast(owner.id)
+    await pool.execute("UPDATE broadcast SET lease_until = now() - interval '1 s'")
+    running = asyncio.create_task(stage.broadcasts.run())
+    async with asyncio.timeout(5):
+        while await pool.fetchval("SELECT ended_at FROM broadcast WHERE id = $1", orphan) is None:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_rotated_key_cuts_its_encoder_and_the_new_one_goes_on(stage, owner, pool):
+    await stage.on_air()
+    await Channels(pool).rotate_stream_key(owner.id, hash_stream_key("sk_live_new"))
+    await stage.broadcasts.cut(owner.id, "the key was rotated")
+    await stage.broadcasts.cut(owner.id + 1, "nobody is there")
+
+    assert (stage.cuts, stage.states) == (["the key was rotated"], [State.LIVE, State.INTERRUPTED])
+    with pytest.raises(Refused):
+        await stage.publish()
+    await stage.on_air("sk_live_new")
+    assert stage.states[-1] is State.LIVE
+
+
+async def test_closing_ends_all_and_tells_it(stage):
+    await stage.on_air()
+    await stage.broadcasts.close()
+
+    assert stage.cuts == ["the server is closing"]
+    assert stage.states == [State.LIVE, State.ENDED]
+    assert (len(stage.broadcasts), await stage.open_broadcasts()) == (0, [])
+
+
+# --- what fails -------------------------------------------------------------------------------------------------------
+
+
+async def test_media_that_cannot_be_read_is_refused_in_words(stage):
+    feed = await stage.publish()
+    with pytest.raises(Refused) as refused:
+        await feed.video(0, films.video_config(b"\x01\x02"))
+
+    assert refused.value.code == "NetStream.Publish.Rejected"
+
+
+async def test_a_database_that_is_away_refuses_in_words_and_registers_nothing(stage, monkeypatch):
+    async def away(*_):
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Channels, "by_stream_key_hash", away)
+        with pytest.raises(Refused, match="try again") as refused:
+            await stage.publish()
+    assert (refused.value.code, len(stage.broadcasts)) == ("NetStream.Failed", 0)
+
+    monkeypatch.setattr(Channels, "begin_broadcast", away)
+    feed = await stage.publish()
+    with pytest.raises(Refused, match="cannot be begun") as refused:
+        await begin(feed)
+    assert refused.value.code == "NetStream.Failed"
+    await feed.end(clean=False)
+    assert (stage.told, len(stage.broadcasts)) == ([], 0)
+
+
+async def test_a_database_that_goes_away_takes_no_picture_along(stage, monkeypatch, caplog):
+    feed = await stage.on_air()
+
+    async def away(*_):
+        raise StoreUnavailable("gone")
+
+    for method in ("renew_lease", "end_broadcast", "end_orphans"):
+        monkeypatch.setattr(Channels, method, away)
+    [on_air] = stage.broadcasts._on_air.values()
+    await stage.broadcasts._renew(on_air)
+    await play(feed, 3000)
+    assert (await stage.playlist()).segments[-1].msn > 1
+    await stage.broadcasts.close()
+    running = asyncio.create_task(stage.broadcasts.run())
+    await asyncio.sleep(0.01)
+    running.cancel()
+
+    assert [1, 1, 1] == [
+        Counter(record.msg.split()[0] for record in caplog.records)[words]
+        for words in ("lease_not_renewed", "broadcast_not_ended", "orphans_not_ended")
+    ]
+
+
+async def test_a_listener_that_fails_or_hangs_ends_no_broadcast(stage, monkeypatch, caplog):
+    monkeypatch.setattr(module, "TELL_SECONDS_MAX", 0.01)
+    answers = [asyncio.sleep(60), asyncio.sleep(0)]
+
+    async def on_state(channel, state):
+        await answers.pop(0)
+        raise ValueError(state)
+
+    stage.broadcasts._on_state = on_state
+    feed = await stage.on_air()
+    await feed.end(clean=False)
+    answers.append(asyncio.sleep(0))
+    await stage.on_air()
+
+    assert "state_not_told" in caplog.text
+    assert await stage.open_broadcasts()
+
+
+async def test_an_owner_that_is_replaced_while_the_store_is_slow_begins_nothing(stage, monkeypatch):
+    started, go_on = asyncio.Event(), asyncio.Event()
+    really = Channels.begin_broadcast
+
+    async def slow(self, channel_id):
+        started.set()
+        await go_on.wait()
+        return await really(self, channel_id)
+
+    monkeypatch.setattr(Channels, "begin_broadcast", slow)
+    feed = await stage.publish()
+    beginning = asyncio.create_task(begin(feed))
+    await started.wait()
+    stage.clock.seconds += TAKEOVER_QUIET_SECONDS
+    publishing = asyncio.create_task(stage.publish())
+    await asyncio.sleep(0.01)
+    go_on.set()
+    with pytest.raises(Refused, match="no longer on air"):
+        await beginning
+    await begin(await publishing)
+
+    assert stage.states == [State.LIVE]
+    assert 1 == len(await stage.open_broadcasts())
+
+
+# --- the ladder -------------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_rung_stops_the_start(tmp_path):
+    with pytest.raises(RungInvalid):
+        Stage(None, tmp_path, ladder=("source", "4K"))
+
+
+async def test_a_ladder_whose_ffmpeg_cannot_be_run_leaves_the_source(pool, owner, tmp_path, caplog):
+    stage = Stage(pool, tmp_path, ladder=("source", "180p"), ffmpeg=str(tmp_path / "nothing"))
+    await stage.on_air()
+
+    assert stage.broadcasts.find("Nyan").renditions == ("source",)
+    assert "no_ladder" in caplog.text
+    await stage.broadcasts.close()
+
+
+async def test_no_rung_is_larger_than_the_source(pool, owner, tmp_path, ffmpeg):
+    stage = Stage(pool, tmp_path / "made", ladder=("source", "360p", "180p"), ffmpeg=ffmpeg)
+    feed = await stage.publish()
+    await begin(feed)
+    writer = stage.broadcasts.find("Nyan")
+    renditions = writer.renditions
+    [on_air] = stage.broadcasts._on_air.values()
+    await stage.broadcasts.close()
+
+    assert renditions == ("source", "180p")  # the film is 240 high
+    assert on_air.transcoder.pids == []
+    assert (tmp_path / "made").is_dir()
+
+
+@pytest.mark.parametrize(("ladder", "shown"), [("180p", "180p"), ("480p", "source")])
+async def test_a_source_that_no_ladder_names_is_shown_only_when_nothing_else_is_there(
+    pool, tmp_path, ffmpeg, film, ladder, shown
+):
+    await member(pool, "Nyan", KEY)
+    stage = Stage(pool, tmp_path, ladder=(ladder,), ffmpeg=ffmpeg)
+    feed = await stage.publish()
+    for tag in films.tags(film("plain")):
+        take = feed.video if tag.kind == TagKind.VIDEO else feed.audio
+        await take(tag.timestamp_ms, tag.payload)
+        await asyncio.sleep(0.001)  # Quicker than life, but the encoder keeps up.
+    writer = stage.broadcasts.find("Nyan")
+    lines = (await writer.multivariant()).decode().splitlines()
+    await stage.broadcasts.close()
+
+    assert [f"{writer.broadcast_id}/{shown}.m3u8"] == [line for line in lines if line and not line.startswith("#")]
