@@ -94,13 +94,17 @@ async def detect(ffmpeg: str) -> Version | None:
 
 
 class Transcoder:
-    """The ladder of one broadcast. `begin` an epoch, give it `video`, `finish` it; `close` at the end."""
+    """The ladder of one broadcast. `begin` an epoch, give it `video`, `finish` it; `close` at the end.
+
+    Failures count across epochs: an encoder that reconnects does not buy a broken ffmpeg five more tries.
+    """
 
     def __init__(self, ffmpeg: str, version: Version, folder: Path, sink: RungSink) -> None:
         self._ffmpeg = ffmpeg
         self._version = version
         self._folder = folder
         self._sink = sink
+        self._restarts = Restarts()
         self._run: Run | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -115,7 +119,13 @@ class Transcoder:
             return arguments(self._ffmpeg, self._version, ladder, pipes, **size)
 
         self._run = Run(
-            epoch, config=began.video_payload, rungs=rungs, command=command, folder=self._folder, sink=self._sink
+            epoch,
+            config=began.video_payload,
+            rungs=rungs,
+            command=command,
+            folder=self._folder,
+            sink=self._sink,
+            restarts=self._restarts,
         )
         task = asyncio.get_running_loop().create_task(self._run.work())
         self._tasks.add(task)
@@ -169,6 +179,7 @@ class Run:
         command: Callable[[list[Rung], list[int]], list[str]],
         folder: Path,
         sink: RungSink,
+        restarts: Restarts,
     ) -> None:
         self.process: asyncio.subprocess.Process | None = None
         self._epoch = epoch
@@ -178,7 +189,7 @@ class Run:
         self._folder = folder
         self._sink = sink
         self._backlog = Backlog()
-        self._restarts = Restarts()
+        self._restarts = restarts
         self._more = asyncio.Event()
         self._finished = asyncio.Event()
         self._words: deque[str] = deque(maxlen=STDERR_LINES_MAX)

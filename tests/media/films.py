@@ -40,8 +40,10 @@ RECIPES: dict[str, tuple[str, ...]] = {
         *("-t", "3", "-c:v", "libsvtav1", "-preset", "12", "-g", "30", "-svtav1-params", "log-level=0"),
         *("-c:a", "libopus"),
     ),
+    # Closed, as broadcasting encoders have it: the pictures of an open one that are shown before its keyframe are
+    # decoded after it, so the source's segment would begin a frame before the rung's.
     "hevc": (*VIDEO, *AUDIO, "-t", "3", "-c:v", "libx265", "-preset", "ultrafast", "-g", "30", "-x265-params",
-             "log-level=none", *AAC),
+             "log-level=none:open-gop=0", *AAC),
 }  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def md5s(ffmpeg: str, path: Path, kind: str) -> list[str]:
     return [line.rpartition(",")[2].strip() for line in done.stdout.splitlines() if not line.startswith("#")]
 
 
-# --- by hand: 320x240 and 426x240 baseline, 48 kHz ---------------------------------------------------------------------
+# --- by hand: 320x240 and 426x240 baseline, 48 kHz -------------------------------------------------------------------
 
 AVCC = bytes.fromhex("0142c00dffe100166742c00dda0507ec0440000003004000000f23c50aa801000468ce0fc8")
 OTHER_AVCC = bytes.fromhex("0142c015ffe100176742c015da06c7f93c0440000003004000000f23c58ba801000468ce0fc8")
