@@ -198,7 +198,7 @@ def cpu_seconds(pid: int) -> float:
 
 async def measure(name: str, *, watchers: int, in_flight: int, seconds: float, loop: str) -> tuple[float, float]:
     """Microseconds of server CPU a delivery, and deliveries a second."""
-    server = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs meanwhile.
+    server = subprocess.Popen(
         [sys.executable, __file__, "--serve", name, "--loop", loop], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     try:
