@@ -28,7 +28,7 @@ BODY_SECONDS_MAX = 10.0
 """Seconds a body may take to arrive: 64 KiB at 52 kbit/s; slower is an attack or not worth a connection."""
 
 HEADER_BYTES_MAX = 8_190
-"""Bytes of one header line, aiohttp's own default (facts/faults.md §6 asks for 8 KiB)."""
+"""Bytes of one header line, aiohttp's own default."""
 
 BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer", Bearer)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)

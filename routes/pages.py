@@ -167,7 +167,7 @@ class Pages:
 
 
 def policy(rsocket_url: str, script_hashes: str) -> str:
-    """Write the Content-Security-Policy of a page (facts/faults.md §5): our own files, our RSocket server, no more."""
+    """Write the Content-Security-Policy of a page: our own files, our RSocket server, no more."""
     scheme_host = rsocket_url.removesuffix("/rsocket")
     # CSP's grammar knows no IPv6 literal: then the scheme alone has to do.
     socket_source = f"{scheme_host.partition(':')[0]}:" if "[" in scheme_host else scheme_host

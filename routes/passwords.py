@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MEMORY_KIB = 19_456
-"""KiB of memory one hash fills: OWASP's least for t=2, p=1; 32 ms of one core here (facts/money.md §6)."""
+"""KiB of memory one hash fills: OWASP's least for t=2, p=1; 32 ms of one core here."""
 
 PASSES = 2
 LANES = 1

@@ -17,7 +17,7 @@ import jwt
 import msgspec
 
 ACCESS_SECONDS = 600
-"""Seconds an access token lives: short, because it cannot be called back (facts/faults.md §5)."""
+"""Seconds an access token lives: short, because it cannot be called back."""
 
 SKEW_SECONDS = 30
 """Seconds by which another node's clock may be ahead when it says "issued at"; expiry gets no such grace."""

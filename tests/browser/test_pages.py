@@ -190,7 +190,7 @@ async def test_the_language_can_be_changed_and_is_kept(new_page):
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("locale", ["ko-KR", "en-GB"])
-async def test_nobody_is_shut_out(house, new_page, nickname, axe, shoot, scheme, locale):  # noqa: PLR0917
+async def test_nobody_is_shut_out(house, new_page, nickname, axe, shoot, scheme, locale):
     streamer = (await house.first_live())["nickname"]
     member = await house.sign_up(nickname())
     findings = []

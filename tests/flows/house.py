@@ -314,7 +314,7 @@ class Watch(Subscriber):
     def on_subscribe(self, subscription: Any) -> None:
         self.subscription = subscription
 
-    def on_next(self, value: Payload, is_complete: bool = False) -> None:  # noqa: ARG002 - the interface's name
+    def on_next(self, value: Payload, is_complete: bool = False) -> None:
         self.events.append(json.loads(bytes(value.data or b"")))
         self.changed.set()
 

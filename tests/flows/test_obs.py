@@ -170,7 +170,7 @@ def obs(display, film, tmp_path):
     ("preset", "profile"),
     [("ultrafast", "Constrained Baseline"), ("veryfast", "High")],  # The second one has B-frames.
 )
-async def test_obs_streams_plays_and_stops(house, ffmpeg, nickname, player, obs, tmp_path, preset, profile):  # noqa: PLR0917
+async def test_obs_streams_plays_and_stops(house, ffmpeg, nickname, player, obs, tmp_path, preset, profile):
     streamer = await house.sign_up(nickname())
     async with obs(streamer.stream_server, streamer.stream_key, preset=preset) as process:
         playing = await player(house, await house.on_air(streamer.nickname, within=40))

@@ -148,7 +148,7 @@ def test_the_grace_runs_on_while_a_newcomer_has_not_begun():
     assert broadcast.state is State.ENDED
 
 
-@pytest.mark.parametrize("prepare", [lambda each: None, lambda each: each.lost(1, 0.0, clean=False)])
+@pytest.mark.parametrize("prepare", [lambda _: None, lambda each: each.lost(1, 0.0, clean=False)])
 def test_it_can_be_stopped_at_any_time_and_is_over(prepare):
     broadcast = live()
     prepare(broadcast)

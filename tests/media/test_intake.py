@@ -11,7 +11,6 @@ from media.intake import (
     SETTLE_MS_MAX,
     STEP_AHEAD_MS_MAX,
     STEP_BACK_MS_MAX,
-    Audio,
     Began,
     Intake,
     TooMuchHeld,

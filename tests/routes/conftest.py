@@ -97,7 +97,7 @@ class Events(Subscriber):
     def on_subscribe(self, subscription):
         self.subscription = subscription
 
-    def on_next(self, value, is_complete=False):  # noqa: ARG002 - the library's.
+    def on_next(self, value, is_complete=False):
         if value is not None and value.data is not None:
             self._queue.put_nowait(json.loads(bytes(value.data)))
 

@@ -1,7 +1,5 @@
 """One connection over a real socket. Every test named "not as rsocket-py" fails on the stock 0.4.20 server."""
 
-# ruff: noqa: ARG002 - a stand-in has the signature of what it stands for.
-
 from __future__ import annotations
 
 import asyncio
@@ -572,7 +570,7 @@ def open_files() -> int:
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
-async def test_a_hundred_clients_leave_nothing_behind_not_as_rsocket_py(  # noqa: PLR0917 - fixtures.
+async def test_a_hundred_clients_leave_nothing_behind_not_as_rsocket_py(
     abruptly: bool, house: Any, connect: Any, fanout: Any, watching: Any, tell: Any
 ) -> None:
     stream = Silent()

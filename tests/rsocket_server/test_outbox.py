@@ -191,7 +191,7 @@ def test_rewind_begins_elsewhere() -> None:
     assert outbox.take(log_of(*ABC), gap) == [b"a", b"b", b"c"]
 
 
-def test_never_more_than_requested_and_nothing_lost_in_any_order() -> None:  # noqa: C901 - one die, six faces.
+def test_never_more_than_requested_and_nothing_lost_in_any_order() -> None:
     die = random.Random(11)
     for _ in range(200):
         log, outbox = Log(), Outbox(0)

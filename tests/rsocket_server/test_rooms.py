@@ -1,7 +1,5 @@
 """Rooms on a real Valkey: what one worker says, another hears, in one order, also after Valkey was away."""
 
-# ruff: noqa: ARG002 - a stand-in has the signature of what it stands for.
-
 from __future__ import annotations
 
 import asyncio

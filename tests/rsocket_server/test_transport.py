@@ -1,5 +1,3 @@
-# ruff: noqa: ARG002 - a stand-in has the signature of what it stands for.
-
 from __future__ import annotations
 
 import asyncio

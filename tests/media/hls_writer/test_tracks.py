@@ -330,8 +330,16 @@ def test_aac_is_read(config, rate, channels, samples, codecs):
     assert (rate, channels, samples, codecs) == (track.rate, track.channels, track.samples(b"\x21"), track.codecs)
 
 
-@pytest.mark.parametrize("config", [asc(2, 13, 2), asc(2, 15, 2, written=7349), asc(2, 15, 2, written=96001),
-                                    AudioConfig(Codec.AAC, b""), AudioConfig(Codec.OPUS, b"OpusHead\x01\x02")])  # fmt: skip
+@pytest.mark.parametrize(
+    "config",
+    [
+        asc(2, 13, 2),
+        asc(2, 15, 2, written=7349),
+        asc(2, 15, 2, written=96001),
+        AudioConfig(Codec.AAC, b""),
+        AudioConfig(Codec.OPUS, b"OpusHead\x01\x02"),
+    ],
+)
 def test_sound_that_cannot_be_is_refused(config):
     with pytest.raises(ConfigInvalid):
         audio_track(config)

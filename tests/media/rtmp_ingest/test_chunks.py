@@ -402,7 +402,7 @@ class Sender:
 
 
 def random_conversation(seed: int) -> tuple[bytes, list[Message]]:
-    """Return interleaved chunks of several senders with changing chunk sizes, and the messages in the order they end."""
+    """Return interleaved chunks of several senders with changing sizes, and the messages in the order they end."""
     random = Random(seed)
     ids = random.sample((2, 3, 4, 5, 6, 63, 64, 300, 319, 320, 5000, 65599), random.randint(1, 6))
     senders = [Sender(random, chunk_stream_id) for chunk_stream_id in ids]
