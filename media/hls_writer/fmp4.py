@@ -217,10 +217,12 @@ def _esds(config: bytes) -> bytes:
 
 
 def _descriptor(tag: int, content: bytes) -> bytes:
-    """ISO 14496-1 8.3.3: the size in groups of seven bits."""
+    """ISO 14496-1 8.3.3: the size in groups of seven bits, all but the last with the top bit set."""
     size = len(content)
-    head = bytes((tag, 0x80 | size >> 7 & 0x7F, size & 0x7F)) if size > 0x7F else bytes((tag, size))
-    return head + content
+    groups = [size & 0x7F]
+    while size := size >> 7:
+        groups.insert(0, 0x80 | size & 0x7F)
+    return bytes((tag, *groups)) + content
 
 
 def _dops(head: bytes) -> bytes:

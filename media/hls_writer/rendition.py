@@ -12,7 +12,8 @@ from media.hls_writer.timeline import Fragment, Opening, Timeline
 if TYPE_CHECKING:
     from media.hls_writer.tracks import AudioTrack, VideoTrack
 
-# An encoder that changes its configuration with every segment keeps what the window lists; older ones are gone.
+# An encoder that changes its configuration with every segment keeps what the window lists; older ones are gone. With
+# CONFIG_BYTES_MAX a track they are two MiB at the very most.
 INITS_KEPT_MAX: Final = 64
 # BANDWIDTH is a promise about every segment; before there are many, leave room.
 BANDWIDTH_ROOM: Final = 1.1
@@ -83,6 +84,11 @@ class Rendition:
         """The broadcast is over (EXT-X-ENDLIST)."""
         self.discontinue()
         self.timeline.end()
+
+    @property
+    def bytes_held(self) -> int:
+        """What this rendition costs in memory: its media and its init segments."""
+        return self.timeline.bytes_held + sum(map(len, self._inits.values()))
 
     def init(self, number: int) -> bytes | None:
         """The init segment of that number."""

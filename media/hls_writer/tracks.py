@@ -15,6 +15,12 @@ from media.hls_writer.errors import MediaError
 # Twice 8K. A side of 65,535 would still be a legal box, but no player shows it and no ladder scales it.
 SIDE_PIXELS_MAX: Final = 16_384
 
+# x265 writes its settings into hvcC, some 2 KiB; nothing else comes near. It is read by the loop that serves everybody,
+# and kept with every init segment.
+CONFIG_BYTES_MAX: Final = 16 * 1024
+# num_ref_frames_in_pic_order_cnt_cycle (H.264 7.4.2.1.1).
+PICTURE_ORDER_CYCLE_MAX: Final = 255
+
 # Of AudioSpecificConfig; index 15 writes the rate out.
 AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 OPUS_RATE: Final = 48_000
@@ -68,6 +74,7 @@ class AudioTrack:
 def video_track(config: VideoConfig) -> VideoTrack:
     """Read a video configuration. Raises ConfigInvalid."""
     read = {Codec.AVC: _avc, Codec.HEVC: _hevc, Codec.AV1: _av1}[config.codec]
+    _bound(config)
     try:
         width, height, codecs = read(config.data)
     except IndexError:
@@ -79,25 +86,33 @@ def video_track(config: VideoConfig) -> VideoTrack:
 
 def audio_track(config: AudioConfig) -> AudioTrack:
     """Read an audio configuration. Raises ConfigInvalid."""
+    _bound(config)
     try:
         return (_aac if config.codec is Codec.AAC else _opus)(config.data)
     except IndexError:
         raise ConfigInvalid(config.codec, "it ends too early") from None
 
 
+def _bound(config: VideoConfig | AudioConfig) -> None:
+    if len(config.data) > CONFIG_BYTES_MAX:
+        raise ConfigInvalid(config.codec, f"{len(config.data)} bytes, at most {CONFIG_BYTES_MAX}")
+
+
 class _Bits:
     """Bits from the most significant one on; IndexError behind the end."""
 
     def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
+        self._data = data
+        self._position = 0
 
     def read(self, count: int) -> int:
-        """The next `count` bits as a number (u(n))."""
-        if count > self._left:
+        """The next `count` bits as a number (u(n)); touches their bytes only."""
+        begin, end = self._position, self._position + count
+        if end > 8 * len(self._data):
             raise IndexError
-        self._left -= count
-        return self._value >> self._left & (1 << count) - 1
+        self._position = end
+        value = int.from_bytes(self._data[begin >> 3 : (end + 7) >> 3], "big")
+        return value >> (-end & 7) & (1 << count) - 1
 
     def golomb(self) -> int:
         """An Exp-Golomb number (ue(v)); longer than 32 bits is an IndexError too."""
@@ -169,7 +184,10 @@ def _skip_picture_order(bits: _Bits) -> None:
         bits.read(1)
         for _ in range(2):
             bits.signed_golomb()
-        for _ in range(bits.golomb()):
+        cycle = bits.golomb()
+        if cycle > PICTURE_ORDER_CYCLE_MAX:
+            raise ConfigInvalid(Codec.AVC, f"a picture order cycle of {cycle}")
+        for _ in range(cycle):
             bits.signed_golomb()
 
 

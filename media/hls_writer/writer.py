@@ -173,7 +173,7 @@ class Writer:
     @property
     def bytes_held(self) -> int:
         """What this broadcast costs in memory."""
-        return sum(rendition.timeline.bytes_held for rendition in self._renditions.values())
+        return sum(rendition.bytes_held for rendition in self._renditions.values())
 
     async def multivariant(self) -> bytes:
         """The multivariant playlist, as soon as every rendition has something, or after START_SECONDS_MAX.

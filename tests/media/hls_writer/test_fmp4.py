@@ -17,7 +17,7 @@ from media.hls_writer.fmp4 import (
     fragment,
     init_segment,
 )
-from media.hls_writer.tracks import audio_track, video_track
+from media.hls_writer.tracks import CONFIG_BYTES_MAX, audio_track, video_track
 from tests.media import films
 from tests.media.boxes import find, read_fragment, walk
 
@@ -86,6 +86,13 @@ def test_a_long_configuration_has_its_size_in_two_bytes():
     assert bytes.fromhex("038163") == content[:3]
     assert bytes.fromhex("04815a") == content[6:9]
     assert bytes.fromhex("0581 4a") + films.ASC in content
+
+
+def test_the_longest_configuration_has_its_size_in_three_bytes():
+    track = audio_track(AudioConfig(Codec.AAC, films.ASC.ljust(CONFIG_BYTES_MAX, b"\0")))
+    [(_, entry)] = walk(entry_of(init_segment(None, track)))
+
+    assert b"\x05\x81\x80\x00" + films.ASC in find(entry[28:], "esds")
 
 
 PICTURES = [Picture(3000, 6000, key=True, data=b"KEY"), Picture(3003, -3000, key=False, data=b"other")]

@@ -88,6 +88,15 @@ def test_old_init_segments_are_forgotten():
     assert rendition.init(INITS_KEPT_MAX + 1)
 
 
+def test_init_segments_are_part_of_what_it_costs():
+    rendition = begun()
+    rendition.begin(2, OTHER, AUDIO, 0.0)
+    assert rendition.bytes_held == len(rendition.init(1)) + len(rendition.init(2))
+
+    play(rendition, count=30)
+    assert rendition.bytes_held == rendition.timeline.bytes_held + len(rendition.init(1)) + len(rendition.init(2))
+
+
 def test_its_line_in_the_multivariant_playlist_is_measured():
     rendition = begun()
     assert rendition.variant.bandwidth == BANDWIDTH_UNKNOWN

@@ -4,7 +4,15 @@ import pytest
 
 from media.flv import AudioConfig, Codec, VideoConfig, read_audio, read_video
 from media.hls_writer.errors import MediaError
-from media.hls_writer.tracks import SIDE_PIXELS_MAX, ConfigInvalid, audio_track, opus_samples, video_track
+from media.hls_writer.tracks import (
+    CONFIG_BYTES_MAX,
+    PICTURE_ORDER_CYCLE_MAX,
+    SIDE_PIXELS_MAX,
+    ConfigInvalid,
+    audio_track,
+    opus_samples,
+    video_track,
+)
 from tests.media import films
 
 
@@ -42,6 +50,7 @@ def sps(
     separate=0,
     scaling=None,
     order=2,
+    cycle=(3, 4),
     width=20,
     height=15,
     frames_only=1,
@@ -64,7 +73,7 @@ def sps(
     if order == 0:
         bits.ue(4)
     elif order == 1:
-        bits.put(0, 1).ue(1, 2, 2, 3, 4)
+        bits.put(0, 1).ue(1, 2, len(cycle), *cycle)
     bits.ue(3).put(0, 1).ue(width - 1, height - 1).put(frames_only, 1)
     if not frames_only:
         bits.put(1, 1)
@@ -282,6 +291,38 @@ def test_a_configuration_without_parameter_sets_is_refused():
 def test_a_number_of_too_many_bits_is_refused():
     with pytest.raises(ConfigInvalid, match="too early"):
         video_track(avcc(b"\x42\x00\x1e" + b"\x00\x00\x03\x00" * 20))
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_picture_order_cycle_is_bounded(over):
+    config = avcc(sps(order=1, cycle=(0,) * (PICTURE_ORDER_CYCLE_MAX + over)))
+    if over:
+        with pytest.raises(ConfigInvalid, match="a picture order cycle of 256"):
+            video_track(config)
+    else:
+        assert video_track(config).width == 320
+
+
+@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize("codec", SAMPLES)
+def test_a_configuration_is_bounded(codec, over):
+    data = SAMPLES[codec].data
+    config = VideoConfig(codec, data + bytes(CONFIG_BYTES_MAX + over - len(data)))
+    if over:
+        with pytest.raises(ConfigInvalid, match=f"{CONFIG_BYTES_MAX + 1} bytes, at most {CONFIG_BYTES_MAX}"):
+            video_track(config)
+    else:
+        assert video_track(config).config == config.data
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_configuration_of_sound_is_bounded(over):
+    config = AudioConfig(Codec.AAC, films.ASC + bytes(CONFIG_BYTES_MAX + over - len(films.ASC)))
+    if over:
+        with pytest.raises(ConfigInvalid, match="at most"):
+            audio_track(config)
+    else:
+        assert audio_track(config).config == config.data
 
 
 @pytest.mark.parametrize("side", [SIDE_PIXELS_MAX // 16 - 1, SIDE_PIXELS_MAX // 16])

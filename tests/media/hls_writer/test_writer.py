@@ -427,7 +427,7 @@ async def test_a_rung_that_goes_is_nowhere_any_more():
     assert b"360p" not in await writer.multivariant()
     assert b"360p" not in await playlist(writer)
     assert ("source",) == writer.renditions
-    assert writer.bytes_held == writer._source.timeline.bytes_held
+    assert writer.bytes_held == writer._source.bytes_held
 
 
 async def test_a_ladder_without_the_source_hides_it(quick):
