@@ -12,6 +12,7 @@ from aiohttp import web
 
 from db.bus import Bus
 from db.channels import Channels
+from db.follows import Follows
 from db.ledger import Ledger
 from db.members import Members
 from db.migrate import missing
@@ -23,6 +24,7 @@ from routes import pages, process, wire
 from routes.addresses import reachable
 from routes.announcements import Announcements
 from routes.channels import ChannelDoors
+from routes.follows import FollowDoors
 from routes.health import Health, check_disk, check_http
 from routes.members import MemberDoors
 from routes.middleware import Guard
@@ -134,6 +136,7 @@ def _doors(
     tokens = Tokens(stores.secret)
     addresses = process.addresses(settings)
     ledger = Ledger(pool)
+    follows = Follows(pool)
     passwords = Passwords()
     stack.callback(passwords.close)
     guard = Guard(tokens, public_url=settings.public_url, is_https=addresses.is_https)
@@ -142,6 +145,7 @@ def _doors(
         *MemberDoors(
             members=Members(pool),
             ledger=ledger,
+            follows=follows,
             refresh_tokens=RefreshTokens(redis, derive(stores.secret, "refresh token")),
             tokens=tokens,
             passwords=passwords,
@@ -155,6 +159,7 @@ def _doors(
             announcements=Announcements(bus),
             addresses=addresses,
         ).doors(),
+        *FollowDoors(channels, follows).doors(),
         *PointDoors(ledger).doors(),
         *Playback(broadcasts).doors(),
         *health.doors(),

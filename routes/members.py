@@ -18,6 +18,7 @@ from routes.rate_limit import RateLimit
 from routes.tokens import ACCESS_SECONDS, TokenInvalid
 
 if TYPE_CHECKING:
+    from db.follows import Follows
     from db.ledger import Ledger
     from db.member import Member
     from db.members import Members
@@ -61,6 +62,7 @@ class MemberDoors:
         *,
         members: Members,
         ledger: Ledger,
+        follows: Follows,
         refresh_tokens: RefreshTokens,
         tokens: Tokens,
         passwords: Passwords,
@@ -68,6 +70,7 @@ class MemberDoors:
     ) -> None:
         self._members = members
         self._ledger = ledger
+        self._follows = follows
         self._refresh_tokens = refresh_tokens
         self._tokens = tokens
         self._passwords = passwords
@@ -190,8 +193,9 @@ class MemberDoors:
         if found is None:
             raise TokenInvalid("its member is gone")
         balance = await self._ledger.balance(found.id)
-        me = wire.Me(nickname=found.nickname, roles=sorted(found.roles), points=balance.points, following=[])
-        return answer(me)
+        following = await self._follows.following(found.id)
+        roles = sorted(found.roles)
+        return answer(wire.Me(nickname=found.nickname, roles=roles, points=balance.points, following=following))
 
     def _take(self, limit: RateLimit, request: web.Request) -> None:
         """Spend one try of the peer's address.

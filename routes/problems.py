@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from db import channel, errors, member, transfer
+from db import channel, errors, follow, member, transfer
 from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
@@ -146,6 +146,10 @@ _DB: dict[type[BaseException], Row] = {
     ),
     # Only the heartbeat of a broadcast can hear it.
     channel.BroadcastEnded: INTERNAL,
+    follow.FollowError: Row("follow.too_many", 409, APPLICATION_ERROR, retry=False, says="At most 1,000 channels."),
+    follow.FollowSelf: Row(
+        "follow.self", 409, APPLICATION_ERROR, retry=False, says="One's own channel is not to be followed."
+    ),
     transfer.TransferError: _SHAPE,
     transfer.AmountOutOfRange: Row("points.amount", 400, APPLICATION_ERROR, retry=False, says="1 to 1,000,000 points."),
     transfer.DonationToSelf: Row("points.self", 409, APPLICATION_ERROR, retry=False, says="Not to yourself."),

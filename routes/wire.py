@@ -121,7 +121,7 @@ class LoggedIn(Struct, frozen=True):
 
 
 class Me(Struct, frozen=True):
-    """Who the bearer is. `following` stays empty until channels can be followed."""
+    """Who the bearer is, and which channels that member follows, the latest first."""
 
     nickname: str
     roles: list[str]

@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 
 from db.channel import hash_stream_key
 from db.channels import Channels
+from db.follows import Follows
 from db.ledger import Ledger
 from db.members import Members
 from db.refresh_tokens import IDLE_SECONDS, RefreshTokens
@@ -35,6 +36,7 @@ def doors(pool, redis, tokens, passwords):
     return MemberDoors(
         members=Members(pool),
         ledger=Ledger(pool),
+        follows=Follows(pool),
         refresh_tokens=RefreshTokens(redis, b"pepper" * 6),
         tokens=tokens,
         passwords=passwords,
@@ -151,6 +153,7 @@ async def test_behind_tls_the_cookie_is_secure(serve, pool, redis, tokens, passw
     doors = MemberDoors(
         members=Members(pool),
         ledger=Ledger(pool),
+        follows=Follows(pool),
         refresh_tokens=RefreshTokens(redis, b"pepper" * 6),
         tokens=tokens,
         passwords=passwords,
@@ -242,6 +245,16 @@ async def test_a_cookie_gives_a_new_token_and_a_new_cookie(client):
         "/api/members/me", headers={"Authorization": f"Bearer {(await response.json())['access_token']}"}
     )
     assert await me.json() == {"nickname": "나비", "roles": [], "points": 0, "following": []}
+
+
+async def test_who_one_follows_is_ones_own_to_read(client, pool, new_member):
+    token, _ = await _log_in(client)
+    nabi, streamer = await Members(pool).by_nickname("나비"), await new_member("streamer")
+    await Follows(pool).add(nabi.id, streamer.id)
+
+    me = await client.get("/api/members/me", headers={"Authorization": f"Bearer {token}"})
+
+    assert (await me.json())["following"] == ["streamer"]
 
 
 async def test_a_cookie_used_again_after_its_heir_logs_both_out(client):

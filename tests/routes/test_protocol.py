@@ -10,6 +10,7 @@ from routes.addresses import Addresses
 from routes.channels import ChannelDoors
 from routes.chat import ChatDoors
 from routes.donations import DonationDoors
+from routes.follows import FollowDoors
 from routes.health import Health
 from routes.live_channels import LiveChannels
 from routes.members import MemberDoors
@@ -39,11 +40,18 @@ def _rows(section):
 def _http_doors():
     return [
         *MemberDoors(
-            members=None, ledger=None, refresh_tokens=None, tokens=None, passwords=None, addresses=ADDRESSES
+            members=None,
+            ledger=None,
+            follows=None,
+            refresh_tokens=None,
+            tokens=None,
+            passwords=None,
+            addresses=ADDRESSES,
         ).doors(),
         *ChannelDoors(
             channels=None, ledger=None, bus=None, broadcasts=None, announcements=None, addresses=ADDRESSES
         ).doors(),
+        *FollowDoors(None, None).doors(),
         *PointDoors(None).doors(),
         *Playback(None).doors(),
         *Health({}, Counters(), lambda: 0).doors(),
