@@ -22,8 +22,13 @@ GRACE_SECONDS: Final = 20.0
 # After a clean stop: for a streamer who changes a setting and starts again.
 CLEAN_GRACE_SECONDS: Final = 10.0
 
+# After the owner has cut an encoder. It tries again at 2, 5, 9.5 and 16.2 seconds: whoever the owner starts instead has
+# the time between the last two, and the broadcast still goes on.
+KICK_SECONDS: Final = 10.0
+
 assert TAKEOVER_QUIET_SECONDS < SILENT_SECONDS_MAX
 assert CLEAN_GRACE_SECONDS <= GRACE_SECONDS
+assert KICK_SECONDS < GRACE_SECONDS
 
 
 class BroadcastError(Exception):
@@ -39,6 +44,17 @@ class AlreadyLive(BroadcastError):
 
     def __str__(self) -> str:
         return "this channel is already live from another encoder; stop that one first"
+
+
+class Kicked(BroadcastError):
+    """The channel's owner has cut the encoder; nobody may publish for `seconds` more."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"the channel's owner has cut this stream: try again in {self.seconds:.0f} s"
 
 
 class Over(BroadcastError):
@@ -97,9 +113,10 @@ class Broadcast:
         self._heard = False  # whether the owner has sent media
         self._lost = True  # whether the owner has gone
         self._ends_at: float | None = None
+        self._shut_until = float("-inf")
 
     def publish(self, now: float) -> int:
-        """A publisher with the right key came; its number as owner. Raises AlreadyLive, Over.
+        """A publisher with the right key came; its number as owner. Raises AlreadyLive, Kicked, Over.
 
         It takes over from an owner that has been quiet for TAKEOVER_QUIET_SECONDS. An interrupted broadcast stays so
         until the newcomer's first frame.
@@ -108,6 +125,8 @@ class Broadcast:
             raise Over
         if not self._lost and now - self._heard_at < TAKEOVER_QUIET_SECONDS:
             raise AlreadyLive(now - self._heard_at)
+        if now < self._shut_until:
+            raise Kicked(self._shut_until - now)
         if self.state is State.LIVE:
             self._lose(now, self._grace_seconds)
         self.owner += 1
@@ -134,6 +153,11 @@ class Broadcast:
         """The owner has gone: said so (`clean`), or its connection was lost."""
         if owner == self.owner and not self._lost:
             self._lose(now, min(CLEAN_GRACE_SECONDS, self._grace_seconds) if clean else self._grace_seconds)
+
+    def kick(self, now: float) -> None:
+        """The channel's owner cuts whoever publishes, and keeps the door shut for KICK_SECONDS."""
+        self.lost(self.owner, now, clean=False)
+        self._shut_until = now + KICK_SECONDS
 
     def stop(self) -> None:
         """End it now (the key was rotated, the house closes)."""

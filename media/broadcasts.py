@@ -18,7 +18,7 @@ from db.channel import BroadcastEnded, ChannelUnknown, hash_stream_key
 from db.channels import HEARTBEAT_SECONDS
 from db.errors import StoreError
 from db.member import nickname_key
-from media.broadcast import GRACE_SECONDS, AlreadyLive, Broadcast, State
+from media.broadcast import GRACE_SECONDS, AlreadyLive, Broadcast, Kicked, State
 from media.ffmpeg_args import Rung, Version, can_read, rungs
 from media.flv import FlvError
 from media.hls_writer.errors import MediaError
@@ -131,6 +131,8 @@ class Broadcasts:
             owner = on_air.broadcast.publish(self.now())
         except AlreadyLive as refused:
             raise Refused("NetStream.Publish.Denied", str(refused)) from refused
+        except Kicked as refused:
+            raise Refused(LATER, str(refused)) from refused
         on_air.cut_owner("another encoder has taken over")
         on_air.cut, on_air.channel = cut, channel
         await self._follow(on_air)
@@ -143,6 +145,16 @@ class Broadcasts:
             on_air.broadcast.lost(on_air.broadcast.owner, self.now(), clean=False)
             on_air.cut_owner(reason)
             await self._follow(on_air)
+
+    async def kick(self, channel_id: int, reason: str) -> bool:
+        """Cut a channel's publisher because its owner says so (see Broadcast.kick); False when nobody publishes."""
+        on_air = self._on_air.get(channel_id)
+        if on_air is None or not on_air.broadcast.owned:
+            return False
+        on_air.broadcast.kick(self.now())
+        on_air.cut_owner(reason)
+        await self._follow(on_air)
+        return True
 
     # --- time --------------------------------------------------------------------------------------------------------
 

@@ -9,12 +9,14 @@ from msgspec import UNSET
 
 from db import channel
 from db.errors import StoreError
+from media.broadcast import KICK_SECONDS
 from routes import wire
 from routes.access import NotYours, Who
 from routes.announcements import playback_url
 from routes.doors import HttpDoor
 from routes.members import new_stream_key
 from routes.middleware import BEARER, answer, read_body
+from routes.playlist_ask import ChannelOffAir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,7 @@ DONATION_LINES: Final = 50
 """Donations of one page."""
 
 KEY_ROTATED: Final = "the stream key was changed"
+KICKED: Final = "the channel's owner has cut this stream"
 
 
 async def views(channels: Sequence[Channel], bus: Bus) -> list[wire.ChannelView]:
@@ -117,6 +120,14 @@ class ChannelDoors:
                 answer=wire.StreamKey,
             ),
             HttpDoor(
+                method="POST",
+                path="/api/channels/{nickname}/kick",
+                who=Who.OWNER,
+                handle=self._kick,
+                words="Cut the encoder that publishes now; nobody may publish for the seconds that are answered.",
+                answer=wire.Kicked,
+            ),
+            HttpDoor(
                 method="GET",
                 path="/api/channels/{nickname}/donations",
                 who=Who.OWNER,
@@ -163,6 +174,12 @@ class ChannelDoors:
         await self._channels.rotate_stream_key(own.id, channel.hash_stream_key(key))
         await self._broadcasts.cut(own.id, KEY_ROTATED)
         return answer(wire.StreamKey(server=self._addresses.rtmp(request.host), key=key))
+
+    async def _kick(self, request: web.Request) -> web.StreamResponse:
+        own = await self._own_channel(request)
+        if not await self._broadcasts.kick(own.id, KICKED):
+            raise ChannelOffAir
+        return answer(wire.Kicked(seconds=KICK_SECONDS))
 
     async def _donations(self, request: web.Request) -> web.StreamResponse:
         before = wire.read_cursor(request.query.get("cursor"))

@@ -157,6 +157,12 @@ class StreamKey(Struct, frozen=True):
     key: str
 
 
+class Kicked(Struct, frozen=True):
+    """An encoder was cut; for `seconds` nobody may publish on this channel."""
+
+    seconds: float
+
+
 class Points(Struct, frozen=True):
     """`balance` can be given away, `earnings` came from donations; whole points."""
 

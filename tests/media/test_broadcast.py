@@ -6,12 +6,14 @@ from media.broadcast import (
     CLEAN_GRACE_SECONDS,
     FIRST_MEDIA_SECONDS_MAX,
     GRACE_SECONDS,
+    KICK_SECONDS,
     SILENT_SECONDS_MAX,
     TABLE,
     TAKEOVER_QUIET_SECONDS,
     AlreadyLive,
     Broadcast,
     Happening,
+    Kicked,
     Over,
     State,
 )
@@ -146,6 +148,17 @@ def test_the_grace_runs_on_while_a_newcomer_has_not_begun():
     assert broadcast.next_deadline == GRACE_SECONDS
     broadcast.tick(GRACE_SECONDS)
     assert broadcast.state is State.ENDED
+
+
+def test_who_was_kicked_is_kept_out_for_a_while_and_the_broadcast_waits():
+    broadcast = live()
+    broadcast.kick(5.0)
+    assert (broadcast.state, broadcast.owned, broadcast.media(1, 5.0)) == (State.INTERRUPTED, False, False)
+    with pytest.raises(Kicked, match="try again in 1 s"):
+        broadcast.publish(5.0 + KICK_SECONDS - 1)
+
+    assert broadcast.began(broadcast.publish(5.0 + KICK_SECONDS), 5.0 + KICK_SECONDS)
+    assert broadcast.state is State.LIVE
 
 
 @pytest.mark.parametrize("prepare", [lambda _: None, lambda each: each.lost(1, 0.0, clean=False)])

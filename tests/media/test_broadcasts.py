@@ -17,6 +17,7 @@ from media.broadcast import (
     CLEAN_GRACE_SECONDS,
     FIRST_MEDIA_SECONDS_MAX,
     GRACE_SECONDS,
+    KICK_SECONDS,
     SILENT_SECONDS_MAX,
     TAKEOVER_QUIET_SECONDS,
     State,
@@ -316,6 +317,22 @@ async def test_a_rotated_key_cuts_its_encoder_and_the_new_one_goes_on(stage, own
         await stage.publish()
     await stage.on_air("sk_live_new")
     assert stage.states[-1] is State.LIVE
+
+
+async def test_an_owner_kicks_an_encoder_and_whoever_comes_after_it_goes_on(stage, owner):
+    assert not await stage.broadcasts.kick(owner.id, "kicked")
+    await stage.on_air()
+    broadcast_ids = await stage.open_broadcasts()
+    assert await stage.broadcasts.kick(owner.id, "kicked")
+    assert (stage.cuts, stage.states) == (["kicked"], [State.LIVE, State.INTERRUPTED])
+    with pytest.raises(Refused, match="owner has cut this stream") as refused:
+        await stage.publish()
+    assert not await stage.broadcasts.kick(owner.id, "nobody is there")
+    await stage.later(KICK_SECONDS)
+    await stage.on_air()
+
+    assert refused.value.code == "NetStream.Failed"
+    assert broadcast_ids == await stage.open_broadcasts()
 
 
 async def test_closing_ends_all_and_tells_it(stage):

@@ -10,9 +10,10 @@ from db.channel import hash_stream_key
 from db.channels import Channels
 from db.errors import StoreUnavailable
 from db.ledger import Ledger
+from media.broadcast import KICK_SECONDS
 from media.rtmp_ingest.errors import Refused
 from routes import channels
-from routes.channels import DONATION_LINES, KEY_ROTATED, views
+from routes.channels import DONATION_LINES, KEY_ROTATED, KICKED, views
 
 KEY = "sk_live_test"
 
@@ -154,6 +155,7 @@ async def test_an_edit_against_the_rules_is_refused_by_field(owner, body, code, 
     [
         ("PATCH", "/api/channels/나비"),
         ("POST", "/api/channels/나비/stream-key"),
+        ("POST", "/api/channels/나비/kick"),
         ("GET", "/api/channels/나비/donations"),
     ],
 )
@@ -181,6 +183,20 @@ async def test_a_new_key_kills_the_old_one_and_cuts_its_publisher(channel_client
         await on_air.publish(KEY)
     assert (await Channels(pool).by_stream_key_hash(hash_stream_key(answer["key"]))).id == nabi.id
     assert await on_air.publish(answer["key"])
+
+
+async def test_an_owner_cuts_the_encoder_that_publishes(channel_client, new_member, bearer, on_air):
+    nabi = await new_member("나비", key=KEY)
+    headers = bearer(nabi.id, "나비")
+    assert await _code(await channel_client.post("/api/channels/나비/kick", headers=headers), 404) == "channel.off_air"
+    await on_air.publish(KEY)
+
+    answer = await (await channel_client.post("/api/channels/나비/kick", headers=headers)).json()
+
+    assert answer == {"seconds": KICK_SECONDS}
+    assert on_air.cut == [KICKED]
+    with pytest.raises(Refused, match="try again in 10 s"):
+        await on_air.publish(KEY)
 
 
 async def test_nobody_takes_a_stream_off_the_air_from_outside(channel_client, new_member, on_air):
