@@ -71,7 +71,7 @@ class Intake:
     """Payloads in, in order of arrival; after each, take the events that came of it."""
 
     def __init__(self) -> None:
-        self._line = Unwrapper()
+        self._line = Unwrapper()  # of frames alone: encoders send a configuration at 0, whatever their clock says
         self._expected: tuple[bool, bool] | None = None  # what the metadata promises: video, audio
         self._video: VideoTrack | None = None
         self._video_payload = b""
@@ -89,8 +89,8 @@ class Intake:
     def video(self, timestamp_ms: int, payload: bytes) -> list[Event]:
         """One video payload."""
         read = read_video(payload)
-        line_ms = self._line.unwrap(timestamp_ms)
         if isinstance(read, VideoFrame):
+            line_ms = self._line.unwrap(timestamp_ms)
             return self._on_picture(Video(line_ms, read, payload)) if self._video else []
         if isinstance(read, VideoConfig):
             track = video_track(read)
@@ -104,8 +104,8 @@ class Intake:
     def audio(self, timestamp_ms: int, payload: bytes) -> list[Event]:
         """One audio payload."""
         read = read_audio(payload)
-        line_ms = self._line.unwrap(timestamp_ms)
         if isinstance(read, AudioFrame):
+            line_ms = self._line.unwrap(timestamp_ms)
             return self._on_packet(Audio(line_ms, read.data)) if self._audio else []
         if isinstance(read, AudioConfig):
             track = audio_track(read)

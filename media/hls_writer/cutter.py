@@ -205,6 +205,8 @@ class Cutter:
             start = self._next_sample
         samples = track.samples(data)
         self._next_sample = start + samples
+        if start < 0:  # The clock has walked back, step by small step, behind the beginning of the line.
+            return []
         out = [] if self._has_video else self._before_packet(start, samples)
         self._packets.append((start, samples, data))
         if len(self._packets) > AUDIO_PACKETS_HELD_MAX:

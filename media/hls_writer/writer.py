@@ -18,6 +18,7 @@ from media.hls_writer.playlist import media_playlist, multivariant_playlist, rea
 from media.hls_writer.reload import HOLD_TARGETS, Verdict, decide
 from media.hls_writer.rendition import Rendition
 from media.hls_writer.tracks import video_track
+from media.intake import SETTLE_MS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +32,16 @@ SOURCE: Final = "source"
 # From the first frame to the first playlist: the longest first keyframe interval that is waited for, and a little.
 START_SECONDS_MAX: Final = 5.0
 
+# Where the line of time of every broadcast begins, whatever the publisher's clock says: no box can write a time below
+# 0, and the first picture may have sound before it, which came while the tracks settled.
+START_MS: Final = 1000
 # Between the last frame of an epoch and the first of the next, on the broadcast's line of time. A discontinuity may go
 # anywhere, but players that are made of ffmpeg read all epochs as one file, and lose frames when its time runs back.
 EPOCH_STEP_MS: Final = 100
 # Audio that came while an encoder was starting: ten seconds of AAC at 48 kHz.
 RECENT_PACKETS_MAX: Final = 512
+
+assert START_MS >= SETTLE_MS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,9 @@ class Writer:
     def begin(self, began: Began, *, date: float) -> int:
         """A new epoch of the source, whose first frame was taken at `date` (seconds of the wall clock); its number."""
         self.epoch += 1
-        if self._line_ms is not None:
-            self._shift_ms = self._line_ms + EPOCH_STEP_MS - began.first_ms
-        zero_date = date - (began.first_ms + self._shift_ms) / 1000
+        start_ms = START_MS if self._line_ms is None else self._line_ms + EPOCH_STEP_MS
+        self._shift_ms = start_ms - began.first_ms
+        zero_date = date - start_ms / 1000
         for rendition in self._renditions.values():
             rendition.discontinue()
         self._source.begin(self.epoch, began.video, began.audio, zero_date)

@@ -201,6 +201,14 @@ def test_timestamps_of_both_tracks_wrap_on_one_line():
     assert [f"V{2**32 - 40}", f"A{2**32 - 10}", f"V{2**32 + 5}", f"A{2**32 + 3}"] == story.take()[1:]
 
 
+@pytest.mark.parametrize("begin_ms", [3_000_000_000, 2**32 - 50])
+def test_a_configuration_says_nothing_about_the_time(begin_ms):
+    story = Story().video(0, CONFIG).audio(0, SOUND).video(begin_ms, key()).video(0, CONFIG)
+    story.audio(0, SOUND).video(begin_ms + 33, films.picture())
+
+    assert ["Bva", f"V{begin_ms}", f"V{begin_ms + 33}"] == story.take()
+
+
 def test_what_is_held_of_an_old_configuration_is_dropped():
     story = Story().video(0, CONFIG).video(0, key(b"old")).video(10, films.video_config(films.OTHER_AVCC))
     story.video(10, key(b"new")).audio(10, SOUND).audio(11, films.packet())

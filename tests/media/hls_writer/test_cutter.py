@@ -259,6 +259,20 @@ def test_sound_that_drifts_too_far_is_set_anew_in_a_fragment_of_its_own(drift_ms
     assert 10 == sum(count for _, _, count in runs)
 
 
+@pytest.mark.parametrize("video", [True, False])
+def test_sound_that_walks_back_behind_the_beginning_is_dropped(video):
+    line = cutter(video=video, audio=AAC)
+    line.video(1000, 0, b"v", key=True)
+    events = []
+    for moment in range(1000, -3000, -500):
+        events += line.audio(moment, b"%d" % moment)
+    for moment in range(1033, 3000, 33):
+        events += line.video(moment, 0, b"v", key=False)
+    events += line.finish()
+
+    assert [b"1000", b"500", b"0"] == samples(events, AUDIO_TRACK)
+
+
 def test_sound_without_a_track_is_nothing():
     assert [] == cutter().audio(0, b"s")
 

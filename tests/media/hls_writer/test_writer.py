@@ -9,9 +9,11 @@ import pytest
 from media.flv import Codec, VideoConfig, VideoFrame, read_video
 from media.hls_writer import writer as module
 from media.hls_writer.errors import NoSuchRendition, NotListed, PartWithoutMsn, TimedOut, TooFarAhead
+from media.hls_writer.fmp4 import VIDEO_TRACK
 from media.hls_writer.writer import Resource, Writer
 from media.intake import Began, Intake, Video
 from tests.media import films
+from tests.media.boxes import read_fragment
 from tests.media.checker import Checker, read
 
 
@@ -122,6 +124,20 @@ async def test_a_reconnect_with_timestamps_from_zero_goes_on(film):
     assert listed.ended
     assert {"source_init1.mp4"} == {segment.init for segment in listed.segments}  # the same configuration
     assert 3 == sum(segment.discontinuity for segment in listed.segments) + listed.discontinuity_sequence
+
+
+@pytest.mark.parametrize("first_ms", [-1_300_000_000, -50, 0, 3_000_000_000])
+async def test_every_broadcast_begins_at_the_same_time(film, first_ms):
+    writer, checker = Writer(7), Checker()
+    await play(writer, films.events(films.tags(film("plain")), shift_ms=first_ms), checker)
+    writer.end()
+    listed = checker.see(await playlist(writer))
+    first = (await writer.resource(listed.parts[0].uri)).data
+    starts = {run.number: run.start for run in read_fragment(first)[1]}
+
+    assert [] == checker.findings
+    assert starts[VIDEO_TRACK] == module.START_MS * 90
+    assert listed.segments[0].date == "2023-11-14T22:13:20.000Z"
 
 
 async def test_a_jump_of_the_timestamps_is_a_discontinuity(film):
