@@ -244,7 +244,8 @@ class Broadcasts:
         )
         ladder = self._rungs(began, version)
         shown = (SOURCE,) if SOURCE in self._ladder or not ladder else ()
-        on_air.writer = Writer(on_air.broadcast_id, (*shown, *(rung.name for rung in ladder)))
+        rates = {rung.name: rung.bits_a_second for rung in ladder}
+        on_air.writer = Writer(on_air.broadcast_id, (*shown, *rates), bits_a_second=rates)
         self._writers[on_air.broadcast_id] = on_air.writer
         if ladder and self._ffmpeg and version:
             self._root.mkdir(parents=True, exist_ok=True)

@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 INITS_KEPT_MAX: Final = 64
 # BANDWIDTH is a promise about every segment; before there are many, leave room.
 BANDWIDTH_ROOM: Final = 1.1
-# Before the first segment is closed there is nothing to measure.
+# A source of which nothing has come yet but gaps.
 BANDWIDTH_UNKNOWN: Final = 5_000_000
+# An encoder is told the bits of its pictures; the source's sound comes beside them, in OBS at 160 kbit/s.
+AUDIO_BITS_A_SECOND: Final = 160_000
 
 
 class Rendition:
     """Frames in by epoch; `timeline` and `init` are what a player may ask for.
 
-    A follower has a leader: its segments get the leader's numbers and dates.
+    A follower has a leader: its segments get the leader's numbers and dates. Its encoder keeps its pictures to
+    `bits_a_second`; 0 is a source, which keeps to nothing.
     """
 
-    def __init__(self, name: str, targets: Targets, leader: Rendition | None = None) -> None:
+    def __init__(self, name: str, targets: Targets, leader: Rendition | None = None, *, bits_a_second: int = 0) -> None:
         self.name = name
+        self.bits_a_second = bits_a_second
         self.timeline = Timeline()
         self.video: VideoTrack | None = None
         self.audio: AudioTrack | None = None
@@ -96,11 +100,19 @@ class Rendition:
 
     @property
     def variant(self) -> Variant:
-        """This rendition's line of the multivariant playlist, by what has been measured."""
+        """This rendition's line of the multivariant playlist, by what has been promised and measured."""
         codecs = ",".join(track.codecs for track in (self.video, self.audio) if track)
-        bandwidth = int(self.timeline.bits_a_second_max * BANDWIDTH_ROOM) or BANDWIDTH_UNKNOWN
         size = (self.video.width, self.video.height) if self.video else None
-        return Variant(self.name, bandwidth, codecs, size, self.frame_rate)
+        return Variant(self.name, self._bandwidth, codecs, size, self.frame_rate)
+
+    @property
+    def _bandwidth(self) -> int:
+        """Players read it once and for all: what an encoder may come to counts, however quiet its beginning is."""
+        promised = self.bits_a_second and self.bits_a_second + (AUDIO_BITS_A_SECOND if self.audio else 0)
+        measured = self.timeline.bits_a_second_max
+        if not promised and not measured and self.timeline.open:
+            measured = self.timeline.open.bits_a_second
+        return int(max(promised, measured) * BANDWIDTH_ROOM) or BANDWIDTH_UNKNOWN
 
     @property
     def frame_rate(self) -> float | None:

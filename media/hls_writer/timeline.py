@@ -74,6 +74,11 @@ class Segment:
     gap: bool = False
     _data: bytes | None = None
 
+    @property
+    def bits_a_second(self) -> int:
+        """Its rate so far; 0 while it has no duration."""
+        return self.size * 8 * VIDEO_CLOCK // self.duration if self.duration else 0
+
     def data(self) -> bytes:
         """The whole segment, joined once: whoever asks gets the same object."""
         if self._data is None:
@@ -166,9 +171,7 @@ class Timeline:
             self._discontinuity = self._discontinuity or segment.discontinuity
             return None
         segment.gap = not segment.size
-        if segment.duration:
-            rate = segment.size * 8 * VIDEO_CLOCK // segment.duration
-            self.bits_a_second_max = max(self.bits_a_second_max, rate)
+        self.bits_a_second_max = max(self.bits_a_second_max, segment.bits_a_second)
         self._list(segment)
         return segment
 

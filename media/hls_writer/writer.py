@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from media.hls_writer.cutter import LONG_TARGET_SECONDS, PART_SECONDS, Targets
@@ -21,7 +22,7 @@ from media.hls_writer.tracks import video_track
 from media.intake import SETTLE_MS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from media.flv import VideoConfig, VideoFrame
     from media.hls_writer.tracks import AudioTrack
@@ -53,10 +54,18 @@ class Resource:
 
 
 class Writer:
-    """One broadcast. `ladder` names its renditions ("source", "480p", …); the source is packaged in any case."""
+    """One broadcast. `ladder` names its renditions ("source", "480p", …); the source is packaged in any case.
+
+    `bits_a_second` is what an encoder keeps the pictures of a rendition to.
+    """
 
     def __init__(
-        self, broadcast_id: int, ladder: tuple[str, ...] = (SOURCE,), part_seconds: float = PART_SECONDS
+        self,
+        broadcast_id: int,
+        ladder: tuple[str, ...] = (SOURCE,),
+        part_seconds: float = PART_SECONDS,
+        *,
+        bits_a_second: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.broadcast_id = broadcast_id
         self.epoch = 0
@@ -66,7 +75,8 @@ class Writer:
         self._hidden = SOURCE not in ladder
         for name in ladder:
             if name != SOURCE:
-                self._renditions[name] = Rendition(name, self._targets, self._source)
+                bits = bits_a_second.get(name, 0)
+                self._renditions[name] = Rendition(name, self._targets, self._source, bits_a_second=bits)
         self._news = {name: asyncio.Event() for name in self._renditions}
         self._rendered: dict[tuple[str, bool], tuple[int, bytes]] = {}
         self._ended = False

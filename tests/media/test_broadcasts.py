@@ -23,8 +23,9 @@ from media.broadcast import (
     State,
 )
 from media.broadcasts import ENDED_MAX, ENDED_RETENTION_SECONDS, Broadcasts
-from media.ffmpeg_args import RungInvalid
+from media.ffmpeg_args import RungInvalid, bits_a_second
 from media.flv import TagKind
+from media.hls_writer.rendition import AUDIO_BITS_A_SECOND, BANDWIDTH_ROOM
 from media.rtmp_ingest.errors import Refused
 from tests.media import films
 from tests.media.checker import read
@@ -487,3 +488,6 @@ async def test_a_source_that_no_ladder_names_is_shown_only_when_nothing_else_is_
     await stage.broadcasts.close()
 
     assert [f"{writer.broadcast_id}/{shown}.m3u8"] == [line for line in lines if line and not line.startswith("#")]
+    if shown == ladder:  # The encoder was told how much it may write, and the players are.
+        bits = (bits_a_second(180) + AUDIO_BITS_A_SECOND) * BANDWIDTH_ROOM
+        assert any(f"BANDWIDTH={int(bits)}," in line for line in lines)

@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+import pytest
+
 from media.flv import AudioConfig, Codec, VideoConfig
 from media.hls_writer.cutter import Targets
-from media.hls_writer.rendition import BANDWIDTH_ROOM, BANDWIDTH_UNKNOWN, INITS_KEPT_MAX, Rendition
+from media.hls_writer.fmp4 import VIDEO_CLOCK
+from media.hls_writer.rendition import (
+    AUDIO_BITS_A_SECOND,
+    BANDWIDTH_ROOM,
+    BANDWIDTH_UNKNOWN,
+    INITS_KEPT_MAX,
+    Rendition,
+)
 from media.hls_writer.tracks import audio_track, video_track
 from tests.media import films
 
@@ -111,6 +120,39 @@ def test_its_line_in_the_multivariant_playlist_is_measured():
 
     rendition.discontinue()
     assert abs(rendition.frame_rate - 30) < 0.1
+
+
+def test_a_source_is_measured_by_its_open_segment_until_one_has_closed():
+    rendition = begun(targets=Targets(duration=3))
+    play(rendition, count=40)
+    assert not rendition.timeline.listed
+    rate = rendition.timeline.open.size * 8 / (rendition.timeline.open.duration / VIDEO_CLOCK)
+
+    assert rendition.variant.bandwidth == pytest.approx(rate * BANDWIDTH_ROOM, abs=2)
+
+
+@pytest.mark.parametrize("audio", [AUDIO, None])
+@pytest.mark.parametrize("count", [40, 181])
+def test_a_rung_is_worth_at_least_what_its_encoder_may_come_to(audio, count):
+    targets = Targets(duration=3)
+    leader = begun(targets=targets)
+    rung = Rendition("480p", targets, leader, bits_a_second=1_200_000)
+    rung.begin(1, VIDEO, audio, 1000.0)
+    play(leader, count=count)
+    play(rung, count=count)
+
+    assert rung.variant.bandwidth == int((1_200_000 + AUDIO_BITS_A_SECOND * bool(audio)) * BANDWIDTH_ROOM)
+
+
+def test_a_rung_that_costs_more_than_was_promised_says_so():
+    targets = Targets(duration=3)
+    leader = begun(targets=targets)
+    rung = Rendition("160p", targets, leader, bits_a_second=1)
+    rung.begin(1, VIDEO, None, 1000.0)
+    play(leader)
+    play(rung)
+
+    assert rung.variant.bandwidth == int(rung.timeline.bits_a_second_max * BANDWIDTH_ROOM)
 
 
 def test_sound_alone_has_no_size():
