@@ -152,6 +152,7 @@ def hash_stream_key(key: str) -> bytes:
 
 def _one_line(text: str, field: str) -> str:
     line = " ".join(unicodedata.normalize("NFC", text).split())
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in line):
+    # Format characters turn a line's direction or hide in it; the two joiners are spelling (emoji, Persian, Hindi).
+    if any(unicodedata.category(each) in {"Cc", "Cf", "Cs"} and each not in "\u200c\u200d" for each in line):
         raise ChannelTextShape(field)
     return line

@@ -20,7 +20,10 @@ _LOGIN_ID = re.compile(rf"[a-z0-9_]{{{LOGIN_ID_CHARACTERS_MIN},{LOGIN_ID_CHARACT
 # Letters by Unicode's book, but nothing to see: a nickname of these looks like no name or like another's.
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
-# Names that speak for the house. Compared as keys, so no spelling in other letters of one of them passes.
+# Alphabets whose letters look like one another's; a name in two of them is somebody else's, written with a trick.
+_LOOK_ALIKE_SCRIPTS = frozenset({"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC"})
+
+# Names that speak for the house, compared as keys: neither capitals nor full-width letters make another name.
 _RESERVED = frozenset(
     {
         *("admin", "administrator", "commeow", "deleted", "guest", "moderator", "null", "official", "operator"),
@@ -152,7 +155,8 @@ def check_nickname(text: str) -> str:
     """Return the NFC form of `text` if it may be a nickname. Raises NicknameShape.
 
     Letters of every script, Hangul among them, and decimal digits; nothing that is invisible, combining or punctuation,
-    so that a nickname can stand in a path, a chat line and a sentence as it is.
+    so that a nickname can stand in a path, a chat line and a sentence as it is. Latin, Greek and Cyrillic do not mix
+    (UTS 39 §5.2 in small); a name wholly in look-alikes of another passes, and `from` carries the roles that tell.
     """
     nickname = unicodedata.normalize("NFC", text)
     if not NICKNAME_CHARACTERS_MIN <= len(nickname) <= NICKNAME_CHARACTERS_MAX:
@@ -161,9 +165,17 @@ def check_nickname(text: str) -> str:
         category = unicodedata.category(character)
         if not (category.startswith("L") or category == "Nd") or character in _INVISIBLE_LETTERS:
             raise NicknameShape(f"U+{ord(character):04X} is not a visible letter or digit")
+    scripts = {unicodedata.name(character, "").partition(" ")[0] for character in nickname} & _LOOK_ALIKE_SCRIPTS
+    if len(scripts) > 1:
+        raise NicknameShape(f"letters of {' and '.join(sorted(scripts))} in one name")
     if nickname_key(nickname) in _RESERVED:
         raise NicknameShape("a name of the house")
     return nickname
+
+
+def may_be_nickname(text: str) -> bool:
+    """Tell whether it is worth looking for a member of this name: strangers write anything into a path."""
+    return len(text) <= 2 * NICKNAME_CHARACTERS_MAX and "\0" not in text
 
 
 def nickname_key(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from db.member import Credentials, LoginIdTaken, Member, MemberUnknown, NicknameTaken, nickname_key
+from db.member import Credentials, LoginIdTaken, Member, MemberUnknown, NicknameTaken, may_be_nickname, nickname_key
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Members:
 
     async def credentials(self, login_id: str) -> Credentials | None:
         """Find what a login is judged by; None if there is no such login id. Raises StoreUnavailable."""
+        if "\0" in login_id:  # PostgreSQL's text has no such character.
+            return None
         async with reading(self._pool) as connection:
             row = await connection.fetchrow(
                 """
@@ -75,6 +77,8 @@ class Members:
 
     async def by_nickname(self, nickname: str) -> Member | None:
         """Find a member by a nickname that reads the same, banned or not. Raises StoreUnavailable."""
+        if not may_be_nickname(nickname):
+            return None
         async with reading(self._pool) as connection:
             row = await connection.fetchrow(
                 "SELECT id, nickname, roles FROM member WHERE nickname_key = $1 AND erased_at IS NULL",

@@ -106,6 +106,15 @@ class RefreshTokens:
                 await self._end(member_id, oldest.decode())
         return self._sign(family, 1)
 
+    async def member_of(self, token: str) -> int:
+        """Return whose login a token belongs to, and change nothing. Raises RefreshInvalid, StoreUnavailable."""
+        family, _ = self._read(token)
+        with asking():
+            member_id = await self._redis.hget(_key(family), "u")
+        if member_id is None:
+            raise RefreshInvalid
+        return int(member_id)
+
     async def rotate(self, token: str) -> tuple[int, str]:
         """Take a token once and return its member's id and its successor.
 

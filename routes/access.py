@@ -80,8 +80,3 @@ def check_origin(*, origin: str | None, fetch_site: str | None, host: str, publi
         ours.add(urlsplit(public_url).netloc.lower())
     if urlsplit(origin).netloc.lower() not in ours:
         raise OriginForeign
-
-
-def is_loopback(address: str | None) -> bool:
-    """Say whether a peer's address is this very machine."""
-    return address is not None and (address == "::1" or address.removeprefix("::ffff:").startswith("127."))

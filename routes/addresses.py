@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 # RFC 9110 §7.2, without user information: what may be echoed into a page.
@@ -60,6 +61,27 @@ class Addresses:
             parts = urlsplit(self.public_url)
             own.add(f"{parts.scheme}://{parts.netloc}")
         return frozenset(own)
+
+
+def visitor(peer: str | None, forwarded_for: str | None, *, public_url: str | None) -> str | None:
+    """Give the address of whoever asks: the peer's, or what a proxy on this machine says of whom it speaks for.
+
+    A proxy appends the address it heard from to X-Forwarded-For, so only the last one is its own word. It is believed
+    where `public_url` says that a proxy stands before the site and the peer is this machine; from anybody else the
+    header is a stranger's invention.
+    """
+    if public_url is None or forwarded_for is None or not is_loopback(peer):
+        return peer
+    said = forwarded_for.rpartition(",")[2].strip()
+    try:
+        return str(ip_address(said.removeprefix("[").partition("]")[0] if said.startswith("[") else said))
+    except ValueError:
+        return peer
+
+
+def is_loopback(address: str | None) -> bool:
+    """Say whether a peer's address is this very machine."""
+    return address is not None and (address == "::1" or address.removeprefix("::ffff:").startswith("127."))
 
 
 def reachable(host: str) -> str:

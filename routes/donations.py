@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from db import transfer
 from routes import events, wire
 from routes.chat import RoomNumbers, author, member_of
+from routes.rate_limit import RateLimit
 from rsocket_server import room
 from rsocket_server.doors import Door, Model
 
@@ -16,12 +18,18 @@ if TYPE_CHECKING:
     from rsocket_server.doors import Caller
 
 
+GIVE_BURST: Final = 20
+GIVE_REFILL_SECONDS: Final = 1.0
+"""Donations of one member: an eager fan's clicks at once, then one a second. Each is a row for ever, refused or not."""
+
+
 class DonationDoors:
     """The door of giving."""
 
     def __init__(self, ledger: Ledger, numbers: RoomNumbers) -> None:
         self._ledger = ledger
         self._numbers = numbers
+        self._gifts = RateLimit(burst=GIVE_BURST, refill_seconds=GIVE_REFILL_SECONDS)
 
     def doors(self) -> list[Door]:
         """List the door."""
@@ -30,6 +38,7 @@ class DonationDoors:
     async def _give(self, caller: Caller, data: bytes) -> bytes:
         given = wire.read(wire.Give, data)
         donor = member_of(caller)
+        self._gifts.take(str(donor.id), asyncio.get_running_loop().time())
         streamer_id = await self._numbers.find(given.channel)
         planned = transfer.donation(given.id, donor.id, streamer_id, given.points, room.clean(given.text))
         # Written with the money in one transaction: the room learns of every donation in the books, and of no other.

@@ -12,6 +12,7 @@ from db import channel, member
 from db.refresh_tokens import IDLE_SECONDS, RefreshError
 from routes import access, problems, wire
 from routes.access import Who
+from routes.addresses import is_loopback
 from routes.doors import HttpDoor
 from routes.middleware import BEARER, REQUEST_ID, answer, problem_response, read_body
 from routes.rate_limit import RateLimit
@@ -150,11 +151,15 @@ class MemberDoors:
         # Spent before the answer is known, or a hundred tries at once would all find the bucket full.
         wrong_words_key = f"{request.remote} {body.login_id}"
         self._wrong_words.take(wrong_words_key, time.monotonic())
-        found = await self._members.credentials(body.login_id)
-        right = await self._passwords.verify(found.password_hash if found else None, body.password)
-        if found is None or not right:
+        wrong = False
+        try:
+            found = await self._members.credentials(body.login_id)
+            wrong = not await self._passwords.verify(found.password_hash if found else None, body.password)
+        finally:
+            if not wrong:  # Right, or never judged: a store that is away is not the visitor's guess.
+                self._wrong_words.give_back(wrong_words_key)
+        if wrong or found is None:
             raise access.BadLogin
-        self._wrong_words.give_back(wrong_words_key)
         if found.banned:
             raise member.MemberBanned(found.member.nickname)
         if self._passwords.is_outdated(found.password_hash):
@@ -173,11 +178,13 @@ class MemberDoors:
     async def _refreshed(self, token: str | None) -> web.Response:
         if not token:
             raise access.LoginCookieInvalid
-        member_id, successor = await self._refresh_tokens.rotate(token)
+        # Rotated last: were the database away between the two, the browser would be left with a token that was used.
+        member_id = await self._refresh_tokens.member_of(token)
         found = await self._members.by_id(member_id)
         if found is None or await self._members.is_banned(member_id):
-            await self._refresh_tokens.revoke(successor)
+            await self._refresh_tokens.revoke(token)
             raise access.LoginCookieInvalid
+        _, successor = await self._refresh_tokens.rotate(token)
         return self._logged_in(found, successor)
 
     async def _log_out(self, request: web.Request) -> web.StreamResponse:
@@ -200,10 +207,10 @@ class MemberDoors:
     def _take(self, limit: RateLimit, request: web.Request) -> None:
         """Spend one try of the peer's address.
 
-        A loopback address is the operator's own, or a proxy's that hides every visitor behind it: a bucket there
-        would lock out everybody at once, so behind a proxy this limit is the proxy's to hold.
+        A loopback address is the operator's own, or a proxy's that does not say for whom it asks: a bucket there
+        would lock out everybody at once.
         """
-        if not access.is_loopback(request.remote):
+        if not is_loopback(request.remote):
             limit.take(str(request.remote), time.monotonic())
 
     def _logged_in(self, found: Member, refresh_token: str) -> web.Response:

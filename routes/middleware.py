@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from routes import access, problems, wire
 from routes.access import Who
+from routes.addresses import is_loopback, visitor
 from routes.tokens import Bearer, Tokens
 
 if TYPE_CHECKING:
@@ -90,11 +91,14 @@ class Guard:
                 host=request.host,
                 public_url=self._public_url,
             )
-        elif door.who is Who.LOOPBACK and not access.is_loopback(request.remote):
+        elif door.who is Who.LOOPBACK and not is_loopback(request.remote):
             raise web.HTTPNotFound
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        address = visitor(request.remote, request.headers.get("X-Forwarded-For"), public_url=self._public_url)
+        if address is not None and address != request.remote:
+            request = request.clone(remote=address)
         request[REQUEST_ID] = secrets.token_hex(8)
         self.counters.under_way += 1
         try:

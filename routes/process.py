@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import importlib
 import importlib.util
 import logging
+import resource
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -45,12 +47,20 @@ def run(serve: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]) -
     try:
         settings = from_environment()
         settings.require_stores()
+        raise_file_limit()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(serve, settings))
     except (SettingsError, StoreError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def raise_file_limit() -> None:
+    """Take as many file descriptors as we are allowed: the usual 1,024 are a few hundred viewers and then a stop."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # Where "unlimited" is no number.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def say_ready(words: str) -> None:

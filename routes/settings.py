@@ -19,6 +19,7 @@ FILE_NAME: Final = "commeow.toml"
 PREFIX: Final = "COMMEOW_"
 
 PORT_MAX: Final = 65_535
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 SECRET_BYTES_MIN: Final = 32
 """HS256 signs with 256 bits; a shorter key is the weakest part of every token (RFC 7518, section 3.2)."""
@@ -265,7 +266,11 @@ class _Given:
             whole = False
         if not whole or parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
             raise SettingsError(key, f"is {text!r}", "set scheme, host and port only, as https://live.example.org")
-        return text.rstrip("/")
+        # As browsers write an Origin (RFC 6454 §6): lower case, and no port that goes without saying.
+        scheme, host = parts.scheme, parts.hostname or ""
+        host = f"[{host}]" if ":" in host else host
+        port = "" if parts.port in {None, DEFAULT_PORTS[scheme]} else f":{parts.port}"
+        return f"{scheme}://{host}{port}"
 
     def secret(self) -> bytes | None:
         text = self._values.get("COMMEOW_SECRET")

@@ -73,7 +73,13 @@ class Server:
         for path in PATHS:
             app.router.add_get(path, self._meet)
         # A stuck handler must not hold a stop for aiohttp's default of a minute.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=limits.CLOSE_SECONDS / 4)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=limits.CLOSE_SECONDS / 4,
+            # Also for who connects and never asks, or stops amid his headers: aiohttp would wait for an hour.
+            keepalive_timeout=limits.FIRST_FRAME_SECONDS,
+        )
         self.port = 0
 
     @property

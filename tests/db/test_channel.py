@@ -94,3 +94,11 @@ def test_any_stream_key_has_a_hash(text):
 def test_errors_say_what_they_are_about():
     assert "no such channel: 냥냥" == str(ChannelUnknown("냥냥"))
     assert "broadcast 7 has ended" == str(BroadcastEnded(7))
+
+
+@pytest.mark.parametrize("text", ["a\u202eb", "a\u200bb", "a\u2066b", "\ufeffa"])
+def test_what_turns_or_hides_a_line_is_no_title_category_or_tag(text):
+    for check in (check_title, check_category, lambda text: check_tags([text])):
+        with pytest.raises(ChannelTextShape):
+            check(text)
+    assert check_title("👩\u200d🚀") == "👩\u200d🚀"

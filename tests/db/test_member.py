@@ -152,3 +152,14 @@ def test_eight_characters_are_enough_and_128_are_not_too_many():
 def test_an_error_says_whom_it_is_about(error, text):
     assert isinstance(error, MemberError)
     assert text == str(error)
+
+
+@pytest.mark.parametrize("text", ["аdmin", "оperator", "Nаbi", "nabι", "Αlpha"])
+def test_letters_that_only_look_alike_do_not_mix(text):
+    with pytest.raises(NicknameShape, match=" and "):
+        check_nickname(text)
+
+
+@pytest.mark.parametrize("text", ["Анна", "Νίκος", "나비nabi", "ねこcat", "猫2"])
+def test_one_alphabet_or_one_with_hangul_or_kana_is_a_name(text):
+    assert check_nickname(text) == unicodedata.normalize("NFC", text)

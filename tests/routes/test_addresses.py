@@ -1,6 +1,6 @@
 import pytest
 
-from routes.addresses import Addresses
+from routes.addresses import Addresses, is_loopback, visitor
 
 
 def _addresses(host="127.0.0.1", public_url=None):
@@ -52,3 +52,32 @@ def test_a_name_that_is_none_is_replaced(host, name):
 def test_the_sites_own_origins_are_listed_and_no_other():
     assert _addresses(host="0.0.0.0").origins() == {":8080"}
     assert _addresses(public_url="https://live.example/").origins() == {":8080", "https://live.example"}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_is_known(address):
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", [None, "", "10.0.0.1", "::ffff:10.0.0.1", "1270.0.0.1.example", "::2"])
+def test_other_machines_are_not_this_one(address):
+    assert not is_loopback(address)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "public_url", "expected"),
+    [
+        ("127.0.0.1", "203.0.113.7", "https://h", "203.0.113.7"),
+        ("::1", "198.51.100.1, 203.0.113.7", "https://h", "203.0.113.7"),
+        ("127.0.0.1", " 2001:DB8::1 ", "https://h", "2001:db8::1"),
+        ("127.0.0.1", "[2001:db8::1]", "https://h", "2001:db8::1"),
+        ("127.0.0.1", "203.0.113.7, unknown", "https://h", "127.0.0.1"),
+        ("127.0.0.1", "", "https://h", "127.0.0.1"),
+        ("127.0.0.1", None, "https://h", "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.7", None, "127.0.0.1"),
+        ("192.0.2.1", "203.0.113.7", "https://h", "192.0.2.1"),
+        (None, "203.0.113.7", "https://h", None),
+    ],
+)
+def test_only_our_own_proxy_says_for_whom_it_asks(peer, forwarded_for, public_url, expected):
+    assert visitor(peer, forwarded_for, public_url=public_url) == expected

@@ -5,6 +5,7 @@ import pytest
 
 from db.ledger import Ledger
 from db.transfer import MESSAGE_CHARACTERS_MAX, POINTS_MAX
+from routes.donations import GIVE_BURST
 
 
 def _gift(points=100, text="", **change):
@@ -130,3 +131,13 @@ async def test_direction_marks_in_a_message_do_not_reach_the_room(conversation, 
     await donor.call("donation.give", _gift(1, "a\u202eb\u200bc"))
 
     assert (await seen.next("donated"))["text"] == "abc"
+
+
+async def test_donations_of_one_member_have_a_rate(conversation, new_member, pool):
+    await new_member("streamer")
+    donor = await conversation.connect(await new_member("나비"))
+
+    codes = [(await _refusal(donor.call("donation.give", _gift()))).code for _ in range(GIVE_BURST + 1)]
+
+    assert codes == ["points.insufficient"] * GIVE_BURST + ["limit.too_fast"]
+    assert await pool.fetchval("SELECT count(*) FROM donation") == GIVE_BURST

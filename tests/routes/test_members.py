@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 
 from db.channel import hash_stream_key
 from db.channels import Channels
+from db.errors import StoreUnavailable
 from db.follows import Follows
 from db.ledger import Ledger
 from db.members import Members
@@ -211,7 +212,7 @@ async def test_right_words_are_never_slowed_down(client):
 
 
 async def test_strangers_addresses_are_limited_at_sign_up_and_login(client, monkeypatch):
-    monkeypatch.setattr(members.access, "is_loopback", lambda _address: False)
+    monkeypatch.setattr(members, "is_loopback", lambda _address: False)
 
     sign_ups = [(await client.post("/api/members", json={**NABI, "login_id": "-"})).status for _ in range(11)]
     log_ins = [
@@ -255,6 +256,48 @@ async def test_who_one_follows_is_ones_own_to_read(client, pool, new_member):
     me = await client.get("/api/members/me", headers={"Authorization": f"Bearer {token}"})
 
     assert (await me.json())["following"] == ["streamer"]
+
+
+async def test_a_database_that_is_away_does_not_use_up_the_cookie(client, monkeypatch):
+    _, cookie = await _log_in(client)
+
+    async def away(*_):
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Members, "by_id", away)
+        for _ in range(3):
+            assert (await client.post("/api/members/refresh", cookies={COOKIE: cookie})).status == 503
+    client.session.cookie_jar.clear()
+    monkeypatch.setattr("db.refresh_tokens.GRACE_SECONDS", 0)
+
+    assert (await client.post("/api/members/refresh", cookies={COOKIE: cookie})).status == 200
+
+
+async def test_a_store_that_is_away_is_no_wrong_guess(client, monkeypatch):
+    await client.post("/api/members", json=NABI)
+
+    async def away(*_):
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Members, "credentials", away)
+        for _ in range(WRONG_WORD_BURST + 3):
+            assert (await client.post("/api/members/login", json=LOG_IN)).status == 503
+
+    assert (await client.post("/api/members/login", json=LOG_IN)).status == 200
+
+
+async def test_behind_our_proxy_each_visitor_has_tries_of_his_own(serve, doors, monkeypatch):
+    client = await serve(doors.doors(), public_url="https://l.example")
+    await client.post("/api/members", json=NABI)
+    wrong = {**LOG_IN, "password": "wrong horse battery"}
+    thief, owner = ({"X-Forwarded-For": address} for address in ("203.0.113.1", "203.0.113.2"))
+
+    for _ in range(WRONG_WORD_BURST):
+        assert (await client.post("/api/members/login", json=wrong, headers=thief)).status == 401
+    assert (await client.post("/api/members/login", json=wrong, headers=thief)).status == 429
+    assert (await client.post("/api/members/login", json=LOG_IN, headers=owner)).status == 200
 
 
 async def test_a_cookie_used_again_after_its_heir_logs_both_out(client):

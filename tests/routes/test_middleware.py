@@ -220,7 +220,7 @@ async def test_another_sites_page_may_not_use_the_cookie(client, headers, status
 async def test_a_door_for_this_machine_only_does_not_exist_for_others(serve, monkeypatch):
     client = await serve(DOORS)
     assert (await client.get("/loopback")).status == 200
-    monkeypatch.setattr(middleware.access, "is_loopback", lambda _address: False)
+    monkeypatch.setattr(middleware, "is_loopback", lambda _address: False)
 
     await _problem(await client.get("/loopback"), 404, "http.not_found")
 

@@ -103,6 +103,17 @@ async def test_who_never_says_setup_is_closed_not_as_rsocket_py(
     assert (1, b"setup.missing") == (client.frames[0].code, client.frames[0].data)
 
 
+async def test_who_connects_and_asks_for_nothing_is_closed(house: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "FIRST_FRAME_SECONDS", 0.05)
+    server = await house()
+    for begun in (b"", b"GET /rsocket HTTP/1.1\r\nHost: x\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(begun)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
 async def test_who_falls_silent_is_closed_not_as_rsocket_py(
     quick: None, house: Any, connect: Any, monkeypatch: Any
 ) -> None:
