@@ -121,13 +121,15 @@ class Bus:
         self._line: Any = None  # the listening connection while it stands
         self._awaited: dict[bytes, list[asyncio.Future[None]]] = {}
 
-    async def publish(self, room: int, payload: bytes, *, once: str | None = None) -> int:
+    async def publish(
+        self, room: int, payload: bytes, *, once: str | None = None, once_seconds: int = ONCE_SECONDS
+    ) -> int:
         """Number an event, keep it in the history and tell every subscriber, in one step; return the number.
 
-        Numbers begin at 1. With `once`, the same key again within a day returns the first number and tells nobody.
-        Raises StoreUnavailable (surely not published) or StoreUnknown (retry with the same `once`).
+        Numbers begin at 1. With `once`, the same key again within `once_seconds` returns the first number and tells
+        nobody. Raises StoreUnavailable (surely not published) or StoreUnknown (retry with the same `once`).
         """
-        key, seconds = (f"r:{secrets.token_hex(8)}", RESEND_SECONDS) if once is None else (f"o:{once}", ONCE_SECONDS)
+        key, seconds = (f"r:{secrets.token_hex(8)}", RESEND_SECONDS) if once is None else (f"o:{once}", once_seconds)
         with telling():
             return int(
                 await self._publish(

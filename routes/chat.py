@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import secrets
 from collections import OrderedDict
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from db.channel import ChannelUnknown
 from routes import events, problems, wire
 from rsocket_server import room
-from rsocket_server.doors import Door, MembersOnly, Model
+from rsocket_server.doors import Door, HandlerTimeout, MembersOnly, Model
+from rsocket_server.limits import HANDLER_SECONDS
 
 if TYPE_CHECKING:
     from db.channels import Channels
@@ -61,6 +63,11 @@ def member_of(caller: Caller) -> Member:
     return caller.member
 
 
+def viewer_of(caller: Caller) -> int | str:
+    """Name who watches, for the count: a member once however he comes, a guest once a connection."""
+    return caller.member.id if caller.member else caller.connection_id
+
+
 class ChatDoors:
     """The doors of the talk."""
 
@@ -80,7 +87,7 @@ class ChatDoors:
     async def _watch(self, caller: Caller, data: bytes) -> Watch:
         wanted = wire.read(wire.Watch, data)
         number = await self._numbers.find(wanted.channel)
-        return await self._rooms.watch(number, member=caller.member, since=wanted.since, history=wanted.history)
+        return await self._rooms.watch(number, viewer=viewer_of(caller), since=wanted.since, history=wanted.history)
 
     async def _say(self, caller: Caller, data: bytes) -> bytes:
         said = wire.read(wire.Say, data)
@@ -92,8 +99,11 @@ class ChatDoors:
         said = wire.read(wire.Say, data)
         number = await self._numbers.find(said.channel)
         try:
-            await self._speak(member_of(caller), number, said)
-        except Exception as error:
+            # Below the time of any handler, so that the sender hears of this end too.
+            async with asyncio.timeout(0.8 * HANDLER_SECONDS):
+                await self._speak(member_of(caller), number, said)
+        except Exception as failure:
+            error = HandlerTimeout() if isinstance(failure, TimeoutError) else failure
             problem = problems.problem_of(error, secrets.token_hex(8))
             if problem.row is problems.INTERNAL:
                 log.error("internal incident=%s route=chat.say", problem.incident, exc_info=error)  # noqa: TRY400 - it has.
@@ -103,7 +113,10 @@ class ChatDoors:
     async def _speak(self, member: Member, number: int, said: wire.Say) -> int:
         text = room.clean(said.text)
         event = wire.write(events.Said(id=said.id, from_=author(member), text=text, at=datetime.now(UTC)))
-        return await self._rooms.say(number, member, text, event, asyncio.get_running_loop().time())
+        # The same id and words again are the same line: who heard "outcome unknown" may send it once more.
+        words = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        once = f"said:{member.id}:{said.id}:{words}"
+        return await self._rooms.say(number, member, text, event, asyncio.get_running_loop().time(), once=once)
 
     async def _hello(self, caller: Caller, data: bytes) -> bytes:
         if data:

@@ -125,6 +125,8 @@ class DeferredPublisher(DefaultPublisher, DefaultSubscription):  # type: ignore[
     async def _resolve(self, subscriber: Any) -> None:
         try:
             publisher = await self._answer()
+            if cancelled():
+                return
             publisher.subscribe(subscriber)
             # From here on the library speaks to the real subscription.
             if subscriber.subscription is not self and self._credit:
@@ -167,6 +169,8 @@ class DeferredChannel(Disposable):  # type: ignore[misc]
     async def _resolve(self, answer: Callable[[], Awaitable[Any]]) -> None:
         try:
             publisher, subscriber = await answer()
+            if cancelled():
+                return
             responder = RequestChannelResponder(self._connection, publisher)
             self._connection.replace_stream(self.stream_id, responder)
             responder.subscribe(subscriber)

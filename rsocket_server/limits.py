@@ -67,6 +67,8 @@ TEXT_CHARACTERS_MAX = 500
 # Speech of one member in one room: five lines in any five seconds.
 SPEECH_LINES_MAX = 5
 SPEECH_SECONDS = 5.0
+# For so long the same id and words of the same member are the same line, said again because its answer was lost.
+SAID_ONCE_SECONDS = 60
 # Viewer counts are told at most this often, and coarser in big rooms, or they would be the loudest voice in them.
 COUNT_SECONDS = 1.0
 # (from this many viewers on, told in steps of)

@@ -26,6 +26,10 @@ _INVISIBLE = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u
 _SPEAKERS_MIN = 64
 
 
+# Letters and joiners that show nothing by themselves.
+_BLANK = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u200c\u200d\u2800\u3164\uffa0")
+
+
 class RoomError(Exception):
     """A line that is not said."""
 
@@ -90,6 +94,10 @@ def clean(text: str) -> str:
         if char in "\t\n\r" or (char not in _INVISIBLE and unicodedata.category(char) not in {"Cc", "Cs"})
     )
     return "".join(kept).strip()
+
+
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "ZCM" and character not in _BLANK
 
 
 class Log:
@@ -260,7 +268,7 @@ class Room:
             TooFast: the speaker.
         """
         cleaned = clean(text)
-        if not cleaned:
+        if not any(map(_is_visible, cleaned)):
             raise Empty
         if len(cleaned) > limits.TEXT_CHARACTERS_MAX:
             raise TooLong(len(cleaned))

@@ -19,7 +19,7 @@ from rsocket_server.room import Place, Room
 from rsocket_server.viewer_stream import Fanout, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from reactivex import Observable
 
@@ -40,6 +40,7 @@ class Hall:
         totals: its viewer counts as told, newest last; an Rx subject.
         loading: reads the history; None when the log is complete.
         pending: what came meanwhile.
+        stale: whether the line broke meanwhile.
         subscribed: whether the bus feeds it.
         touched_at: when someone last wanted it.
     """
@@ -50,6 +51,7 @@ class Hall:
         self.totals: Subject[int] = Subject()
         self.loading: asyncio.Task[None] | None = None
         self.pending: list[tuple[int, bytes]] = []
+        self.stale = False
         self.subscribed = False
         self.touched_at = now
 
@@ -101,12 +103,12 @@ class Rooms:
 
     # --- what doors call --------------------------------------------------------------------------------------------
 
-    async def watch(self, room: int, *, member: Member | None, since: int | None, history: int | None) -> Watch:
+    async def watch(self, room: int, *, viewer: Hashable, since: int | None, history: int | None) -> Watch:
         """Answer a Publisher of a room's events.
 
         Args:
             room: its number.
-            member: who watches, None for a guest.
+            viewer: who watches; however many watches, counted once.
             since: the last event seen; what came after is replayed, after a gap event if some of it is gone.
             history: how many past events to begin with where there is no `since` (default 50, at most 100).
 
@@ -119,9 +121,9 @@ class Rooms:
         if hall.loading is not None and not hall.fanout.viewers:
             await asyncio.shield(hall.loading)
         hall.touched_at = _now()
-        return Watch(hall.fanout, member.id if member else None, since, history)
+        return Watch(hall.fanout, viewer, since, history)
 
-    async def say(self, room: int, member: Member, text: str, event: bytes | Callable[[str], bytes], now: float) -> int:
+    async def say(self, room: int, member: Member, text: str, event: bytes, now: float, *, once: str) -> int:
         """Publish a member's line if the room lets it through; answer its sequence number.
 
         Args:
@@ -130,6 +132,7 @@ class Rooms:
             text: what is judged; `room.clean` it before it goes into the event.
             event: as everyone will get it, less its sequence number.
             now: seconds, of the same clock at each call.
+            once: names the line; the same again within SAID_ONCE_SECONDS is not said twice.
 
         Raises:
             room.TooFast, room.TooLong, room.Empty, room.Unprintable: not said.
@@ -138,8 +141,7 @@ class Rooms:
         hall = self._hall(room)
         hall.touched_at = _now()
         hall.room.judge(member.id, text, now)
-        seq: int = await self._bus.publish(room, event(text) if callable(event) else event)
-        return seq
+        return await self._bus.publish(room, event, once=once, once_seconds=limits.SAID_ONCE_SECONDS)
 
     async def follow(self, topic: str) -> Observable[bytes]:
         """Answer the news of a topic as they come, and b"" whenever some may have been missed."""
@@ -209,7 +211,8 @@ class Rooms:
         return hall
 
     def _load(self, hall: Hall) -> None:
-        """Begin to read the history, unless that is going on."""
+        """Begin to read the history; if that is going on, once more after it: what it reads may be too old already."""
+        hall.stale = hall.loading is not None
         if hall.loading is None:
             hall.loading = asyncio.get_running_loop().create_task(self._read_history(hall))
             self._tasks.add(hall.loading)
@@ -242,7 +245,8 @@ class Rooms:
             hall.fanout.restart()
         hall.fanout.wake()
         pending, hall.pending = hall.pending, []
-        if not all(hall.deliver(seq, payload) for seq, payload in pending):
+        whole = all(hall.deliver(seq, payload) for seq, payload in pending)
+        if hall.stale or not whole:
             self._load(hall)
 
     # --- time -------------------------------------------------------------------------------------------------------

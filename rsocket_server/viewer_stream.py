@@ -138,7 +138,7 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
 class Watch(DefaultPublisher):  # type: ignore[misc]
     """A door's answer: rsocket-py's Publisher of one watch, begun when it is subscribed to."""
 
-    def __init__(self, fanout: Fanout, key: Hashable | None, since: int | None, history: int | None) -> None:
+    def __init__(self, fanout: Fanout, key: Hashable, since: int | None, history: int | None) -> None:
         self._fanout = fanout
         self._key = key
         self._since = since
@@ -147,7 +147,7 @@ class Watch(DefaultPublisher):  # type: ignore[misc]
     def subscribe(self, subscriber: Any) -> None:
         """Join the room. Nothing is sent before the subscriber requests."""
         cursor = self._fanout.room.join_cursor(self._since, self._history)
-        viewer = Viewer(self._fanout, subscriber, self._key if self._key is not None else object(), cursor)
+        viewer = Viewer(self._fanout, subscriber, self._key, cursor)
         subscriber.on_subscribe(viewer)
         self._fanout.add(viewer)
 

@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from db.bus import Bus
 from db.channel import ChannelUnknown
 from db.channels import Channels
 from routes.chat import RoomNumbers, member_of
@@ -267,3 +268,44 @@ async def test_fifty_at_once_get_fifty_numbers_in_one_order_for_all(conversation
         orders.append(order)
     assert all(order == orders[0] for order in orders)
     assert [seq for seq, _ in orders[0]] == list(range(1, 51))
+
+
+async def test_a_line_sent_again_with_its_id_is_said_once(conversation, new_member):
+    await new_member("streamer")
+    nabi = await conversation.connect(await new_member("나비"))
+
+    answers = [await nabi.call("chat.say", _line("streamer", text, "same")) for text in ("a", "a", "b")]
+
+    assert answers == [{"seq": 1}, {"seq": 1}, {"seq": 2}]
+
+
+async def test_a_line_that_shows_nothing_is_empty(conversation, new_member):
+    await new_member("streamer")
+    nabi = await conversation.connect(await new_member("나비"))
+
+    for text in ("\u200d", "\u3164", "\u2800 \u00ad"):
+        assert (await _refusal(nabi.call("chat.say", _line("streamer", text)))).code == "chat.empty"
+    assert "seq" in await nabi.call("chat.say", _line("streamer", "👩\u200d🚀"))
+
+
+async def test_a_forgotten_line_that_takes_too_long_comes_back_refused(conversation, new_member, monkeypatch):
+    await new_member("streamer")
+    nabi = await conversation.connect(await new_member("나비"))
+    seen = nabi.watch("chat.watch", {"channel": "streamer"})
+    await nabi.call("chat.say", _line("streamer", "first"))
+    await seen.next("said")
+    monkeypatch.setattr("routes.chat.HANDLER_SECONDS", 0.05)
+    monkeypatch.setattr(Bus, "publish", lambda *_, **__: asyncio.sleep(60))
+    nabi.fire("chat.say", _line("streamer", "late", "7"))
+
+    refused = await seen.next("refused")
+
+    assert (refused["id"], refused["code"]) == ("7", "store.unknown")
+
+
+async def test_a_guest_with_many_watches_is_one_viewer(conversation, new_member):
+    await new_member("streamer")
+    guest = await conversation.connect()
+    seen = [guest.watch("chat.watch", {"channel": "streamer"}) for _ in range(5)]
+
+    assert (await seen[-1].next("count"))["viewers"] == 1

@@ -56,7 +56,7 @@ class WireReader(Reader):
 
 
 def watch(fanout: Fanout, reader: Any, *, since: int | None = 0, n: int = 0, key: Any = None) -> Viewer:
-    Watch(fanout, key, since, None).subscribe(reader)
+    Watch(fanout, object() if key is None else key, since, None).subscribe(reader)
     viewer: Viewer = reader.subscription
     viewer.request(n)
     return viewer
