@@ -10,6 +10,7 @@ import json
 import logging
 import signal
 import sys
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from console.binaries import BinaryError
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     grant.add_argument("nickname", metavar="NICKNAME")
     grant.add_argument("points", metavar="POINTS", type=int)
     grant.add_argument("--reason", default=REASON, help="stands in the ledger")
+    grant.add_argument("--id", type=uuid.UUID, help="of a grant whose outcome is unknown: it happens once")
     ban = members.add_parser("ban", help="close the house to a member", parents=[for_scripts])
     ban.add_argument("nickname", metavar="NICKNAME")
 
@@ -103,7 +105,7 @@ async def at_the_desk(given: argparse.Namespace) -> int:
             password = sys.stdin.readline().rstrip("\n") if given.password_stdin else None
             said = await desk.members_add(settings, given.login_id, given.nickname, password)
         case "members", "grant":
-            said = await desk.members_grant(settings, given.nickname, given.points, given.reason)
+            said = await desk.members_grant(settings, given.nickname, given.points, given.reason, given.id)
         case "members", "ban":
             said = await desk.members_ban(settings, given.nickname)
         case "key", "rotate":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from console.stores import open_stores
 from db.channel import hash_stream_key
 from db.channels import Channels
+from db.errors import StoreUnknown
 from db.ledger import Ledger
 from db.member import MemberUnknown, check_login_id, check_nickname, check_password
 from db.members import Members
@@ -17,11 +19,12 @@ from db.pool import open_pool, open_redis
 from db.refresh_tokens import RefreshTokens
 from routes.members import new_stream_key
 from routes.passwords import Passwords
-from routes.process import addresses, answering, check_schema
+from routes.process import StartError, addresses, answering, check_schema
 from routes.tokens import derive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from uuid import UUID
 
     import asyncpg
 
@@ -79,12 +82,18 @@ async def members_add(settings: Settings, login_id: str, nickname: str, password
     return {**said, "stream_server": server, "stream_key": key}
 
 
-async def members_grant(settings: Settings, nickname: str, points: int, reason: str) -> dict[str, Any]:
-    """Give a member points. Raises MemberUnknown, TransferError."""
+async def members_grant(
+    settings: Settings, nickname: str, points: int, reason: str, grant_id: UUID | None
+) -> dict[str, Any]:
+    """Give a member points, once for each id. Raises MemberUnknown, TransferError, StartError."""
+    grant_id = grant_id or uuid.uuid4()
     async with open_desk(settings) as (pool, _):
         member = await known(pool, nickname)
-        balance = await Ledger(pool).grant(member.id, points, reason)
-    return {"nickname": member.nickname, "granted": points, "balance": balance}
+        try:
+            balance = await Ledger(pool).grant(member.id, points, reason, id=grant_id)
+        except StoreUnknown as error:
+            raise StartError(f"it is not known whether this took effect: repeat it with --id {grant_id}") from error
+    return {"nickname": member.nickname, "granted": points, "balance": balance, "id": str(grant_id)}
 
 
 async def members_ban(settings: Settings, nickname: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from db.channel import BroadcastEnded, Channel, ChannelUnknown, check_category, check_tags, check_title
-from db.member import nickname_key
+from db.member import may_be_nickname, nickname_key
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Channels:
 
     async def by_nickname(self, nickname: str) -> Channel | None:
         """Find the channel of a nickname that reads the same. Raises StoreUnavailable."""
+        if not may_be_nickname(nickname):
+            return None
         return await self._find("WHERE m.nickname_key = $1", nickname_key(nickname))
 
     async def by_id(self, channel_id: int) -> Channel | None:

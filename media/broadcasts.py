@@ -59,6 +59,7 @@ class OnAir:
         self.transcoder: Transcoder | None = None
         self.told = State.ANNOUNCED
         self.cut: Callable[[str], None] | None = None
+        self.key_hash = b""
         self.lock = asyncio.Lock()
         self.ended_at: float | None = None
 
@@ -118,8 +119,9 @@ class Broadcasts:
     async def publish(self, key: str, app: str, cut: Callable[[str], None]) -> Feed:
         """Whether a publisher with this key may stream, and where to. Any application name is taken. Raises Refused."""
         _ = app
+        key_hash = hash_stream_key(key)
         try:
-            channel = await self._channels.by_stream_key_hash(hash_stream_key(key))
+            channel = await self._channels.by_stream_key_hash(key_hash)
         except StoreError as error:
             raise Refused(LATER, "the keys cannot be looked up at the moment: try again") from error
         if channel is None:
@@ -134,7 +136,7 @@ class Broadcasts:
         except Kicked as refused:
             raise Refused(LATER, str(refused)) from refused
         on_air.cut_owner("another encoder has taken over")
-        on_air.cut, on_air.channel = cut, channel
+        on_air.cut, on_air.channel, on_air.key_hash = cut, channel, key_hash
         await self._follow(on_air)
         return Feed(self, on_air, owner)
 
@@ -212,6 +214,9 @@ class Broadcasts:
             return
         try:
             await self._channels.renew_lease(on_air.broadcast_id)
+            # The operator's desk rotates keys and bans in the database; here is where a running broadcast learns of it.
+            if on_air.broadcast.owned and await self._channels.by_stream_key_hash(on_air.key_hash) is None:
+                await self.cut(on_air.channel.id, "this stream key is no longer valid")
         except BroadcastEnded:
             on_air.broadcast.stop()
             on_air.cut_owner("the channel went on air from elsewhere")

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import socket
+from unittest.mock import ANY
 
 import pytest
 
@@ -133,7 +134,9 @@ async def test_points_are_granted_with_a_reason_and_the_books_balance(desk, pool
     second = await desk("members", "grant", "nabi", "300", "--json")
     member = await Members(pool).by_nickname("nabi")
 
-    assert {"nickname": "nabi", "granted": 700, "balance": 700} == json.loads(first[1])
+    assert {"nickname": "nabi", "granted": 700, "balance": 700, "id": ANY} == json.loads(first[1])
+    again = await desk("members", "grant", "nabi", "300", "--id", json.loads(second[1])["id"], "--json")
+    assert 1000 == json.loads(again[1])["balance"]
     assert 1000 == json.loads(second[1])["balance"]
     assert 1000 == (await Ledger(pool).balance(member.id)).points
     assert (0, "the books balance\n", "") == await desk("ledger", "audit")

@@ -167,3 +167,10 @@ async def test_of_ten_who_begin_at_once_one_is_on_air(pool, owner, channels):
 async def test_a_broadcast_needs_a_channel(owner, channels):
     with pytest.raises(ChannelUnknown):
         await channels.begin_broadcast(owner.id + 1)
+
+
+async def test_what_no_nickname_can_be_is_not_asked_for(channels, pool):
+    for text in ("a\0b", "x" * 41):
+        assert await channels.by_nickname(text) is None
+        assert await Members(pool).by_nickname(text) is None
+    assert await Members(pool).credentials("a\0b") is None

@@ -336,6 +336,23 @@ async def test_an_owner_kicks_an_encoder_and_whoever_comes_after_it_goes_on(stag
     assert broadcast_ids == await stage.open_broadcasts()
 
 
+@pytest.mark.parametrize("what", ["rotated", "banned"])
+async def test_a_key_that_the_operator_took_away_is_noticed_at_the_next_heartbeat(stage, owner, pool, what):
+    await stage.on_air()
+    [on_air] = stage.broadcasts._on_air.values()
+    await stage.broadcasts._renew(on_air)
+    assert stage.cuts == []
+    if what == "rotated":
+        await Channels(pool).rotate_stream_key(owner.id, hash_stream_key("sk_live_new"))
+    else:
+        await Members(pool).ban("Nyan")
+    await stage.broadcasts._renew(on_air)
+    await stage.broadcasts._renew(on_air)
+
+    assert stage.cuts == ["this stream key is no longer valid"]
+    assert stage.states == [State.LIVE, State.INTERRUPTED]
+
+
 async def test_closing_ends_all_and_tells_it(stage):
     await stage.on_air()
     await stage.broadcasts.close()
