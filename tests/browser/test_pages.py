@@ -6,39 +6,11 @@ import json
 import re
 
 import pytest
-from house import PASSWORD, ROOT, eventually
+from house import ROOT
 from playwright.async_api import expect
+from visits import NEWCOMER_SECONDS_MAX, log_in, playing_since, sign_up
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
-NEWCOMER_SECONDS_MAX = 30  # From the printed URL to picture and chat.
-
-
-async def playing_since(page, second: float, *, within: float = NEWCOMER_SECONDS_MAX) -> float:
-    """Wait until the picture has played past `second`; answer where it is."""
-
-    async def look():
-        at = await page.evaluate("document.querySelector('video')?.currentTime ?? 0")
-        return at if at > second else None
-
-    return await eventually(look, within=within, what=f"a picture past {second} s")
-
-
-async def sign_up(page, nickname: str) -> str:
-    """Fill in the sign-up form; answer the login id."""
-    login_id = f"u{nickname}"[:20]
-    await page.goto("/signup")
-    await page.fill("#login_id", login_id)
-    await page.fill("#password", PASSWORD)
-    await page.fill("#nickname", nickname)
-    await page.click("sign-up-form button[type=submit]")
-    await expect(page.locator("sign-up-form .welcome")).to_be_visible()
-    return login_id
-
-
-async def log_in(page, login_id: str, password: str = PASSWORD) -> None:
-    await page.fill("#login_id", login_id)
-    await page.fill("#password", password)
-    await page.click("log-in-form button[type=submit]")
 
 
 async def test_a_newcomer_sees_the_picture_and_the_chat(house, new_page, shoot):

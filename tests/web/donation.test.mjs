@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  AMOUNTS_POINTS, edited, failed, fault, given, newDonation, POINTS_MAX, POINTS_MIN, sent, TEXT_CHARACTERS_MAX,
+  AMOUNTS_POINTS, edited, failed, fault, given, newDonation, pending, POINTS_MAX, POINTS_MIN, restored, sent, TEXT_CHARACTERS_MAX,
 } from "../../web/js/core/donation.js";
 import { Problem } from "../../web/js/core/problem.js";
 
@@ -53,4 +53,44 @@ test("a refusal frees the form, and the next try is another donation", () => {
   const again = edited(refused, { points: 1 });
   assert.equal(again.problem, null);
   assert.equal(sent(again, "id-2").id, "id-2");
+});
+
+// Whatever is said by anybody but the ledger says nothing about the try before.
+const OTHERS_WORDS = ["wire.unreachable", "limit.too_fast", "auth.token_expired", "house.closing", "store.unavailable", "channel.unknown", "member.banned"];
+for (const code of OTHERS_WORDS) {
+  test(`${code} after an unknown outcome does not free the id`, () => {
+    const again = failed(sent(failed(sent(newDonation(), "id-1"), lost), "id-2"), new Problem(code));
+    assert.deepEqual([again.stage, again.id, again.maybe], ["unknown", "id-1", true]);
+    assert.equal(sent(again, "id-3").id, "id-1");
+  });
+
+  test(`${code} at the first try says that nothing was sent`, () => {
+    const refused = failed(sent(newDonation(), "id-1"), new Problem(code));
+    assert.deepEqual([refused.stage, refused.id, refused.maybe], ["editing", null, false]);
+  });
+}
+
+for (const code of ["points.insufficient", "transfer.id_reused"]) {
+  test(`${code} after an unknown outcome is the ledger's answer`, () => {
+    const refused = failed(sent(failed(sent(newDonation(), "id-1"), lost), "id-2"), new Problem(code));
+    assert.deepEqual([refused.stage, refused.id, refused.maybe], ["editing", null, false]);
+  });
+}
+
+test("a fault of our own may come after the sending", () => {
+  assert.equal(failed(sent(newDonation(), "id-1"), new Problem("internal")).stage, "unknown");
+});
+
+test("what was sent outlives the page, and is asked for again with the same id", () => {
+  const sending = sent(edited(newDonation(), { points: 300, text: "hi" }), "id-1");
+  const back = restored(pending(sending));
+  assert.deepEqual([back.stage, back.id, back.points, back.text, back.maybe], ["unknown", "id-1", 300, "hi", true]);
+  assert.deepEqual(restored(pending(failed(sending, lost))), back);
+  assert.equal(sent(back, "id-2").id, "id-1");
+});
+
+test("what was not sent, was refused or was given is not kept", () => {
+  const sending = sent(newDonation(), "id-1");
+  for (const donation of [newDonation(), failed(sending, poor), given(sending, 1)]) assert.equal(pending(donation), null);
+  for (const kept of [null, "", "null", "{", "[]", '{"id":1}']) assert.deepEqual(restored(kept), newDonation());
 });

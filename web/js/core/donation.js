@@ -1,8 +1,9 @@
 /**
  * Core: one donation from the form to the ledger's answer.
  *
- * The id is made before anything is sent and stays until the ledger has answered. An answer that did not come is not a
- * refusal: the form is then locked, and the only way on is the same request with the same id.
+ * The id is made before anything is sent. Once it may have reached the ledger, only the ledger's own words free it: a
+ * connection that cannot be made, a login that ended, a house that is closing say nothing about the try before. The form
+ * is then locked, and the only way on is the same request with the same id, also after the page was loaded again.
  * @module
  */
 
@@ -19,6 +20,7 @@ export const AMOUNTS_POINTS = Object.freeze([AMOUNT_FIRST_POINTS, 500, 1000, 500
  * @typedef {object} Donation
  * @property {Stage} stage
  * @property {string | null} id null until it is first sent
+ * @property {boolean} maybe this id may have reached the ledger, and the ledger has not answered
  * @property {number} points
  * @property {string} text
  * @property {import("./problem.js").Problem | null} problem why the last try did not end well
@@ -27,7 +29,7 @@ export const AMOUNTS_POINTS = Object.freeze([AMOUNT_FIRST_POINTS, 500, 1000, 500
 
 /** @returns {Donation} */
 export function newDonation() {
-  return { stage: "editing", id: null, points: AMOUNT_FIRST_POINTS, text: "", problem: null, pointsLeft: null };
+  return { stage: "editing", id: null, maybe: false, points: AMOUNT_FIRST_POINTS, text: "", problem: null, pointsLeft: null };
 }
 
 /**
@@ -64,16 +66,57 @@ export function sent(donation, freshId) {
 
 /** @param {Donation} donation @param {number} pointsLeft @returns {Donation} */
 export function given(donation, pointsLeft) {
-  return { ...donation, stage: "given", pointsLeft, problem: null };
+  return { ...donation, stage: "given", maybe: false, pointsLeft, problem: null };
 }
 
 /**
  * @param {Donation} donation
  * @param {import("./problem.js").Problem} problem
- * @returns {Donation} A refusal frees the form and the id; an unknown outcome keeps both as they are.
+ * @returns {Donation} A refusal frees the form and the id; while the outcome is unknown both stay as they are.
  */
 export function failed(donation, problem) {
-  return problem.unknown
-    ? { ...donation, stage: "unknown", problem }
-    : { ...donation, stage: "editing", id: null, problem };
+  const maybe = !isLedgersWord(problem) && (donation.maybe || mayHaveArrived(problem));
+  return maybe
+    ? { ...donation, stage: "unknown", maybe, problem }
+    : { ...donation, stage: "editing", id: null, maybe, problem };
+}
+
+/** The books looked the id up and will say the same for ever. @param {import("./problem.js").Problem} problem */
+function isLedgersWord({ code, unknown }) {
+  return !unknown && /^(?:points|transfer)\./.test(code);
+}
+
+/** Of one try alone: `internal` is also what our own faults are called, and those may come after the sending. @param {import("./problem.js").Problem} problem */
+function mayHaveArrived({ code, unknown }) {
+  return unknown || code === "internal";
+}
+
+/**
+ * What a tab keeps while the ledger has not answered.
+ * @param {Donation} donation
+ * @returns {string | null} null when there is nothing to keep
+ */
+export function pending(donation) {
+  const { stage, maybe, id, points, text } = donation;
+  return id !== null && (stage === "sending" || maybe) ? JSON.stringify({ id, points, text }) : null;
+}
+
+/**
+ * A donation that the page before this one had sent. It may have arrived: nobody saw the answer.
+ * @param {string | null} kept what `pending` made
+ * @returns {Donation} a new one when nothing was kept
+ */
+export function restored(kept) {
+  const { id, points, text } = parsed(kept);
+  if (typeof id !== "string" || typeof points !== "number" || typeof text !== "string") return newDonation();
+  return { ...newDonation(), stage: "unknown", id, maybe: true, points, text };
+}
+
+/** @param {string | null} kept @returns {Record<string, unknown>} */
+function parsed(kept) {
+  try {
+    return JSON.parse(kept ?? "") ?? {};
+  } catch {
+    return {};
+  }
 }

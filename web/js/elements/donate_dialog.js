@@ -2,7 +2,7 @@
  * Door: giving points to the one on air: an amount, a few words, and the ledger's answer.
  *
  * It says "given" when the ledger has answered and not before. An answer that does not come is asked for again with
- * the same id, which the ledger counts once.
+ * the same id, which the ledger counts once; the tab keeps it until then, also over a reload.
  * Events: `given` with the points left.
  * @module
  */
@@ -16,14 +16,18 @@ import {
   fault,
   given,
   newDonation,
+  pending,
   POINTS_MAX,
   POINTS_MIN,
+  restored,
   sent,
   TEXT_CHARACTERS_MAX,
 } from "../core/donation.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { points } from "../net/api.js";
+import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
+import { keep, kept } from "../net/storage.js";
 import { errorText, format, t } from "../net/words.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
@@ -36,6 +40,8 @@ export class DonateDialog extends LightElement {
 
   /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
   #dialog = createRef();
+  /** The key of the donation that is shown. */
+  #keptAs = "";
 
   constructor() {
     super();
@@ -47,8 +53,17 @@ export class DonateDialog extends LightElement {
     this.balance = null;
   }
 
+  /** Whose donation it is and to whom: a retry must never become another member's gift. */
+  get #key() {
+    return `commeow.donation.${identity.nickname ?? ""}.${this.channel}`;
+  }
+
   /** A donation whose outcome is unknown is still here when the dialog opens again. */
   async open() {
+    if (this.#keptAs !== this.#key) {
+      this.#keptAs = this.#key;
+      this.donation = restored(kept(this.#keptAs, { tab: true }));
+    }
     if (this.donation.stage === "given") this.donation = newDonation();
     this.#dialog.value?.showModal();
     try {
@@ -56,6 +71,11 @@ export class DonateDialog extends LightElement {
     } catch {
       this.balance = null; // The ledger will say it.
     }
+  }
+
+  /** The page before this one may have left without the ledger's answer: then that comes first. */
+  async resume() {
+    if (kept(this.#key, { tab: true }) !== null) await this.open();
   }
 
   render() {
@@ -142,27 +162,40 @@ export class DonateDialog extends LightElement {
       return;
     }
     if (this.donation.stage === "sending") return;
-    this.donation = sent(this.donation, newId());
+    this.#become(sent(this.donation, newId()));
     await this.#give();
   };
 
+  /** @param {import("../core/donation.js").Donation} next */
+  #become(next) {
+    keep(this.#keptAs, pending(next), { tab: true }); // Before it is sent: a page may end at any moment.
+    this.donation = next;
+  }
+
   async #give() {
     const { id, points: amount, text } = this.donation;
+    const keptAs = this.#keptAs;
     for (let attempt = 0; ; attempt += 1) {
+      /** @type {Problem | null} */
+      let problem = null;
+      let left = 0;
       try {
-        const receipt = await this.#ask({ id, channel: this.channel, points: amount, text });
-        this.donation = given(this.donation, receipt.points_left);
-        this.balance = receipt.points_left;
-        this.tell("given", receipt.points_left);
-        return;
+        left = (await this.#ask({ id, channel: this.channel, points: amount, text })).points_left;
       } catch (error) {
-        const problem = asProblem(error);
-        if (!problem.unknown || attempt + 1 >= TRIES_MAX) {
-          this.donation = failed(this.donation, problem);
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, waitMs(attempt, Math.random())));
+        problem = asProblem(error);
       }
+      // Another member by now: what was sent stays in the tab, for the one who sent it.
+      if (keptAs !== this.#keptAs) return;
+      if (problem === null) {
+        this.#become(given(this.donation, left));
+        this.balance = left;
+        this.tell("given", left);
+        return;
+      }
+      this.#become(failed(this.donation, problem));
+      if (this.donation.stage !== "unknown" || attempt + 1 >= TRIES_MAX || keptAs !== this.#key) return;
+      this.#become(sent(this.donation, newId()));
+      await new Promise((resolve) => setTimeout(resolve, waitMs(attempt, Math.random())));
     }
   }
 

@@ -1,7 +1,8 @@
 /**
  * Door: the picture, and all that can be done with it.
  *
- * It shows what it is told (`broadcast`) and what the video itself says; it never guesses. Events: `played-out`.
+ * It shows what it is told (`broadcast`) and what the video itself says; it never guesses. Events: `played-out`,
+ * and `trouble` when the picture cannot be had: it is being mended, but the broadcast may be over.
  * @module
  */
 
@@ -93,6 +94,7 @@ export class LivePlayer extends LightElement {
     }
     if (state !== "live" || playback === null || turn === this.#turn) return;
     this.#turn = turn;
+    this.troubled = false;
     this.#playback ??= this.#made(video);
     this.#playback.load(playback);
   }
@@ -103,6 +105,7 @@ export class LivePlayer extends LightElement {
     const playback = new Playback(video);
     playback.addEventListener("levels", this.#redraw);
     playback.addEventListener("trouble", () => {
+      if (!this.troubled) this.tell("trouble");
       this.troubled = true;
       if (this.broadcast.state === "ended") this.#stop();
     });

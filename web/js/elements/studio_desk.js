@@ -93,10 +93,11 @@ export class StudioDesk extends LightElement {
       return html`<section class="card now" aria-busy="true"><p>${this.problem === null ? t("studio.asking") : errorText(this.problem)}</p></section>`;
     }
     const { on_air, viewers, started_at } = this.channel;
-    return html`<section class="card now" ?data-live=${on_air} role="status">
+    // Only the change is said aloud: the figures below it move all the time.
+    return html`<section class="card now" ?data-live=${on_air}>
       <span class="lamp" aria-hidden="true"></span>
       <div>
-        <h2>${on_air ? t("studio.on_air") : t("studio.off_air")}</h2>
+        <h2 role="status">${on_air ? t("studio.on_air") : t("studio.off_air")}</h2>
         <p>${on_air
           ? html`${t("live.viewers", { count: viewers })}${started_at === null ? nothing : html` · ${duration(Date.now() - Date.parse(started_at))}`}`
           : t("studio.off_air_words")}</p>

@@ -1,7 +1,8 @@
 /**
  * Roof: a channel: picture, conversation, gifts.
  *
- * Whether it is on air is told by the API (at each new connection, and when the player ran out) and by the room.
+ * Whether it is on air is told by the room, and by the API: at each new connection, and for as long as the room cannot be
+ * heard or the picture cannot be had. A house that died in the middle of a broadcast never said that it is over.
  * @module
  */
 
@@ -18,7 +19,7 @@ import { setting } from "../net/settings.js";
 import { Wire } from "../net/wire.js";
 import { fill, t } from "../net/words.js";
 
-/** While nothing is on, or the room cannot be heard, the API is asked this often. */
+/** While nothing is on, the room cannot be heard or the picture is troubled, the API is asked this often. */
 const ASK_EVERY_MS = 10_000;
 
 const nickname = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -47,10 +48,12 @@ room.addEventListener("room-news", (event) => {
   }
 });
 player.addEventListener("played-out", () => become(playedOut(broadcast)));
+player.addEventListener("trouble", () => void ask());
 about.addEventListener("donate", () => void donate.open());
 identity.addEventListener("change", () => wire.renew());
 setInterval(() => {
-  if (document.visibilityState === "visible" && (broadcast.state !== "live" || wire.state !== "open")) void ask();
+  const well = broadcast.state === "live" && wire.state === "open" && !player.troubled;
+  if (document.visibilityState === "visible" && !well) void ask();
 }, ASK_EVERY_MS);
 
 if (await exists()) {
@@ -60,6 +63,7 @@ if (await exists()) {
   donate.channel = own;
   await room.enter(wire, own);
   wire.start();
+  await donate.resume();
 }
 
 /** @param {import("../core/broadcast_state.js").Broadcast} next */

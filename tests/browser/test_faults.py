@@ -1,0 +1,122 @@
+"""What a page does when something else breaks: the line, the media process, a page in the middle of a payment."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import expect
+from visits import log_in, sign_up
+
+RSOCKET = re.compile(r"/rsocket$")
+POINTS = 1000
+GIFT = 300
+
+
+class Line:
+    """The line between a page and the RSocket server, in the test's hand."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.gifts = 0
+        self.on_gift = None
+
+    async def carry(self, page):
+        """Lead every WebSocket of this page through here."""
+        await page.route_web_socket(RSOCKET, self._connected)
+
+    async def _connected(self, socket):
+        if self.down:
+            await socket.close()
+            return
+        server = socket.connect_to_server()
+        deaf = False
+
+        async def up(message):
+            nonlocal deaf
+            server.send(message)
+            if b"donation.give" in message:
+                self.gifts += 1
+                if self.on_gift is not None:
+                    deaf = True
+                    await self.on_gift(socket)
+
+        def down(message):
+            if not deaf:
+                socket.send(message)
+
+        socket.on_message(up)
+        server.on_message(down)
+
+
+async def ready_to_give(house, page, nickname):
+    """Sign up with some points and fill in the form of a donation."""
+    streamer = (await house.first_live())["nickname"]
+    donor = nickname()
+    await sign_up(page, donor)
+    assert (await house.console("members", "grant", donor, str(POINTS))).code == 0
+    await page.goto(f"/c/{streamer}")
+    await page.click("channel-about button.donate")
+    dialog = page.locator("donate-dialog dialog")
+    await dialog.locator("input[type=number]").fill(str(GIFT))
+    return dialog
+
+
+async def test_a_page_left_in_the_middle_of_giving_asks_again_with_the_same_id(house, new_page, nickname):
+    line = Line()
+
+    async def say_nothing(_):
+        line.on_gift = None
+
+    line.on_gift = say_nothing
+    async with new_page() as page:
+        await line.carry(page)
+        dialog = await ready_to_give(house, page, nickname)
+        await dialog.locator("button[type=submit]").click()
+        await expect(dialog.locator("button[type=submit] .spinner")).to_be_visible()
+        await page.reload()
+        await expect(dialog).to_be_visible()
+        await expect(dialog.locator("[role=alert]")).to_be_visible()
+        await expect(dialog.locator("input[type=number]")).to_be_disabled()
+        await dialog.locator("button[type=submit]").click()
+        await expect(dialog.locator(".thanks")).to_contain_text(str(POINTS - GIFT))
+        await page.reload()
+        await expect(page.locator("channel-about button.donate")).to_be_visible()
+        await expect(dialog).to_be_hidden()
+
+    assert line.gifts == 2
+
+
+async def test_a_page_asks_whether_it_is_over_when_the_picture_cannot_be_had(house, new_page):
+    streamer = (await house.first_live())["nickname"]
+    answers = 0
+
+    async def answer(route):
+        # A media process that died said no goodbye; the one that came after it knows of nothing on air.
+        nonlocal answers
+        answers += 1
+        response = await route.fetch()
+        body = await response.json()
+        over = {"on_air": False, "playback": None, "started_at": None}
+        await route.fulfill(response=response, json=body if answers == 1 else {**body, **over})
+
+    async with new_page() as page:
+        await page.route("**/hls/**", lambda route: route.abort())
+        await page.route(f"**/api/channels/{streamer}", answer)
+        await page.route_web_socket(RSOCKET, lambda _: None)  # The room says nothing either.
+        await page.goto(f"/c/{streamer}")
+        await expect(page.locator("live-player .notice.veil")).to_be_visible()
+        page.complaints[:] = [text for text in page.complaints if "/hls/" not in text]
+
+
+async def test_the_studio_says_aloud_only_whether_it_is_on_air(house, new_page, nickname):
+    member = await house.sign_up(nickname())
+    async with new_page() as page:
+        await page.goto("/login")
+        await log_in(page, member.login_id)
+        await page.wait_for_url(re.compile("/$"))
+        await expect(page.locator("site-header .me")).to_be_visible()
+        await page.goto("/studio")
+        spoken = page.locator("studio-desk .now").locator("xpath=descendant-or-self::*[@role='status']")
+        await expect(spoken).to_have_count(1)
+
+        assert await spoken.evaluate("element => element.tagName") == "H2"
