@@ -23,8 +23,9 @@ from media.ffmpeg_args import Rung, Version, can_read, rungs
 from media.flv import FlvError
 from media.hls_writer.errors import MediaError
 from media.hls_writer.writer import SOURCE, Writer
-from media.intake import Audio, Began, Intake, Video
+from media.intake import Audio, Began, Intake
 from media.rtmp_ingest.errors import Refused
+from media.rtmp_ingest.publishers import TAKEN
 from media.transcoder import Transcoder, detect
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class OnAir:
 
 
 class Broadcasts:
-    """See media/rtmp_ingest/server.py, Publishers. `run` it, and `close` it at the end."""
+    """See media/rtmp_ingest/publishers.py, Publishers. `run` it, and `close` it at the end."""
 
     def __init__(
         self,
@@ -331,7 +332,7 @@ class Broadcasts:
 
 
 class Feed:
-    """One publishing session's media (rtmp_ingest/server.py, Sink)."""
+    """One publishing session's media (rtmp_ingest/publishers.py, Sink)."""
 
     def __init__(self, broadcasts: Broadcasts, on_air: OnAir, owner: int) -> None:
         self._broadcasts = broadcasts
@@ -339,27 +340,40 @@ class Feed:
         self._owner = owner
         self._intake = Intake()
 
-    async def video(self, timestamp_ms: int, payload: bytes) -> None:
+    def video(self, timestamp_ms: int, payload: bytes) -> Awaitable[None]:
         """One video tag's payload. Raises Refused."""
-        await self._take(self._intake.video, timestamp_ms, payload)
+        return self._take(self._intake.video, timestamp_ms, payload)
 
-    async def audio(self, timestamp_ms: int, payload: bytes) -> None:
+    def audio(self, timestamp_ms: int, payload: bytes) -> Awaitable[None]:
         """One audio tag's payload. Raises Refused."""
-        await self._take(self._intake.audio, timestamp_ms, payload)
+        return self._take(self._intake.audio, timestamp_ms, payload)
 
-    async def metadata(self, values: dict[str, Any]) -> None:
+    def metadata(self, values: dict[str, Any]) -> Awaitable[None]:
         """What the encoder says about its stream."""
         self._intake.metadata(values)
+        return TAKEN
 
     async def end(self, clean: bool) -> None:  # noqa: FBT001 - as the protocol has it
         """The session is over."""
         await self._broadcasts.lost(self._on_air, self._owner, clean=clean)
 
-    async def _take(self, read: Callable[[int, bytes], list[Event]], timestamp_ms: int, payload: bytes) -> None:
+    def _take(self, read: Callable[[int, bytes], list[Event]], timestamp_ms: int, payload: bytes) -> Awaitable[None]:
+        """Take media at once; only where an epoch begins the publisher waits for the store."""
         if not self._owns():
             raise Refused(LATER, "this connection is no longer on air")
         try:
-            for event in read(timestamp_ms, payload):
+            events = read(timestamp_ms, payload)
+            if events and isinstance(events[0], Began):
+                return self._begin(events)
+            for event in events:
+                self._write(event)
+        except (FlvError, MediaError) as error:
+            raise Refused("NetStream.Publish.Rejected", str(error)) from error
+        return TAKEN
+
+    async def _begin(self, events: list[Event]) -> None:
+        try:
+            for event in events:
                 if isinstance(event, Began):
                     await self._broadcasts.begin(self._on_air, self._owner, event)
                 elif self._owns():  # Another owner may have come while this one waited for the store.
@@ -370,7 +384,8 @@ class Feed:
     def _owns(self) -> bool:
         return self._on_air.broadcast.media(self._owner, self._broadcasts.now())
 
-    def _write(self, event: Video | Audio) -> None:
+    def _write(self, event: Event) -> None:
+        assert not isinstance(event, Began)
         assert self._on_air.writer is not None
         if isinstance(event, Audio):
             self._on_air.writer.audio(event)

@@ -161,6 +161,11 @@ class Session:
         events, self._events = self._events, []
         return events
 
+    @property
+    def has_data_to_send(self) -> bool:
+        """Whether there is any."""
+        return bool(self._out)
+
     def data_to_send(self) -> bytes:
         """Return the bytes to send since the last call. After SessionClosed: send them, then close."""
         data = b"".join(self._out)
@@ -196,7 +201,8 @@ class Session:
         if self._stage is Stage.FIRST_BYTE:
             self._arm(Stage.HANDSHAKE, now)
         progress = self._handshake.receive_data(data)
-        self._out.append(progress.reply)
+        if progress.reply:
+            self._out.append(progress.reply)
         if progress.done:
             self._move(Trigger.HANDSHAKEN)
             self._arm(Stage.PUBLISH, now)
