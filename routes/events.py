@@ -91,6 +91,11 @@ def stamp(seq: int, payload: bytes) -> bytes:
     return b'{"seq":%d,' % seq + payload[1:]
 
 
+def keep(payload: bytes) -> bool:
+    """Tell whether an event is one that no viewer may miss, however slow."""
+    return payload.startswith(b'{"kind":"donated"')
+
+
 def gap(skipped: int, from_seq: int, to_seq: int) -> bytes:
     """Encode what a slow or returning viewer missed."""
     return write(Gap(skipped=skipped, from_seq=from_seq, to_seq=to_seq))

@@ -46,7 +46,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         pool, bus = await _open_stores(stores, stack)
         channels = Channels(pool)
-        rooms = Rooms(bus, stamp=events.stamp, gap=events.gap, count=events.count, node=_node())
+        rooms = Rooms(bus, stamp=events.stamp, keep=events.keep, gap=events.gap, count=events.count, node=_node())
         relay = AlertRelay(Alerts(pool), bus)
         ledger = await stack.enter_async_context(Ledger(pool, on_settled=relay.wake))
         numbers = RoomNumbers(channels)

@@ -59,6 +59,8 @@ CONNECTIONS_MAX = 20_000
 # Recent events kept in each worker, the same number as the bus keeps (db/bus.py HISTORY_LINES_MAX).
 LOG_EVENTS_MAX = 512
 LOG_BYTES_MAX = 256 * 1024
+# Of donations and the like, which no viewer may miss, so many are held when lines have pushed them out of the log.
+KEPT_EVENTS_MAX = 64
 # Lines replayed to whoever joins: what fits on a screen by default, what a client may ask for at most.
 JOIN_EVENTS_DEFAULT = 50
 JOIN_EVENTS_MAX = 100

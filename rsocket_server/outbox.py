@@ -1,7 +1,8 @@
 """Core: what one viewer gets next: a cursor in the room's log, credit from the viewer, a window from the socket.
 
 Backpressure is decided here and nowhere else. A viewer without credit, or whose socket is full, costs nothing: its
-cursor stays. When it can go on it gets one `gap` that says how many events the log no longer has, then the rest.
+cursor stays. When it can go on it gets a `gap` for each run of events that the log no longer has, between them the kept
+ones (donations), which are never skipped, then the rest.
 Each item costs one credit, whatever it is, so that never more goes out than was requested.
 """
 
@@ -82,9 +83,8 @@ class Outbox:
         while self._whispers and self.credit > 0:
             taken.append(self._whispers.popleft())
             self.credit -= 1
-        if self.credit > 0 and self.cursor < log.first - 1:
-            taken.append(gap(log.first - 1 - self.cursor, self.cursor + 1, log.first - 1))
-            self.cursor = log.first - 1
+        while self.credit > 0 and self.cursor < log.first - 1:
+            taken.append(self._cross(log, gap))
             self.credit -= 1
         if self.credit > 0 and self.cursor < log.head:
             target = log.reach(self.cursor, limits.BATCH_BYTES_MAX)
@@ -97,6 +97,16 @@ class Outbox:
             self._note = None
             self.credit -= 1
         return taken
+
+    def _cross(self, log: Log, gap: Callable[[int, int, int], bytes]) -> bytes:
+        """Go one item through what has left the log: a kept event, or the gap up to the next one."""
+        at = self.cursor + 1
+        seq, payload = log.kept_after(self.cursor) or (log.first, b"")
+        if seq == at < log.first:
+            self.cursor = at
+            return payload
+        self.cursor = seq - 1
+        return gap(seq - at, at, seq - 1)
 
     def rewind(self, cursor: int) -> None:
         """Go to another place: the log began anew."""

@@ -109,18 +109,21 @@ class Log:
         bytes: of all payloads here.
     """
 
-    __slots__ = ("_payloads", "bytes", "first", "head")
+    __slots__ = ("_kept", "_payloads", "bytes", "first", "head")
 
     def __init__(self) -> None:
         self._payloads: list[bytes] = []
+        self._kept: deque[tuple[int, bytes]] = deque(maxlen=limits.KEPT_EVENTS_MAX)
         self.first = 1
         self.head = 0
         self.bytes = 0
 
-    def append(self, payload: bytes) -> None:
-        """Add the event after `head`; the oldest make room."""
+    def append(self, payload: bytes, *, kept: bool = False) -> None:
+        """Add the event after `head`; the oldest make room. A `kept` one may still be had when it has left the ring."""
         self._payloads.append(payload)
         self.head += 1
+        if kept:
+            self._kept.append((self.head, payload))
         self.bytes += len(payload)
         while len(self._payloads) > limits.LOG_EVENTS_MAX or (
             self.bytes > limits.LOG_BYTES_MAX and self.first < self.head
@@ -128,8 +131,13 @@ class Log:
             self.bytes -= len(self._payloads.pop(0))
             self.first += 1
 
+    def begin_anew(self) -> None:
+        """Forget everything: the numbers begin anew."""
+        self._kept.clear()
+        self.restart(0)
+
     def restart(self, head: int) -> None:
-        """Forget everything; the next event is `head + 1`."""
+        """Forget the ring; the next event is `head + 1`."""
         self._payloads.clear()
         self.bytes = 0
         self.head = head
@@ -138,6 +146,10 @@ class Log:
     def at(self, seq: int) -> bytes | None:
         """Answer the event's payload, None if it is not here."""
         return self._payloads[seq - self.first] if self.first <= seq <= self.head else None
+
+    def kept_after(self, cursor: int) -> tuple[int, bytes] | None:
+        """Answer the first kept event after `cursor` that has left the ring, with its number."""
+        return next((each for each in self._kept if cursor < each[0] < self.first), None)
 
     def after(self, cursor: int, up_to: int) -> list[bytes]:
         """Answer the payloads of `cursor + 1` … `up_to`, all of which must be here."""
@@ -174,11 +186,11 @@ class Room:
 
     # --- events --------------------------------------------------------------------------------------------------
 
-    def add(self, seq: int, payload: bytes) -> Place:
+    def add(self, seq: int, payload: bytes, *, kept: bool = False) -> Place:
         """Put an event in its place. On ASTRAY call `refill` with the history after `log.head`."""
         log = self.log
         if seq == log.head + 1:
-            log.append(payload)
+            log.append(payload, kept=kept)
             return Place.NEXT
         if seq > log.head or seq < 1:
             return Place.ASTRAY
@@ -193,8 +205,8 @@ class Room:
         """Answer after which event to read the history, `head` being the newest that the bus knows."""
         return 0 if self._renumbered or head < self.log.head else self.log.head
 
-    def refill(self, head: int, events: Iterable[tuple[int, bytes]]) -> bool:
-        """Take in the history after `history_cursor(head)`, ascending.
+    def refill(self, head: int, events: Iterable[tuple[int, bytes, bool]]) -> bool:
+        """Take in the history after `history_cursor(head)`, ascending: (seq, payload, kept).
 
         What the history no longer has leaves a hole, and a ring has none: the log then begins after it. True means that
         the numbers began anew, so that no cursor from before means anything.
@@ -202,14 +214,14 @@ class Room:
         log = self.log
         anew = self._renumbered or head < log.head
         if anew:
-            log.restart(0)
+            log.begin_anew()
             self._renumbered = False
-        for seq, payload in events:
+        for seq, payload, kept in events:
             if seq <= log.head:
                 continue
             if seq > log.head + 1:
                 log.restart(seq - 1)
-            log.append(payload)
+            log.append(payload, kept=kept)
         if head > log.head:
             log.restart(head)
         return anew

@@ -50,19 +50,19 @@ class Hall:
         self.fanout = Fanout(room_id, self.room, gap)
         self.totals: Subject[int] = Subject()
         self.loading: asyncio.Task[None] | None = None
-        self.pending: list[tuple[int, bytes]] = []
+        self.pending: list[tuple[int, bytes, bool]] = []
         self.stale = False
         self.subscribed = False
         self.touched_at = now
 
-    def deliver(self, seq: int, payload: bytes) -> bool:
+    def deliver(self, seq: int, payload: bytes, kept: bool) -> bool:  # noqa: FBT001 - a field of the event.
         """Put an event in its place; False if the history must be read."""
         if self.loading is not None:
-            self.pending.append((seq, payload))
+            self.pending.append((seq, payload, kept))
             # More than the log holds: the oldest will be in the history or nowhere.
             del self.pending[: -limits.LOG_EVENTS_MAX]
             return True
-        place = self.room.add(seq, payload)
+        place = self.room.add(seq, payload, kept=kept)
         if place is Place.NEXT:
             self.fanout.wake()
         return place is not Place.ASTRAY
@@ -74,6 +74,7 @@ class Rooms:
     Args:
         bus: carries events between workers.
         stamp: puts a sequence number into an event.
+        keep: whether an event is one that no viewer may miss.
         gap: writes the event that stands for skipped ones.
         count: writes the event that tells how many watch.
         node: this worker's name in the count, unlike any other's.
@@ -87,12 +88,14 @@ class Rooms:
         bus: Bus,
         *,
         stamp: Callable[[int, bytes], bytes],
+        keep: Callable[[bytes], bool],
         gap: Callable[[int, int, int], bytes],
         count: Callable[[int], bytes],
         node: str,
     ) -> None:
         self._bus = bus
         self._stamp = stamp
+        self._keep = keep
         self._gap = gap
         self._count = count
         self._node = node
@@ -198,8 +201,12 @@ class Rooms:
                 self._topics[news.topic].on_next(news.payload)
         elif news.room in self._halls and news.seq is not None:
             hall = self._halls[news.room]
-            if hall.subscribed and not hall.deliver(news.seq, self._stamp(news.seq, news.payload)):
+            event = self._event(news.seq, news.payload)
+            if hall.subscribed and not hall.deliver(*event):
                 self._load(hall)
+
+    def _event(self, seq: int, payload: bytes) -> tuple[int, bytes, bool]:
+        return seq, self._stamp(seq, payload), self._keep(payload)
 
     def _hall(self, room_id: int) -> Hall:
         hall = self._halls.get(room_id)
@@ -240,12 +247,12 @@ class Rooms:
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             hall.loading = None
-        anew = room.refill(head, [(entry.seq, self._stamp(entry.seq, entry.payload)) for entry in entries])
+        anew = room.refill(head, [self._event(entry.seq, entry.payload) for entry in entries])
         if anew:
             hall.fanout.restart()
         hall.fanout.wake()
         pending, hall.pending = hall.pending, []
-        whole = all(hall.deliver(seq, payload) for seq, payload in pending)
+        whole = all(hall.deliver(*event) for event in pending)
         if hall.stale or not whole:
             self._load(hall)
 

@@ -219,7 +219,7 @@ async def new_member(pool):
 async def conversation(pool, redis, tokens, connect):
     bus = Bus(redis)
     channels = Channels(pool)
-    rooms = Rooms(bus, stamp=events.stamp, gap=events.gap, count=events.count, node="test")
+    rooms = Rooms(bus, stamp=events.stamp, keep=events.keep, gap=events.gap, count=events.count, node="test")
     relay = AlertRelay(Alerts(pool), bus)
     numbers = RoomNumbers(channels)
     live = LiveChannels(channels, bus, rooms)

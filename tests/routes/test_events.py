@@ -59,3 +59,12 @@ def test_a_stamped_event_is_the_event_with_its_number():
 )
 def test_events_are_written_as_the_contract_names_them(event, written):
     assert json.loads(event) == written
+
+
+def test_donations_are_kept_and_lines_are_not():
+    author = events.Author(nickname="a", roles=[])
+    gift = events.Donated(id=UUID(DONATION_ID), from_=author, points=1, text="", at=AT)
+    line = events.Said(id="1", from_=author, text='{"kind":"donated"', at=AT)
+
+    assert events.keep(wire.write(gift))
+    assert not events.keep(wire.write(line))

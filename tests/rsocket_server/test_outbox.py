@@ -227,3 +227,41 @@ def test_never_more_than_requested_and_nothing_lost_in_any_order() -> None:
             numbers += [int(payload) for payload in taken if payload != b"n"]
 
         assert list(range(said)) == numbers
+
+
+def test_what_is_kept_is_never_skipped() -> None:
+    log, outbox = Log(), Outbox(0)
+    kept = {1, 5, 6, 10, limits.LOG_EVENTS_MAX + 9}
+    for seq in range(1, limits.LOG_EVENTS_MAX + 11):
+        log.append(b"%d" % seq, kept=seq in kept)
+    outbox.request(9)
+    slow = Outbox(0)
+    slow.request(2)
+
+    assert log.first == 11
+    assert outbox.take(log, gap) == [b"1", b"gap 3 2-4", b"5", b"6", b"gap 3 7-9", b"10", b"11", b"12", b"13"]
+    assert slow.take(log, gap) == [b"1", b"gap 3 2-4"]
+    assert (slow.cursor, slow.credit) == (4, 0)
+
+
+def test_of_what_is_kept_the_newest_are_held() -> None:
+    log, outbox = Log(), Outbox(0)
+    many = limits.KEPT_EVENTS_MAX + 2
+    for seq in range(1, many + limits.LOG_EVENTS_MAX + 1):
+        log.append(b"%d" % seq, kept=seq <= many)
+    outbox.request(limits.CREDIT_UNBOUNDED)
+    taken = outbox.take(log, gap)
+
+    assert taken[: limits.KEPT_EVENTS_MAX + 1] == [b"gap 2 1-2", *(b"%d" % seq for seq in range(3, many + 1))]
+    log.begin_anew()
+    assert log.kept_after(0) is None
+
+
+def test_a_gap_of_the_history_has_no_end_but_the_log() -> None:
+    log, outbox = Log(), Outbox(0)
+    log.append(b"1", kept=True)
+    log.restart(7)
+    log.append(b"8")
+    outbox.request(9)
+
+    assert outbox.take(log, gap) == [b"1", b"gap 6 2-7", b"8"]

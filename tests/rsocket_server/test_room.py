@@ -106,7 +106,7 @@ def test_a_hole_is_mended_from_the_history() -> None:
     assert room.add(4, b"d") is Place.ASTRAY
     assert room.history_cursor(4) == 1
 
-    assert not room.refill(4, [(2, b"b"), (3, b"c"), (4, b"d")])
+    assert not room.refill(4, [(2, b"b", False), (3, b"c", False), (4, b"d", False)])
     assert [b"a", b"b", b"c", b"d"] == room.log.after(0, 4)
 
 
@@ -114,7 +114,7 @@ def test_what_the_history_no_longer_has_leaves_the_log_beginning_after_it() -> N
     room = Room()
     room.add(1, b"a")
 
-    assert not room.refill(901, [(1, b"a"), (900, b"y"), (901, b"z")])
+    assert not room.refill(901, [(1, b"a", False), (900, b"y", False), (901, b"z", False)])
     assert (900, 901) == (room.log.first, room.log.head)
 
 
@@ -128,7 +128,7 @@ def test_a_history_that_has_expired_leaves_only_the_number() -> None:
 
 def test_a_history_newer_than_its_head_is_taken_whole() -> None:
     room = Room()
-    room.refill(1, [(1, b"a"), (2, b"b")])
+    room.refill(1, [(1, b"a", False), (2, b"b", False)])
 
     assert room.log.head == 2
 
@@ -139,7 +139,7 @@ def test_numbers_that_begin_anew_are_noticed_by_their_head() -> None:
         room.add(seq, b"%d" % seq)
     assert room.history_cursor(2) == 0
 
-    assert room.refill(2, [(1, b"new"), (2, b"newer")])
+    assert room.refill(2, [(1, b"new", False), (2, b"newer", False)])
     assert [b"new", b"newer"] == room.log.after(0, 2)
     assert not room.refill(2, [])
 
@@ -151,16 +151,16 @@ def test_numbers_that_begin_anew_are_noticed_by_other_words() -> None:
     assert room.add(1, b"other words") is Place.ASTRAY
     assert room.history_cursor(5) == 0
 
-    assert room.refill(5, [(seq, b"new") for seq in range(1, 6)])
+    assert room.refill(5, [(seq, b"new", False) for seq in range(1, 6)])
     assert [b"new"] * 5 == room.log.after(0, 5)
 
 
 def test_any_delivery_ends_in_the_same_log() -> None:
     die = random.Random(7)
-    everything = [(seq, b"%d" % seq) for seq in range(1, 200)]
+    everything = [(seq, b"%d" % seq, False) for seq in range(1, 200)]
     for _ in range(50):
         room = Room()
-        for seq, payload in everything:
+        for seq, payload, _ in everything:
             if die.random() < 0.2:
                 continue  # Lost on the way.
             for _ in range(die.randrange(1, 3)):
@@ -169,7 +169,7 @@ def test_any_delivery_ends_in_the_same_log() -> None:
                     room.refill(seq, [event for event in everything[:seq] if event[0] > after])
         room.refill(199, everything)
 
-        assert [payload for _, payload in everything] == room.log.after(0, 199)
+        assert [payload for _, payload, _ in everything] == room.log.after(0, 199)
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------
@@ -194,14 +194,14 @@ def test_any_delivery_ends_in_the_same_log() -> None:
 )
 def test_where_a_watcher_begins(since: int | None, history: int | None, cursor: int) -> None:
     room = Room()
-    room.refill(200, [(seq, b"x") for seq in range(1, 201)])
+    room.refill(200, [(seq, b"x", False) for seq in range(1, 201)])
 
     assert cursor == room.join_cursor(since, history)
 
 
 def test_a_watcher_of_a_young_log_begins_at_its_first_event() -> None:
     room = Room()
-    room.refill(1000, [(999, b"a"), (1000, b"b")])
+    room.refill(1000, [(999, b"a", False), (1000, b"b", False)])
 
     assert room.join_cursor(None, 50) == 998
 

@@ -59,6 +59,7 @@ async def worker(redis: Any, no_task_left: None) -> AsyncIterator[Callable[..., 
         rooms = Rooms(
             bus or Bus(redis),
             stamp=lambda seq, payload: b"%d:%s" % (seq, payload),
+            keep=lambda payload: payload.startswith(b"kept"),
             gap=lambda skipped, first, last: b"gap %d %d-%d" % (skipped, first, last),
             count=lambda viewers: b"viewers %d" % viewers,
             node=f"node-{len(started)}",
@@ -530,3 +531,17 @@ async def test_more_pending_than_a_log_holds_is_read_from_the_history(worker: An
 
     assert lines[0] == b"gap 20 1-20"
     assert lines[-1] == b"%d:%d" % (count, count - 1)
+
+
+async def test_what_is_kept_is_kept_of_the_news_and_of_the_history(worker: Any, redis: Any) -> None:
+    bus = Bus(redis)
+    await bus.publish(ROOM, b"kept of the history")
+    rooms = await worker()
+    slow, fast = await watch(rooms, since=0, n=0), await watch(rooms, since=0)
+    await bus.publish(ROOM, b"kept of the news")
+    for number in range(limits.LOG_EVENTS_MAX):
+        await bus.publish(ROOM, b"%d" % number)
+    await fast.heard(limits.LOG_EVENTS_MAX + 2)
+    slow.subscription.request(3)
+
+    assert [b"1:kept of the history", b"2:kept of the news", b"3:0"] == await slow.heard(3)

@@ -281,7 +281,7 @@ async def test_numbers_that_begin_anew_begin_anew_for_everyone(fanout: Fanout, t
     async with asyncio.timeout(5):
         while fanout._round is None:  # Into the middle of a round.
             await asyncio.sleep(0)
-    fanout.room.refill(2, [(1, b"new"), (2, b"newer")])
+    fanout.room.refill(2, [(1, b"new", False), (2, b"newer", False)])
     fanout.restart()
     await settled(fanout)
 
