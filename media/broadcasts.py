@@ -19,14 +19,14 @@ from db.channels import HEARTBEAT_SECONDS
 from db.errors import StoreError
 from db.member import nickname_key
 from media.broadcast import GRACE_SECONDS, AlreadyLive, Broadcast, Kicked, State
-from media.ffmpeg_args import Rung, Version, can_read, rungs
 from media.flv import FlvError
 from media.hls_writer.errors import MediaError
 from media.hls_writer.writer import SOURCE, Writer
 from media.intake import Audio, Began, Intake
+from media.ladders import Ladders
 from media.rtmp_ingest.errors import Refused
 from media.rtmp_ingest.publishers import TAKEN
-from media.transcoder import Transcoder, detect
+from media.stream_health import Look, StreamHealth
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from db.channel import Channel
     from db.channels import Channels
     from media.intake import Event
+    from media.transcoder import Transcoder
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class OnAir:
         self.broadcast_id: int | None = None
         self.writer: Writer | None = None
         self.transcoder: Transcoder | None = None
+        self.health = StreamHealth()
         self.told = State.ANNOUNCED
         self.cut: Callable[[str], None] | None = None
         self.key_hash = b""
@@ -85,19 +87,14 @@ class Broadcasts:
         grace_seconds: float = GRACE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        rungs(ladder, 0, 0)  # A wrong name stops the start, not the first broadcast.
         self._channels = channels
-        self._root = root
-        self._ladder = ladder
-        self._ffmpeg = ffmpeg
+        self._ladders = Ladders(ladder, ffmpeg, root)
         self._on_state = on_state
         self._grace_seconds = grace_seconds
         self.now = clock
         self._on_air: dict[int, OnAir] = {}
         self._ended: list[OnAir] = []
         self._writers: dict[int, Writer] = {}
-        self._version: Version | None = None
-        self._detected = asyncio.Lock()
 
     def __len__(self) -> int:
         """How many broadcasts there are that have not ended."""
@@ -116,6 +113,17 @@ class Broadcasts:
     def find_broadcast(self, broadcast_id: int) -> Writer | None:
         """The writer of a broadcast: live, interrupted, or just ended."""
         return self._writers.get(broadcast_id)
+
+    def look(self, channel_id: int) -> Look | None:
+        """How a channel's broadcast does; None when there is none."""
+        on_air = self._on_air.get(channel_id)
+        if on_air is None:
+            return None
+        state = on_air.broadcast.state
+        renditions = on_air.writer.renditions if on_air.writer else ()
+        report = on_air.health.report(self.now()) if state is State.LIVE else None
+        encoded = renditions not in {(), (SOURCE,)}
+        return Look(state=state, renditions=renditions, encoded=encoded, report=report)
 
     async def publish(self, key: str, app: str, cut: Callable[[str], None]) -> Feed:
         """Whether a publisher with this key may stream, and where to. Any application name is taken. Raises Refused."""
@@ -235,12 +243,13 @@ class Broadcasts:
             assert on_air.writer is not None
             if not on_air.broadcast.began(owner, self.now()):
                 raise Refused(LATER, "this connection is no longer on air")
-            epoch = on_air.writer.begin(began, date=time.time())
-            self._begin_ladder(on_air, epoch, began)
+            on_air.writer.begin(began, date=time.time())
+            if on_air.transcoder:
+                self._ladders.begin(on_air.transcoder, on_air.writer, began)
         await self._follow(on_air)
 
     async def _begin_writer(self, on_air: OnAir, began: Began) -> None:
-        version = await self._detect()
+        await self._ladders.detect()
         try:
             on_air.broadcast_id = await self._channels.begin_broadcast(on_air.channel.id)
         except (StoreError, ChannelUnknown) as error:
@@ -248,42 +257,11 @@ class Broadcasts:
         on_air.channel = replace(
             on_air.channel, on_air=True, broadcast_id=on_air.broadcast_id, started_at=datetime.now(UTC)
         )
-        ladder = self._rungs(began, version)
-        shown = (SOURCE,) if SOURCE in self._ladder or not ladder else ()
+        ladder = self._ladders.rungs(began)
         rates = {rung.name: rung.bits_a_second for rung in ladder}
-        on_air.writer = Writer(on_air.broadcast_id, (*shown, *rates), bits_a_second=rates)
+        on_air.writer = Writer(on_air.broadcast_id, self._ladders.renditions(ladder), bits_a_second=rates)
         self._writers[on_air.broadcast_id] = on_air.writer
-        if ladder and self._ffmpeg and version:
-            self._root.mkdir(parents=True, exist_ok=True)
-            on_air.transcoder = Transcoder(self._ffmpeg, version, self._root, on_air.writer)
-
-    def _begin_ladder(self, on_air: OnAir, epoch: int, began: Began) -> None:
-        """Give the epoch's pictures to an encoder; a rung that would be upscaled now, or is gone, stays away."""
-        assert on_air.writer is not None
-        if on_air.transcoder is None:
-            return
-        there = [rung for rung in self._rungs(began, self._version) if rung.name in on_air.writer.renditions]
-        for name in on_air.writer.renditions:
-            if name != SOURCE and name not in {rung.name for rung in there}:
-                on_air.writer.drop(name)
-        on_air.transcoder.finish()
-        if there:
-            on_air.transcoder.begin(epoch, began, there)
-
-    def _rungs(self, began: Began, version: Version | None) -> list[Rung]:
-        if began.video is None or version is None or not can_read(version, began.video.codec):
-            return []
-        return rungs(self._ladder, began.video.width, began.video.height)
-
-    async def _detect(self) -> Version | None:
-        """The encoder's version, looked up once."""
-        async with self._detected:
-            if self._version is None and self._ffmpeg:
-                self._version = await detect(self._ffmpeg)
-                if self._version is None:
-                    log.warning("no_ladder words=ffmpeg cannot be run")
-                    self._ffmpeg = None
-            return self._version
+        on_air.transcoder = self._ladders.transcoder(ladder, on_air.writer)
 
     async def _follow(self, on_air: OnAir) -> None:
         """Carry out what the core has decided since the last time, and tell it."""
@@ -351,6 +329,8 @@ class Feed:
     def metadata(self, values: dict[str, Any]) -> Awaitable[None]:
         """What the encoder says about its stream."""
         self._intake.metadata(values)
+        if self._owner == self._on_air.broadcast.owner:
+            self._on_air.health.metadata(values)
         return TAKEN
 
     async def end(self, clean: bool) -> None:  # noqa: FBT001 - as the protocol has it
@@ -376,6 +356,7 @@ class Feed:
             for event in events:
                 if isinstance(event, Began):
                     await self._broadcasts.begin(self._on_air, self._owner, event)
+                    self._on_air.health.take(event, self._broadcasts.now())
                 elif self._owns():  # Another owner may have come while this one waited for the store.
                     self._write(event)
         except (FlvError, MediaError) as error:
@@ -386,6 +367,7 @@ class Feed:
 
     def _write(self, event: Event) -> None:
         assert not isinstance(event, Began)
+        self._on_air.health.take(event, self._broadcasts.now())
         assert self._on_air.writer is not None
         if isinstance(event, Audio):
             self._on_air.writer.audio(event)

@@ -17,6 +17,7 @@ from routes.doors import HttpDoor
 from routes.members import new_stream_key
 from routes.middleware import BEARER, answer, read_body
 from routes.playlist_ask import ChannelOffAir
+from routes.stream_health import StreamHealthView, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +130,14 @@ class ChannelDoors:
             ),
             HttpDoor(
                 method="GET",
+                path="/api/channels/{nickname}/health",
+                who=Who.OWNER,
+                handle=self._health,
+                words="What the channel's encoder sends, in numbers, and what to do about it, in codes.",
+                answer=StreamHealthView,
+            ),
+            HttpDoor(
+                method="GET",
                 path="/api/channels/{nickname}/donations",
                 who=Who.OWNER,
                 handle=self._donations,
@@ -180,6 +189,10 @@ class ChannelDoors:
         if not await self._broadcasts.kick(own.id, KICKED):
             raise ChannelOffAir
         return answer(wire.Kicked(seconds=KICK_SECONDS))
+
+    async def _health(self, request: web.Request) -> web.StreamResponse:
+        own = await self._own_channel(request)
+        return answer(view(self._broadcasts.look(own.id)))
 
     async def _donations(self, request: web.Request) -> web.StreamResponse:
         before = wire.read_cursor(request.query.get("cursor"))

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from house import ROOT
+from house import ROOT, Encoder
 from playwright.async_api import expect
 from visits import NEWCOMER_SECONDS_MAX, log_in, playing_since, sign_up
 
@@ -116,6 +116,32 @@ async def test_the_studio_shows_the_server_and_a_new_key(house, new_page, nickna
         await shoot(page, "studio")
 
         assert await values.nth(1).input_value() != member.stream_key
+
+
+@pytest.mark.parametrize(("locale", "scheme"), [("ko-KR", "dark"), ("en-GB", "light")])
+async def test_the_studio_says_how_the_stream_does(house, new_page, nickname, ffmpeg, axe, shoot, locale, scheme):
+    member = await house.sign_up(nickname())
+    async with (
+        Encoder(ffmpeg, member.stream_server, member.stream_key, "-g", "150"),
+        new_page(locale=locale, color_scheme=scheme) as page,
+    ):
+        await page.goto("/login")
+        await log_in(page, member.login_id)
+        await page.wait_for_url(re.compile("/$"))
+        await expect(page.locator("site-header .me")).to_be_visible()
+        await page.goto("/studio")
+        health = page.locator("stream-health")
+        await expect(health.locator(".connected")).to_contain_text("ffmpeg")
+        await expect(health.locator("dl")).to_contain_text("320×180 · 30")
+        await expect(health.locator("li.bad")).to_contain_text("OBS")
+        await expect(health.locator("li.bad")).to_contain_text("5")
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run(document.querySelector("stream-health"))).violations.map(({ id }) => id)"""
+        )
+        await shoot(page, f"studio-live-{locale[:2]}")
+
+    assert found == []
 
 
 async def test_an_unknown_channel_says_so(new_page):

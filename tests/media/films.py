@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from media.flv import TagKind, TagReader
+from media.flv import AudioConfig, Codec, TagKind, TagReader, VideoConfig
 from media.intake import Audio, Began, Intake, Video
 
 if TYPE_CHECKING:
@@ -92,6 +92,14 @@ AVCC = bytes.fromhex("0142c00dffe100166742c00dda0507ec0440000003004000000f23c50a
 OTHER_AVCC = bytes.fromhex("0142c015ffe100176742c015da06c7f93c0440000003004000000f23c58ba801000468ce0fc8")
 ASC = bytes.fromhex("1190")
 OTHER_ASC = bytes.fromhex("1210")
+
+
+def read_config(avcc: bytes = AVCC) -> VideoConfig:
+    return VideoConfig(Codec.AVC, avcc)
+
+
+def read_sound_config(asc: bytes = ASC) -> AudioConfig:
+    return AudioConfig(Codec.AAC, asc)
 
 
 def video_config(avcc: bytes = AVCC) -> bytes:

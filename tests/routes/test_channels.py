@@ -157,6 +157,7 @@ async def test_an_edit_against_the_rules_is_refused_by_field(owner, body, code, 
         ("POST", "/api/channels/나비/stream-key"),
         ("POST", "/api/channels/나비/kick"),
         ("GET", "/api/channels/나비/donations"),
+        ("GET", "/api/channels/나비/health"),
     ],
 )
 async def test_an_owners_door_is_shut_for_everyone_else(channel_client, new_member, bearer, method, path):

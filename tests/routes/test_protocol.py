@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from media.verdicts import Code
 from routes import events
 from routes.addresses import Addresses
 from routes.channels import ChannelDoors
@@ -101,6 +102,16 @@ def test_every_code_has_words_in_both_catalogues():
         words = msgspec.json.decode((ROOT / "web" / "i18n" / f"{language}.json").read_bytes())
 
         assert {code for code in codes() if f"error.{code}" not in words} == set(), language
+
+
+def test_the_verdict_table_is_the_judges_and_has_words_in_both_catalogues():
+    (table,) = _rows("Stream health")
+
+    assert [row[0] for row in table] == [code.value for code in Code]
+    for language in ("ko", "en"):
+        words = msgspec.json.decode((ROOT / "web" / "i18n" / f"{language}.json").read_bytes())
+
+        assert {code for code in Code if f"health.{code}" not in words} == set(), language
 
 
 def test_the_limit_is_the_wires():

@@ -10,6 +10,7 @@ import { errorText, format, t } from "../net/words.js";
 import "./copy_field.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
+import "./stream_health.js";
 
 /** The streamer has just pressed a button in OBS and waits for the word. */
 const ASK_EVERY_MS = 3_000;
@@ -84,7 +85,7 @@ export class StudioDesk extends LightElement {
   }
 
   render() {
-    return html`${this.#state()} ${this.#encoder()} ${this.#title()} ${this.#given()}`;
+    return html`${this.#state()} <stream-health .nickname=${this.nickname}></stream-health> ${this.#encoder()} ${this.#title()} ${this.#given()}`;
   }
 
   #state() {

@@ -44,6 +44,11 @@ export function rotateStreamKey(nickname) {
   return asMember("POST", `${channelPath(nickname)}/stream-key`);
 }
 
+/** @param {string} nickname @returns {Promise<import("../core/stream_health.js").Health>} */
+export function streamHealth(nickname) {
+  return asMember("GET", `${channelPath(nickname)}/health`);
+}
+
 /** @param {string} nickname @returns {Promise<{ donations: ReceivedDonation[], next: string | null }>} */
 export function donationsTo(nickname) {
   return asMember("GET", `${channelPath(nickname)}/donations`);
