@@ -8,6 +8,7 @@ exceeds the target.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -28,10 +29,16 @@ SEGMENT_SECONDS_MIN: Final = 1.0
 # Audio alone has no keyframes to wait for.
 AUDIO_SEGMENT_SECONDS: Final = 2.0
 AUDIO_TARGET_SECONDS: Final = 3
-# When the first keyframe interval is still not over, the target duration is that of the longest interval in use: OBS
-# writes a keyframe every 8.3 s by default. Whatever is longer is cut inside.
-FIRST_INTERVAL_SECONDS_MAX: Final = 4.0
+# A target duration holds for good, and the first interval says little about the longest: encoders write keyframes at
+# scene cuts too. Up to here intervals share one target, with room for what is missing to a segment's least length; a
+# smaller one would gain players without low latency a few seconds, and the first cut would cost everybody keyframes.
+INTERVAL_SECONDS_MAX: Final = 4.0
+TARGET_SECONDS: Final = 5
+# The target for longer intervals: OBS writes a keyframe every 8.3 s by default. Whatever is longer is cut inside.
 LONG_TARGET_SECONDS: Final = 10
+# Encoders are set to whole seconds, which frame rates like 59.94 miss by a frame or two. Any other interval is a scene
+# cut until it comes twice.
+INTERVAL_TICKS_OFF_MAX: Final = 50 * TICKS_A_MS
 # EXTINF is rounded before it is compared with the target duration.
 ROUNDING_SECONDS: Final = 0.49
 # A counted sample that is further from its timestamp than this has lost packets before it.
@@ -40,7 +47,7 @@ AUDIO_DRIFT_SECONDS_MAX: Final = 0.1
 AUDIO_PACKETS_HELD_MAX: Final = 1024
 
 assert SEGMENT_SECONDS_MIN > 2 * PART_SECONDS
-assert LONG_TARGET_SECONDS > FIRST_INTERVAL_SECONDS_MAX + SEGMENT_SECONDS_MIN
+assert LONG_TARGET_SECONDS > TARGET_SECONDS >= INTERVAL_SECONDS_MAX + SEGMENT_SECONDS_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +90,13 @@ class OwnCuts:
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
         self._begun = False
-        self._first_key: int | None = None
+        self._first: int | None = None
+        self._key = 0  # the last keyframe
+        self._interval = math.inf  # that ended with it
 
     def due(self, start: int, segment_ticks: int, slice_ticks: int, *, key: bool) -> Cut | None:
-        """See Cuts. Fixes the target duration with the first keyframe interval."""
-        self._measure(start, segment_ticks, key=key)
+        """See Cuts. Fixes the target duration as soon as the keyframe interval is known."""
+        self._measure(start, key=key)
         if not self._begun:
             self._begun = True
             return Cut(start, key)
@@ -96,17 +105,23 @@ class OwnCuts:
             return Cut(start, key)
         return None
 
-    def _measure(self, start: int, segment_ticks: int, *, key: bool) -> None:
+    def _measure(self, start: int, *, key: bool) -> None:
         if self._targets.duration is not None:
             return
-        if key and self._first_key is not None:
-            # A segment is as long as an interval, and longer by what is missing to its least length.
-            seconds = (start - self._first_key) / VIDEO_CLOCK + SEGMENT_SECONDS_MIN
-            self._targets.duration = min(int(seconds + 0.5), LONG_TARGET_SECONDS)
-        elif segment_ticks >= FIRST_INTERVAL_SECONDS_MAX * VIDEO_CLOCK:
-            self._targets.duration = LONG_TARGET_SECONDS
+        if self._first is None:
+            self._first = self._key = start
         elif key:
-            self._first_key = start
+            interval, self._key = start - self._key, start
+            if interval <= INTERVAL_SECONDS_MAX * VIDEO_CLOCK and self._regular(interval):
+                self._targets.duration = TARGET_SECONDS
+            self._interval = interval
+        if self._targets.duration is None and start - self._first >= INTERVAL_SECONDS_MAX * VIDEO_CLOCK:
+            self._targets.duration = LONG_TARGET_SECONDS
+
+    def _regular(self, interval: int) -> bool:
+        """Whether it is an encoder's setting: whole seconds, or the same as the last one."""
+        whole = max(1, round(interval / VIDEO_CLOCK)) * VIDEO_CLOCK
+        return min(abs(interval - whole), abs(interval - self._interval)) <= INTERVAL_TICKS_OFF_MAX
 
 
 class FollowedCuts:

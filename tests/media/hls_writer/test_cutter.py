@@ -9,8 +9,9 @@ from media.hls_writer.cutter import (
     AUDIO_DRIFT_SECONDS_MAX,
     AUDIO_PACKETS_HELD_MAX,
     AUDIO_TARGET_SECONDS,
-    FIRST_INTERVAL_SECONDS_MAX,
+    INTERVAL_SECONDS_MAX,
     LONG_TARGET_SECONDS,
+    TARGET_SECONDS,
     Cut,
     Cutter,
     FollowedCuts,
@@ -128,21 +129,47 @@ def test_a_keyframe_within_the_least_segment_cuts_nothing():
 
 @pytest.mark.parametrize(
     ("interval_seconds", "target"),
-    [(0.5, 2), (1, 2), (2, 3), (3, 4), (4, 5), (5, LONG_TARGET_SECONDS), (9, LONG_TARGET_SECONDS)],
-)
-def test_the_target_duration_comes_from_the_first_interval(interval_seconds, target):
+    [(0.5, TARGET_SECONDS), (1, TARGET_SECONDS), (1.6, TARGET_SECONDS), (2, TARGET_SECONDS), (4, TARGET_SECONDS),
+     (4.1, LONG_TARGET_SECONDS), (5, LONG_TARGET_SECONDS), (9, LONG_TARGET_SECONDS)],
+)  # fmt: skip
+def test_the_target_duration_comes_from_the_interval(interval_seconds, target):
     targets = Targets()
-    keys = int(interval_seconds * 30)
-    segments = shape(play(cutter(targets), times(count=30 * 30), keys=keys))
+    keys = round(interval_seconds * 30)
+    events = play(cutter(targets), times(count=30 * 30), keys=keys)
 
     assert target == targets.duration
-    assert all(int(sum(segment) / 1000 + 0.5) <= target for segment in segments)
+    assert all(event.independent for event in events if isinstance(event, Cut))
+    assert all(int(sum(segment) / 1000 + 0.5) <= target for segment in shape(events))
+
+
+@pytest.mark.parametrize(("fps", "keys"), [(30000 / 1001, 59), (60000 / 1001, 119), (24000 / 1001, 95), (50, 100)])
+def test_whole_seconds_are_known_at_once_however_frames_fall(fps, keys):
+    targets = Targets()
+    moments = [int(index * 1000 / fps) for index in range(keys + 2)]
+    play(cutter(targets), moments, keys=keys, finish=False)
+
+    assert targets.duration == TARGET_SECONDS
+
+
+@pytest.mark.parametrize("interval_seconds", [2, 4, 250 / 30])
+@pytest.mark.parametrize("first_frame", [1, 25, 26, 40, 100])
+def test_an_early_scene_cut_is_not_taken_for_the_interval(interval_seconds, first_frame):
+    # An encoder counts its interval anew from a scene cut on.
+    targets = Targets()
+    line = cutter(targets)
+    events = play(line, times(count=first_frame), keys=10**6, finish=False)
+    rest = times(begin=first_frame * 1000 // 30, count=30 * 60)
+    events += play(line, rest, keys=round(interval_seconds * 30))
+    segments = shape(events)
+
+    assert all(event.independent for event in events if isinstance(event, Cut))
+    assert all(int(sum(segment) / 1000 + 0.5) <= targets.duration for segment in segments)
 
 
 def test_the_target_duration_is_known_when_the_first_interval_takes_too_long():
     targets = Targets()
     line = cutter(targets)
-    moments = times(count=int(FIRST_INTERVAL_SECONDS_MAX * 30) + 3)
+    moments = times(count=int(INTERVAL_SECONDS_MAX * 30) + 3)
     play(line, moments[:-2], keys=1000, finish=False)
     assert targets.duration is None
 
@@ -151,17 +178,26 @@ def test_the_target_duration_is_known_when_the_first_interval_takes_too_long():
     assert targets.duration == LONG_TARGET_SECONDS
 
 
+def test_irregular_keyframes_are_not_waited_for():
+    targets = Targets()
+    line = cutter(targets)
+    for moment in times(count=int(INTERVAL_SECONDS_MAX * 30) + 2):
+        line.video(moment, 0, b"v", key=moment in {0, 700, 1500, 2166, 3300})
+
+    assert targets.duration == LONG_TARGET_SECONDS
+
+
 def test_an_interval_beyond_the_target_is_cut_inside():
     targets = Targets()
     line = cutter(targets)
     events = play(line, times(count=60), keys=60, finish=False)
-    events += play(line, times(begin=2000, count=30 * 20), keys=10**6)
+    events += play(line, times(begin=2000, count=30 * 30), keys=10**6)
     cuts = [event for event in events if isinstance(event, Cut)]
 
-    assert targets.duration == 3
+    assert targets.duration == TARGET_SECONDS
     assert [True, True] == [cut.independent for cut in cuts[:2]]
     assert not any(cut.independent for cut in cuts[2:])
-    assert all(int(sum(segment) / 1000 + 0.5) <= 3 for segment in shape(events))
+    assert all(int(sum(segment) / 1000 + 0.5) <= TARGET_SECONDS for segment in shape(events))
     assert len(cuts) >= 7
 
 
