@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 const out = process.argv[2];
-const common = {
+const { metafile } = await build({
+  entryPoints: { hls: "tools/vendor/hls.js", lit: "tools/vendor/lit.js" },
   bundle: true,
   format: "esm",
   minify: true,
@@ -13,21 +14,12 @@ const common = {
   legalComments: "linked",
   metafile: true,
   outdir: out,
-};
-const rsocket = await build({
-  ...common,
-  entryPoints: { rsocket: "tools/vendor/rsocket.js" },
-  define: { global: "globalThis" },
-  inject: ["tools/vendor/buffer.js"], // In a build of its own: it would add 9 KB to every entry.
 });
-const others = await build({ ...common, entryPoints: { hls: "tools/vendor/hls.js", lit: "tools/vendor/lit.js" } });
 
 const packages = new Set();
-for (const { metafile } of [rsocket, others]) {
-  for (const path of Object.keys(metafile.inputs)) {
-    const found = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
-    if (found) packages.add(found[1]);
-  }
+for (const path of Object.keys(metafile.inputs)) {
+  const found = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
+  if (found) packages.add(found[1]);
 }
 await mkdir(join(out, "licences"), { recursive: true });
 for (const name of packages) {

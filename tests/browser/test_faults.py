@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from house import eventually
 from playwright.async_api import expect
 from visits import log_in, sign_up
 
@@ -59,6 +60,38 @@ async def ready_to_give(house, page, nickname):
     dialog = page.locator("donate-dialog dialog")
     await dialog.locator("input[type=number]").fill(str(GIFT))
     return dialog
+
+
+async def test_a_line_that_breaks_after_the_gift_was_sent_charges_once(house, new_page, nickname):
+    line = Line()
+
+    async def cut(socket):
+        line.down, line.on_gift = True, None
+        await socket.close()
+
+    line.on_gift = cut
+    async with new_page() as page:
+        await page.clock.install()
+        await line.carry(page)
+        dialog = await ready_to_give(house, page, nickname)
+        await dialog.locator("button[type=submit]").click()
+        await expect(page.locator("chat-room .state")).to_be_visible()
+        # The second try finds no connection in the time of a call.
+        for _ in range(3):
+            await page.clock.fast_forward(11_000)
+        line.down = False
+
+        async def back():
+            await page.clock.fast_forward(300)
+            return await page.locator("chat-room .state").count() == 0
+
+        await eventually(back, what="the connection")
+        if await dialog.locator(".thanks").count() == 0:
+            await expect(dialog.locator("button[type=submit]")).to_be_enabled()
+            await dialog.locator("button[type=submit]").click()
+        await expect(dialog.locator(".thanks")).to_contain_text(str(POINTS - GIFT))
+
+    assert line.gifts > 1
 
 
 async def test_a_page_left_in_the_middle_of_giving_asks_again_with_the_same_id(house, new_page, nickname):

@@ -8,7 +8,7 @@
 
 import { waitMs } from "../core/backoff.js";
 import { Problem } from "../core/problem.js";
-import { ANSWER_MS_MAX, close, closed, fireAndForget, open, requestStream, respond } from "./rsocket.js";
+import { ANSWER_MS_MAX, open } from "./rsocket.js";
 
 /** @typedef {"idle" | "connecting" | "open" | "waiting"} WireState */
 /** @typedef {{ nickname: string | null, now: string | number }} Hello */
@@ -71,7 +71,6 @@ export class Wire extends EventTarget {
   renew(withinMs = 0) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#drop();
       this.#attempt = 0;
       if (this.#wanted) void this.#connect();
     }, withinMs * Math.random());
@@ -87,12 +86,12 @@ export class Wire extends EventTarget {
   async call(route, body) {
     await this.#opened();
     if (this.#socket === null) throw new Problem("wire.unreachable");
-    return respond(this.#socket, route, body);
+    return this.#socket.respond(route, body);
   }
 
   /** A request without an answer; it is lost when there is no connection. @param {string} route @param {object} body */
   fire(route, body) {
-    if (this.#socket !== null) fireAndForget(this.#socket, route, body);
+    this.#socket?.fireAndForget(route, body);
   }
 
   /**
@@ -111,17 +110,20 @@ export class Wire extends EventTarget {
     if (this.state === "waiting") this.renew();
   };
 
+  /** Whatever asked for it, and however many did: there is one connection, and one that is being made. */
   async #connect() {
-    const generation = ++this.#generation;
+    clearTimeout(this.#timer);
+    this.#drop();
+    const generation = this.#generation;
     this.#become("connecting");
     /** @type {RSocket | null} */
     let socket = null;
     try {
       const token = await this.token({ fresh: this.#freshToken });
       socket = await open(this.url, token);
-      const gone = closed(socket);
+      const gone = socket.closed;
       gone.catch((problem) => this.#lost(generation, problem));
-      const hello = await Promise.race([respond(socket, "session.hello", {}), gone]);
+      const hello = await Promise.race([gone, socket.respond("session.hello", {})]);
       if (generation !== this.#generation) throw new Problem("wire.lost");
       this.#socket = socket;
       this.hello = hello;
@@ -130,7 +132,7 @@ export class Wire extends EventTarget {
       this.#become("open");
       for (const subscription of [...this.#subscriptions]) subscription.connected(socket);
     } catch (error) {
-      close(socket);
+      socket?.close();
       this.#lost(generation, error);
     }
   }
@@ -141,6 +143,7 @@ export class Wire extends EventTarget {
     this.#drop();
     this.#freshToken = error instanceof Problem && error.code.startsWith("auth.");
     this.#become("waiting");
+    clearTimeout(this.#timer); // One that was to renew the connection, which is gone now.
     this.#timer = setTimeout(() => void this.#connect(), waitMs(this.#attempt++, Math.random()));
   }
 
@@ -149,7 +152,7 @@ export class Wire extends EventTarget {
     const socket = this.#socket;
     this.#socket = null;
     for (const subscription of this.#subscriptions) subscription.disconnected();
-    close(socket);
+    socket?.close();
   }
 
   /** @returns {Promise<void>} when the connection stands, or after the time of a call */
@@ -231,7 +234,7 @@ class Subscription {
     if (this.#over || this.#socket === null || this.#stream !== null || this.#credit <= 0) return;
     const turn = {};
     this.#turn = turn;
-    this.#stream = requestStream(this.#socket, this.route, this.listener.body(), this.#credit, {
+    this.#stream = this.#socket.requestStream(this.route, this.listener.body(), this.#credit, {
       onEvent: (event) => {
         if (this.#turn !== turn) return;
         this.#credit -= 1;

@@ -1,0 +1,114 @@
+// The wire before a server that speaks just enough RSocket: SETUP is taken, `session.hello` is answered.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { after, afterEach, before, test } from "node:test";
+import { WebSocketServer } from "ws";
+
+// What a page's global object is and node's is not.
+const page = new EventTarget();
+globalThis.addEventListener = page.addEventListener.bind(page);
+globalThis.removeEventListener = page.removeEventListener.bind(page);
+const { WAIT_FIRST_MS } = await import("../../web/js/core/backoff.js");
+const { Wire } = await import("../../web/js/net/wire.js");
+
+const REQUEST_RESPONSE = 4;
+const HELLO = JSON.stringify({ nickname: null, now: 1 });
+
+/** PAYLOAD with NEXT and COMPLETE. */
+function answer(streamId, text) {
+  const head = Buffer.alloc(6);
+  head.writeUInt32BE(streamId, 0);
+  head.writeUInt16BE((10 << 10) | 0x60, 4);
+  return Buffer.concat([head, Buffer.from(text)]);
+}
+
+let server;
+let sockets;
+let wire;
+
+before(async () => {
+  server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("message", (frame) => {
+      if (frame.readUInt16BE(4) >> 10 === REQUEST_RESPONSE) socket.send(answer(frame.readUInt32BE(0), HELLO));
+    });
+  });
+  await once(server, "listening");
+});
+after(() => server.close());
+afterEach(() => wire.stop());
+
+/** A wire that stands, and what becomes of it. */
+async function standing() {
+  sockets = new Set();
+  wire = new Wire(`ws://127.0.0.1:${server.address().port}`, async () => null);
+  wire.start();
+  await opened();
+}
+
+async function opened() {
+  while (wire.state !== "open") await once(wire, "state");
+}
+
+/** Until the server has noticed that all connections but the last are gone. */
+async function alone() {
+  while (sockets.size > 1) await once([...sockets][0], "close");
+}
+
+test("a connection that is lost before its renewal is made anew once", async (t) => {
+  await standing();
+  t.mock.method(Math, "random", () => 1);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  wire.renew(2 * WAIT_FIRST_MS);
+  for (const socket of sockets) socket.terminate();
+  await once(wire, "state");
+  assert.equal(wire.state, "waiting");
+  t.mock.timers.tick(WAIT_FIRST_MS);
+  await opened();
+  t.mock.timers.tick(2 * WAIT_FIRST_MS); // The moment of the renewal has passed.
+
+  assert.equal(wire.state, "open");
+});
+
+test("two renewals leave one connection", async () => {
+  await standing();
+  wire.renew();
+  await once(wire, "state"); // connecting
+  wire.renew();
+  await opened();
+  await alone();
+
+  assert.equal(sockets.size, 1);
+});
+
+test("a connection that is refused is tried again, also when it closes before it opened", async (t) => {
+  sockets = new Set();
+  wire = new Wire("ws://127.0.0.1:1", async () => null);
+  wire.start();
+  await once(wire, "state");
+  assert.equal(wire.state, "waiting");
+  wire.url = `ws://127.0.0.1:${server.address().port}`;
+  page.dispatchEvent(new Event("online"));
+  await opened();
+
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const answer = wire.call("session.hello", {});
+  await answer;
+  for (const socket of sockets) socket.terminate();
+  const late = wire.call("session.hello", {});
+  await assert.rejects(late, { code: "wire.lost", unknown: true });
+});
+
+test("a network that comes back while a connection is being made does not leave a second one", async () => {
+  await standing();
+  wire.renew();
+  await once(wire, "state");
+  for (const socket of sockets) socket.terminate();
+  page.dispatchEvent(new Event("online"));
+  await opened();
+  await alone();
+
+  assert.equal(sockets.size, 1);
+});

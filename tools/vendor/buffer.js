@@ -1,2 +1,0 @@
-// rsocket-js reads a global `Buffer`: esbuild injects this one wherever the name appears.
-export { Buffer } from "buffer/";
