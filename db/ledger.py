@@ -13,14 +13,16 @@ import asyncpg
 from db.errors import StoreUnavailable, StoreUnknown
 from db.pool import reading, writing
 from db.transfer import (
-    DONATION,
     EARNINGS,
     KIND_NAMES,
     WALLET,
     AmountOutOfRange,
     Balance,
+    ChannelOffAir,
     Donation,
     DonationToSelf,
+    DonationUnknown,
+    EarningsShort,
     Entry,
     IdReused,
     InsufficientPoints,
@@ -47,6 +49,11 @@ DONOR_REQUESTS_MAX = 32
 ALERT_BYTES_MAX = 4096
 # One page of a statement.
 ENTRIES_MAX = 100
+# What the audit is made of: a part is added with the migration that brings what it looks at.
+AUDIT = """
+    SELECT * FROM ledger_audit()
+    UNION ALL SELECT * FROM ledger_audit_refunds()
+"""
 # The audit reads everything; it may take its time (five seconds for 300,000 transfers).
 AUDIT_SECONDS_MAX = 300
 
@@ -107,8 +114,8 @@ class Ledger:
         """Move the points and record `alert` in the same commit; the same id again gives the same answer.
 
         `alert` is what the streamer's room shall see, at most ALERT_BYTES_MAX. Raises InsufficientPoints, IdReused,
-        StreamerUnknown, WalletUnknown; LedgerBusy and StoreUnavailable (surely not done); StoreUnknown (retry with the
-        same id). A caller who is cancelled may have donated.
+        ChannelOffAir, StreamerUnknown, WalletUnknown; LedgerBusy and StoreUnavailable (surely not done); StoreUnknown
+        (retry with the same id). A caller who is cancelled may have donated.
         """
         if len(alert) > ALERT_BYTES_MAX:
             raise ValueError(f"an alert of {len(alert)} bytes")
@@ -142,6 +149,22 @@ class Ledger:
             raise IdReused(grant_id)
         return int(row["points_after"])
 
+    async def refund(self, donation_id: int, channel_id: int, reason: str) -> int:
+        """Give one donation to a channel back to its donor; return the channel's earnings right after it.
+
+        Again, it moves nothing and answers as before. Raises DonationUnknown, EarningsShort, StoreUnavailable,
+        StoreUnknown.
+        """
+        async with writing(self._pool) as connection:
+            row = await connection.fetchrow(
+                "SELECT * FROM refund_donation($1, $2, $3)", donation_id, channel_id, reason
+            )
+        if row["verdict"] == "unknown":
+            raise DonationUnknown(donation_id)
+        if row["verdict"] == "short":
+            raise EarningsShort(donation_id)
+        return int(row["earnings_after"])
+
     async def balance(self, member_id: int) -> Balance:
         """Say what a member has. Raises WalletUnknown, StoreUnavailable."""
         async with reading(self._pool) as connection:
@@ -164,20 +187,24 @@ class Ledger:
                 """
                 SELECT l.*, d.message, m.nickname
                 FROM (
-                    (SELECT id, created_at, kind, debit_account AS account, -amount AS points, debit_after AS after
+                    (SELECT id, created_at, kind, debit_account AS account, -amount AS points, debit_after AS after,
+                            credit_account AS other, coalesce(reverses, id) AS original
                      FROM transfer WHERE debit_account = ANY($1) AND id < $2 ORDER BY id DESC LIMIT $3)
                     UNION ALL
-                    (SELECT id, created_at, kind, credit_account, amount, credit_after
+                    (SELECT id, created_at, kind, credit_account, amount, credit_after,
+                            debit_account, coalesce(reverses, id)
                      FROM transfer WHERE credit_account = ANY($1) AND id < $2 ORDER BY id DESC LIMIT $3)
                 ) l
-                LEFT JOIN donation d ON l.kind = $4 AND d.transfer_id = l.id
-                LEFT JOIN member m ON m.id = CASE WHEN l.points < 0 THEN d.streamer_id ELSE d.donor_id END
+                LEFT JOIN donation d ON d.transfer_id = l.original
+                LEFT JOIN member m ON m.id = l.other / 16 AND m.erased_at IS NULL
+                    -- The streamer's statement must not tell what the room was not told.
+                    AND NOT (coalesce(d.anonymous, false) AND l.account % 16 = $4)
                 ORDER BY l.id DESC LIMIT $3
                 """,
                 [member_id * 16 + WALLET, member_id * 16 + EARNINGS],
                 _LAST_ID if before is None else before,
                 min(limit, ENTRIES_MAX),
-                DONATION,
+                EARNINGS,
             )
         return [_entry(row) for row in rows]
 
@@ -189,8 +216,10 @@ class Ledger:
             rows = await connection.fetch(
                 """
                 SELECT d.id, d.created_at AS at, coalesce(m.nickname, '') AS nickname,
-                       d.amount AS points, d.message AS text
-                FROM donation d LEFT JOIN member m ON m.id = d.donor_id
+                       d.amount AS points, d.message AS text, d.broadcast_id, r.transfer_id IS NOT NULL AS refunded
+                FROM donation d
+                LEFT JOIN member m ON m.id = d.donor_id AND NOT d.anonymous AND m.erased_at IS NULL
+                LEFT JOIN refund r ON r.donation_id = d.id
                 WHERE d.streamer_id = $1 AND d.status = 1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3
                 """,
                 channel_id,
@@ -203,7 +232,7 @@ class Ledger:
         """Hold the books against their rules, one finding a line; none: they balance. Raises StoreUnavailable."""
         async with reading(self._pool) as connection, connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = '{AUDIT_SECONDS_MAX}s'")
-            rows = await connection.fetch("SELECT * FROM ledger_audit()", timeout=AUDIT_SECONDS_MAX)
+            rows = await connection.fetch(AUDIT, timeout=AUDIT_SECONDS_MAX)
         return [f"{row['rule']}: {row['subject']}: {row['detail']}" for row in rows]
 
     async def _settle_for_ever(self) -> None:
@@ -275,12 +304,13 @@ class Ledger:
         donations = [request.donation for request in batch]
         async with writing(self._pool) as connection:
             rows: list[Mapping[str, Any]] = await connection.fetch(
-                "SELECT * FROM settle_donations($1, $2, $3, $4, $5, $6)",
+                "SELECT * FROM settle_donations($1, $2, $3, $4, $5, $6, $7)",
                 [donation.id for donation in donations],
                 [donation.donor_id for donation in donations],
                 [donation.streamer_id for donation in donations],
                 [donation.points for donation in donations],
                 [donation.text for donation in donations],
+                [donation.anonymous for donation in donations],
                 [request.alert for request in batch],
             )
         return rows
@@ -306,6 +336,7 @@ def _refusal(verdict: str, donation: Donation) -> TransferError | StoreUnavailab
         "key_conflict": IdReused(donation.id),
         "no_streamer": StreamerUnknown(donation.streamer_id),
         "no_wallet": WalletUnknown(donation.donor_id),
+        "off_air": ChannelOffAir(donation.streamer_id),
         # Planned by db.transfer these two do not come so far.
         "bad_amount": AmountOutOfRange(donation.points),
         "self": DonationToSelf(),

@@ -27,7 +27,8 @@ EARNINGS = 2
 # The kinds of a transfer row, by number and by name.
 DONATION = 1
 GRANT = 2
-KIND_NAMES = {DONATION: "donation", GRANT: "grant"}
+REFUND = 5
+KIND_NAMES = {DONATION: "donation", GRANT: "grant", REFUND: "refund"}
 
 
 class TransferError(Exception):
@@ -82,7 +83,7 @@ class InsufficientPoints(TransferError):
 
 
 class IdReused(TransferError):
-    """This member has used the id for another donation: other amount, streamer or text."""
+    """This member has used the id for another donation: other amount, streamer, text or name shown."""
 
     def __init__(self, reused: UUID) -> None:
         super().__init__(reused)
@@ -101,6 +102,39 @@ class StreamerUnknown(TransferError):
 
     def __str__(self) -> str:
         return f"no such streamer: {self.streamer_id}"
+
+
+class ChannelOffAir(TransferError):
+    """Nothing is on air there to donate to. The id is spent, as with every refusal on record."""
+
+    def __init__(self, streamer_id: int) -> None:
+        super().__init__(streamer_id)
+        self.streamer_id = streamer_id
+
+    def __str__(self) -> str:
+        return f"channel {self.streamer_id} is off air"
+
+
+class DonationUnknown(TransferError):
+    """This channel was given no such donation."""
+
+    def __init__(self, donation_id: int) -> None:
+        super().__init__(donation_id)
+        self.donation_id = donation_id
+
+    def __str__(self) -> str:
+        return f"no accepted donation {self.donation_id} of this channel"
+
+
+class EarningsShort(TransferError):
+    """The earnings hold less than the donation that is to go back."""
+
+    def __init__(self, donation_id: int) -> None:
+        super().__init__(donation_id)
+        self.donation_id = donation_id
+
+    def __str__(self) -> str:
+        return f"the earnings hold less than donation {self.donation_id}"
 
 
 class WalletUnknown(TransferError):
@@ -123,6 +157,7 @@ class Donation:
     streamer_id: int
     points: int
     text: str
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +179,10 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a member's statement. `points` is negative when they left; `account` is "points" or "earnings"."""
+    """One line of a member's statement. `points` is negative when they left; `account` is "points" or "earnings".
+
+    `nickname` is the other side's; None for the house, for who has left, and for a donor who stayed anonymous.
+    """
 
     id: int
     at: datetime
@@ -158,17 +196,29 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One accepted donation as its streamer sees it."""
+    """One accepted donation as its streamer sees it; without a nickname its donor has left or stayed anonymous."""
 
     id: int
     at: datetime
     nickname: str
     points: int
     text: str
+    broadcast_id: int | None
+    refunded: bool
 
 
-def donation(id: UUID, donor_id: int, streamer_id: int, points: int, text: str) -> Donation:  # noqa: A002
+def donation(
+    id: UUID,  # noqa: A002
+    donor_id: int,
+    streamer_id: int,
+    points: int,
+    text: str,
+    *,
+    anonymous: bool = False,
+) -> Donation:
     """Plan a donation; the text is put in one line. The same arguments always give the same answer.
+
+    `anonymous`: neither the room nor the streamer learns who it was; the books do.
 
     Raises, in this order, AmountOutOfRange, DonationToSelf, StreamerUnknown, WalletUnknown, MessageShape,
     MessageTooLong.
@@ -180,12 +230,18 @@ def donation(id: UUID, donor_id: int, streamer_id: int, points: int, text: str) 
         raise StreamerUnknown(streamer_id)
     if not 0 < donor_id <= MEMBER_ID_MAX:
         raise WalletUnknown(donor_id)
+    line = check_text(text)
+    return Donation(id=id, donor_id=donor_id, streamer_id=streamer_id, points=points, text=line, anonymous=anonymous)
+
+
+def check_text(text: str) -> str:
+    """Return `text` in one line if it may stand in the books. Raises MessageShape, MessageTooLong."""
     line = " ".join(text.split())
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in line):
         raise MessageShape
     if len(line) > MESSAGE_CHARACTERS_MAX:
         raise MessageTooLong(len(line))
-    return Donation(id=id, donor_id=donor_id, streamer_id=streamer_id, points=points, text=line)
+    return line
 
 
 def check_points(points: int) -> int:

@@ -23,6 +23,7 @@ from media.rtmp_ingest.server import serve
 from routes import pages, process, wire
 from routes.addresses import reachable
 from routes.announcements import Announcements
+from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.follows import FollowDoors
 from routes.health import Health, check_disk, check_http
@@ -153,13 +154,13 @@ def _doors(
         ).doors(),
         *ChannelDoors(
             channels=channels,
-            ledger=ledger,
             bus=bus,
             broadcasts=broadcasts,
             announcements=Announcements(bus),
             addresses=addresses,
         ).doors(),
         *FollowDoors(channels, follows).doors(),
+        *ChannelDonationDoors(channels, ledger).doors(),
         *PointDoors(ledger).doors(),
         *Playback(broadcasts).doors(),
         *health.doors(),

@@ -27,16 +27,12 @@ if TYPE_CHECKING:
     from db.bus import Bus
     from db.channel import Channel
     from db.channels import Channels
-    from db.ledger import Ledger
     from media.broadcasts import Broadcasts
     from routes.addresses import Addresses
     from routes.announcements import Announcements
 
 CHANNELS_MAX: Final = 200
 """Channels in one list: more than anyone scrolls; the most watched come first."""
-
-DONATION_LINES: Final = 50
-"""Donations of one page."""
 
 KEY_ROTATED: Final = "the stream key was changed"
 KICKED: Final = "the channel's owner has cut this stream"
@@ -71,14 +67,12 @@ class ChannelDoors:
         self,
         *,
         channels: Channels,
-        ledger: Ledger,
         bus: Bus,
         broadcasts: Broadcasts,
         announcements: Announcements,
         addresses: Addresses,
     ) -> None:
         self._channels = channels
-        self._ledger = ledger
         self._bus = bus
         self._broadcasts = broadcasts
         self._announcements = announcements
@@ -136,14 +130,6 @@ class ChannelDoors:
                 words="What the channel's encoder sends, in numbers, and what to do about it, in codes.",
                 answer=StreamHealthView,
             ),
-            HttpDoor(
-                method="GET",
-                path="/api/channels/{nickname}/donations",
-                who=Who.OWNER,
-                handle=self._donations,
-                words="The channel's donations, newest first; `cursor` for the next page.",
-                answer=wire.DonationList,
-            ),
         ]
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
@@ -193,17 +179,6 @@ class ChannelDoors:
     async def _health(self, request: web.Request) -> web.StreamResponse:
         own = await self._own_channel(request)
         return answer(view(self._broadcasts.look(own.id)))
-
-    async def _donations(self, request: web.Request) -> web.StreamResponse:
-        before = wire.read_cursor(request.query.get("cursor"))
-        own = await self._own_channel(request)
-        found = await self._ledger.donations(own.id, before=before, limit=DONATION_LINES)
-        donations = [
-            wire.DonationView(id=str(each.id), from_=each.nickname, points=each.points, text=each.text, at=each.at)
-            for each in found
-        ]
-        following = str(found[-1].id) if len(found) == DONATION_LINES else None
-        return answer(wire.DonationList(donations=donations, next=following))
 
     async def _channel(self, request: web.Request) -> Channel:
         nickname = request.match_info["nickname"]

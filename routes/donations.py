@@ -40,11 +40,17 @@ class DonationDoors:
         donor = member_of(caller)
         self._gifts.take(str(donor.id), asyncio.get_running_loop().time())
         streamer_id = await self._numbers.find(given.channel)
-        planned = transfer.donation(given.id, donor.id, streamer_id, given.points, room.clean(given.text))
+        planned = transfer.donation(
+            given.id, donor.id, streamer_id, given.points, room.clean(given.text), anonymous=given.anonymous
+        )
         # Written with the money in one transaction: the room learns of every donation in the books, and of no other.
         alert = wire.write(
             events.Donated(
-                id=given.id, from_=author(donor), points=planned.points, text=planned.text, at=datetime.now(UTC)
+                id=given.id,
+                from_=events.ANONYMOUS if planned.anonymous else author(donor),
+                points=planned.points,
+                text=planned.text,
+                at=datetime.now(UTC),
             )
         )
         receipt = await self._ledger.give(planned, alert)

@@ -20,6 +20,10 @@ class Author(Struct, frozen=True):
     roles: list[str]
 
 
+ANONYMOUS = Author(nickname="", roles=[])
+"""Who gave without a name: no member has an empty nickname."""
+
+
 class Said(Struct, frozen=True, tag="said", tag_field="kind"):
     """A chat line. `seq` is put in when the room has given the number (`stamp`)."""
 
@@ -30,7 +34,7 @@ class Said(Struct, frozen=True, tag="said", tag_field="kind"):
 
 
 class Donated(Struct, frozen=True, tag="donated", tag_field="kind"):
-    """A donation that is in the books."""
+    """A donation that is in the books; from ANONYMOUS if its donor wished so."""
 
     id: UUID
     from_: Author = field(name="from")

@@ -60,6 +60,8 @@ _PROTOCOL = Row("protocol.violation", 400, INVALID, retry=False, says="Not what 
 _TAKEN = Row("member.taken", 409, APPLICATION_ERROR, retry=False, says="Somebody has that name already.")
 _FORBIDDEN = Row("auth.forbidden", 403, REJECTED, retry=False, says="This is not yours to do.")
 _HLS_NONE = Row("hls.not_listed", 404, INVALID, retry=False, says="No playlist lists this.")
+# Not "by itself": somebody must go on air first, and a donation that was refused needs a new id.
+_OFF_AIR = Row("channel.off_air", 404, APPLICATION_ERROR, retry=False, says="Nothing is on air.")
 _CHANNEL_UNKNOWN = Row("channel.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such channel.")
 _TEXT = Row("chat.empty", 400, APPLICATION_ERROR, retry=False, says="There is nothing to read in this line.")
 
@@ -78,7 +80,7 @@ _ROUTES: dict[type[BaseException], Row] = {
     rate_limit.LimitError: _TOO_FAST,
     rate_limit.Busy: Row("limit.busy", 503, REJECTED, retry=True, says="Too many people at once; try again."),
     playlist_ask.DirectiveBad: Row("hls.directive", 400, INVALID, retry=False, says="A directive is no number."),
-    playlist_ask.PlaybackError: Row("channel.off_air", 404, APPLICATION_ERROR, retry=True, says="Nothing is on air."),
+    playlist_ask.PlaybackError: _OFF_AIR,
 }
 
 _RSOCKET_SERVER: dict[type[BaseException], Row] = {
@@ -163,6 +165,13 @@ _DB: dict[type[BaseException], Row] = {
         "transfer.text_too_long", 400, APPLICATION_ERROR, retry=False, says="A message has at most 200 characters."
     ),
     transfer.StreamerUnknown: _CHANNEL_UNKNOWN,
+    transfer.ChannelOffAir: _OFF_AIR,
+    transfer.DonationUnknown: Row(
+        "transfer.unknown", 404, APPLICATION_ERROR, retry=False, says="This channel was given no such donation."
+    ),
+    transfer.EarningsShort: Row(
+        "transfer.earnings_short", 409, APPLICATION_ERROR, retry=False, says="The earnings hold less than that by now."
+    ),
     transfer.WalletUnknown: Row("member.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such member."),
 }
 

@@ -173,7 +173,7 @@ class Points(Struct, frozen=True):
 class PointsEntry(Struct, frozen=True):
     """One line of a member's books: `points` is negative when they left `account`, `balance` is what it came to.
 
-    `nickname` is who is on the other side, null where that is the house.
+    `nickname` is who is on the other side, null where that is the house, has left, or gave without a name.
     """
 
     id: int
@@ -194,13 +194,18 @@ class PointsHistory(Struct, frozen=True):
 
 
 class DonationView(Struct, frozen=True):
-    """A donation as its streamer sees it. `from` is the donor's nickname; `id` is the books' own."""
+    """A donation as its streamer sees it. `from` is the donor's nickname, empty if they stayed anonymous or have left.
+
+    `id` is the books' own, `broadcast` the number of the broadcast it was given in.
+    """
 
     id: str
     from_: str = field(name="from")
     points: int
     text: str
     at: datetime
+    broadcast: str | None = None
+    refunded: bool = False
 
 
 class DonationList(Struct, frozen=True):
@@ -208,6 +213,18 @@ class DonationList(Struct, frozen=True):
 
     donations: list[DonationView]
     next: str | None = None
+
+
+class RefundDonation(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/channels/{nickname}/donations/{id}/refund: `reason` stays on record."""
+
+    reason: Line = ""
+
+
+class DonationRefunded(Struct, frozen=True):
+    """What the streamer's earnings were right after it; asked again, the same."""
+
+    earnings: int
 
 
 class Part(Struct, frozen=True):
@@ -244,12 +261,16 @@ class Say(Struct, frozen=True):
 
 
 class Give(Struct, frozen=True, forbid_unknown_fields=True):
-    """donation.give: the donor is whoever the connection is; there is no field for it, and one is refused."""
+    """donation.give: the donor is whoever the connection is; there is no field for it, and one is refused.
+
+    `anonymous` keeps the donor's name from the room and the streamer.
+    """
 
     id: UUID
     channel: Credential
     points: Integer
     text: Line = ""
+    anonymous: bool = False
 
 
 class Empty(Struct, frozen=True):

@@ -76,6 +76,12 @@ async def prepare(pool: asyncpg.Pool, donors: int) -> tuple[int, list[int]]:
         donors,
     )
     await pool.execute("SELECT open_accounts(id) FROM member")
+    await pool.execute(
+        """
+        INSERT INTO channel (id, stream_key_hash) SELECT id, sha256(id::text::bytea) FROM member
+        """
+    )
+    await pool.execute("INSERT INTO broadcast (channel_id, lease_until) SELECT id, now() + '1 day' FROM channel")
     await pool.execute("SELECT grant_points(gen_random_uuid(), id, $1, 'bench') FROM member", POINTS)
     await pool.execute("CREATE TABLE seed_member (id bigint PRIMARY KEY, points bigint NOT NULL)")
     await pool.execute(

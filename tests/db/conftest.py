@@ -12,9 +12,9 @@ from db.transfer import donation
 
 @pytest.fixture
 def people(pool):
-    """A function that adds `count` members with `points` each and returns their ids, in one statement."""
+    """A function that adds `count` members on air with `points` each and returns their ids, in one statement."""
 
-    async def add(count: int, points: int = 0) -> list[int]:
+    async def add(count: int, points: int = 0, *, on_air: bool = True) -> list[int]:
         async with pool.acquire() as connection, connection.transaction():
             prefix = uuid.uuid4().hex[:8]
             rows = await connection.fetch(
@@ -33,6 +33,14 @@ def people(pool):
                 """,
                 ids,
             )
+            if on_air:
+                await connection.execute(
+                    """
+                    INSERT INTO broadcast (channel_id, lease_until)
+                    SELECT i, now() + '1 hour' FROM unnest($1::bigint[]) i
+                    """,
+                    ids,
+                )
             await connection.execute("SELECT open_accounts(i) FROM unnest($1::bigint[]) i", ids)
             if points:
                 await connection.execute(
@@ -53,7 +61,7 @@ async def ledger(pool):
 def gift():
     """A function that plans a donation with an id of its own."""
 
-    def plan(donor_id: int, streamer_id: int, points: int = 100, text: str = "meow", id=None):  # noqa: A002
-        return donation(id or uuid.uuid4(), donor_id, streamer_id, points, text)
+    def plan(donor_id: int, streamer_id: int, points: int = 100, text: str = "meow", id=None, **how):  # noqa: A002
+        return donation(id or uuid.uuid4(), donor_id, streamer_id, points, text, **how)
 
     return plan

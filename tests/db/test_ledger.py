@@ -16,8 +16,11 @@ from db.pool import open_pool
 from db.transfer import (
     AmountOutOfRange,
     Balance,
+    ChannelOffAir,
     Donation,
     DonationToSelf,
+    DonationUnknown,
+    EarningsShort,
     IdReused,
     InsufficientPoints,
     Receipt,
@@ -213,18 +216,105 @@ async def test_a_poison_row_falls_alone(people, ledger, gift):
     assert 6100 == (await ledger.balance(streamer)).earnings
 
 
-async def test_a_donation_notes_the_broadcast_it_was_given_in(pool, people, ledger, gift):
-    donor, streamer = await people(2, 500)
+async def test_off_air_nothing_is_given_and_the_donation_notes_its_broadcast(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500, on_air=False)
+    before, during, after = gift(donor, streamer), gift(donor, streamer), gift(donor, streamer)
+    with pytest.raises(ChannelOffAir):
+        await ledger.give(before, b"{}")
     broadcast_id = await pool.fetchval(
         "INSERT INTO broadcast (channel_id, lease_until) VALUES ($1, now() + '1 hour') RETURNING id", streamer
     )
-    await ledger.give(gift(donor, streamer), b"{}")
+    receipt = await ledger.give(during, b"{}")
+    with pytest.raises(ChannelOffAir):  # refused once, refused for ever
+        await ledger.give(before, b"{}")
     await pool.execute("UPDATE broadcast SET ended_at = now()")
-    await ledger.give(gift(donor, streamer), b"{}")
+    with pytest.raises(ChannelOffAir):
+        await ledger.give(after, b"{}")
 
-    assert [broadcast_id, None] == [
-        row["broadcast_id"] for row in await pool.fetch("SELECT broadcast_id FROM donation ORDER BY id")
+    # What was accepted is answered as before, although nothing is on air any more.
+    assert Receipt(during.id, receipt.points_left, replay=True) == await ledger.give(during, b"{}")
+    assert [(4, None), (1, broadcast_id), (4, None)] == [
+        tuple(row) for row in await pool.fetch("SELECT status, broadcast_id FROM donation ORDER BY id")
     ]
+    assert Balance(points=400, earnings=0) == await ledger.balance(donor)
+    assert 1 == await pool.fetchval("SELECT count(*) FROM alert")
+
+
+async def test_a_broadcast_whose_lease_has_run_out_is_off_air(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500)
+    await pool.execute("UPDATE broadcast SET lease_until = now() WHERE channel_id = $1", streamer)
+
+    with pytest.raises(ChannelOffAir):
+        await ledger.give(gift(donor, streamer), b"{}")
+
+
+async def test_an_anonymous_donor_is_in_the_books_and_on_nobodys_statement(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500)
+    given = gift(donor, streamer, 100, anonymous=True)
+    await ledger.give(given, b"{}")
+
+    with pytest.raises(IdReused):
+        await ledger.give(gift(donor, streamer, 100, id=given.id), b"{}")
+    assert donor == await pool.fetchval("SELECT donor_id FROM donation")
+    [received] = await ledger.donations(streamer)
+    assert ("", 100) == (received.nickname, received.points)
+    assert [None] == [entry.nickname for entry in await ledger.history(streamer) if entry.account == "earnings"]
+    assert (await ledger.history(donor))[0].nickname is not None  # the donor knows whom they gave to
+
+
+# Refunds.
+
+
+async def test_a_refund_goes_back_once_from_where_it_went(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500)
+    await ledger.give(gift(donor, streamer, 120, "meow"), b"{}")
+    [received] = await ledger.donations(streamer)
+
+    answers = await asyncio.gather(*(ledger.refund(received.id, streamer, "sorry") for _ in range(10)))
+
+    assert [0] * 10 == answers
+    assert Balance(points=500, earnings=0) == await ledger.balance(donor)
+    assert "sorry" == await pool.fetchval("SELECT reason FROM refund")
+    [again] = await ledger.donations(streamer)
+    assert again.refunded
+    names = {row["id"]: row["nickname"] for row in await pool.fetch("SELECT id, nickname FROM member")}
+    assert [("refund", 120, 500, names[streamer], "meow"), ("donation", -120, 380, names[streamer], "meow")] == [
+        (e.kind, e.points, e.balance_after, e.nickname, e.text) for e in (await ledger.history(donor))[:2]
+    ]
+    taken = (await ledger.history(streamer))[0]
+    assert ("refund", -120, 0, names[donor]) == (taken.kind, taken.points, taken.balance_after, taken.nickname)
+
+
+async def test_a_refund_needs_the_channels_own_accepted_donation_and_the_earnings(pool, people, ledger, gift):
+    donor, streamer, other = await people(3, 500)
+    await ledger.give(gift(donor, streamer, 100), b"{}")
+    with pytest.raises(InsufficientPoints):
+        await ledger.give(gift(donor, streamer, 501), b"{}")
+    accepted, refused = [row["id"] for row in await pool.fetch("SELECT id FROM donation ORDER BY id")]
+    before = await rows(pool)
+
+    for donation_id, channel_id in ((accepted, other), (refused, streamer), (10**12, streamer)):
+        with pytest.raises(DonationUnknown):
+            await ledger.refund(donation_id, channel_id, "")
+    await pool.execute("SELECT post_transfer($1, 10, 1, 9::smallint)", streamer * 16 + 2)  # paid out meanwhile
+    with pytest.raises(EarningsShort):
+        await ledger.refund(accepted, streamer, "")
+    assert before[1:3] == (await rows(pool))[1:3]
+
+
+async def test_refunds_and_donations_at_once(people, ledger, gift, pool):
+    streamer, *donors = await people(41, 1000)
+    given = [gift(donor, streamer, 100) for donor in donors]
+    await give_all(ledger, given)
+    received = await ledger.donations(streamer)
+
+    await asyncio.gather(
+        *(ledger.refund(each.id, streamer, "") for each in received for _ in range(3)),
+        *(ledger.give(gift(donor, streamer, 50), b"{}") for donor in donors),
+    )
+
+    assert 40 * 50 == (await ledger.balance(streamer)).earnings
+    assert [950] * 40 == [(await ledger.balance(donor)).points for donor in donors]
 
 
 # Queueing.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from db.ledger import Ledger
+from db.ledger import AUDIT, Ledger
 from db.migrate import MIGRATIONS
 from db.transfer import InsufficientPoints
 
@@ -64,7 +64,7 @@ async def test_a_row_that_breaks_a_rule_is_refused(pool, gave):
             "INSERT INTO donation VALUES (DEFAULT, 1, 2, NULL, 5, '', gen_random_uuid(), 1)",
             "donation_moved_if_accepted",
         ),
-        ("INSERT INTO donation VALUES (DEFAULT, 1, 2, NULL, 5, '', gen_random_uuid(), 4)", "donation_status"),
+        ("INSERT INTO donation VALUES (DEFAULT, 1, 2, NULL, 5, '', gen_random_uuid(), 5)", "donation_status"),
     ):
         with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
             await pool.execute(statement.format(**gave))
@@ -76,12 +76,13 @@ async def test_two_of_one_donor_in_one_call_are_not_both_judged(pool, people, gi
     keys = [uuid.uuid4(), uuid.uuid4()]
 
     verdicts = await pool.fetch(
-        "SELECT * FROM settle_donations($1, $2, $3, $4, $5, $6) ORDER BY ordinal",
+        "SELECT * FROM settle_donations($1, $2, $3, $4, $5, $6, $7) ORDER BY ordinal",
         keys,
         [donor] * 2,
         [streamer] * 2,
         [100] * 2,
         [""] * 2,
+        [False] * 2,
         [b"{}"] * 2,
     )
 
@@ -112,6 +113,7 @@ async def test_without_the_row_locks_the_versions_still_refuse_a_lost_update(poo
 # What no code of ours does, done by hand with the walls taken down; and every rule that must notice, no more, no less.
 TRIGGERS_OFF = "SET LOCAL session_replication_role = replica"
 TWICE = "SELECT post_transfer({wallet}, {earnings}, 10, 1::smallint)"
+REFUNDED = "SELECT refund_donation(id, streamer_id, '') FROM donation WHERE status = 1"
 FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
     "points out of nothing": (
         ["UPDATE account SET balance = balance + 1 WHERE id = {wallet}"],
@@ -197,6 +199,22 @@ FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
         ["INSERT INTO point_grant VALUES (gen_random_uuid(), {donor}, 5, '', 0)"],
         {"a grant has its transfer"},
     ),
+    "a reversal of another amount": (
+        [TRIGGERS_OFF, REFUNDED, "UPDATE transfer SET amount = 59 WHERE kind = 5"],
+        {
+            "a reversal mirrors its original",
+            "balance is the sum of its transfers",
+            "the running balance is right",
+        },
+    ),
+    "a refund of nothing": (
+        [REFUNDED, TRIGGERS_OFF, "UPDATE refund SET donation_id = 0"],
+        {"a refund transfer reverses a donation and has its refund"},
+    ),
+    "a refund without its transfer": (
+        ["INSERT INTO refund VALUES (0, 0, '')"],
+        {"a refund has its transfer"},
+    ),
     "an alert of nothing": (
         ["INSERT INTO alert VALUES (0, {streamer}, '')"],
         {"an alert belongs to an accepted donation"},
@@ -211,15 +229,19 @@ async def test_the_audit_finds_every_planted_fault_and_names_its_rule(pool, gave
             await planted.start()
             for statement in statements:
                 await connection.execute(statement.format(**gave))
-            found = {row["rule"] for row in await connection.fetch("SELECT rule FROM ledger_audit()")}
+            found = {row["rule"] for row in await connection.fetch(AUDIT)}
             await planted.rollback()
 
         assert rules == found, name
 
 
 def test_every_rule_of_the_audit_has_a_planted_fault():
-    [file] = MIGRATIONS.glob("*_ledger_audit.sql")
-    rules = set(re.findall(r"^ +SELECT '([^']+)',", file.read_text(), re.MULTILINE))
+    functions = re.compile(
+        r"^CREATE FUNCTION (\w+)\(\) RETURNS TABLE \(rule text.*?\$\$(.*?)\$\$", re.MULTILINE | re.DOTALL
+    )
+    bodies = {name: body for file in MIGRATIONS.glob("*.sql") for name, body in functions.findall(file.read_text())}
+    assert set(bodies) == set(re.findall(r"(\w+)\(\)", AUDIT))
+    rules = {rule for body in bodies.values() for rule in re.findall(r"^ +SELECT '([^']+)',", body, re.MULTILINE)}
 
     assert len(rules) > 10
     assert rules == set().union(*(rules for _, rules in FAULTS.values()))

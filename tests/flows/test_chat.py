@@ -10,7 +10,7 @@ from house import NodeClient, RefusedError, eventually
 
 
 async def test_a_line_and_a_donation_reach_every_client(house, nickname, node_modules):
-    streamer = await house.sign_up(nickname())
+    streamer = await house.streamer(nickname())
     donor = await house.rich_member(nickname(), 500)
     async with (
         house.connect(donor) as talking,
@@ -100,7 +100,7 @@ async def test_a_wrong_token_is_refused_and_hung_up_on(house, nickname):
 
 
 async def test_nobody_gives_what_they_do_not_have(house, nickname):
-    streamer = await house.sign_up(nickname())
+    streamer = await house.streamer(nickname())
     donor = await house.rich_member(nickname(), 100)
     async with house.connect(donor) as talking:
         same = uuid.uuid4()

@@ -34,6 +34,13 @@ async def thousand_members(pool, nickname):
 
     async with Ledger(pool) as ledger:
         streamer = await make(nickname(), 0)
+        await pool.execute(
+            """
+            INSERT INTO broadcast (channel_id, lease_until)
+            SELECT id, now() + '1 hour' FROM member WHERE nickname = $1
+            """,
+            streamer.nickname,
+        )
         donors = [await make(nickname(), POINTS) for _ in range(MEMBERS)]
     return streamer, donors
 
@@ -71,7 +78,7 @@ async def test_a_thousand_give_at_once_and_twice(new_house, pool, database_url, 
 
 
 async def test_every_request_sent_twice_at_the_same_moment(house, nickname):
-    streamer = await house.sign_up(nickname())
+    streamer = await house.streamer(nickname())
     donor = await house.rich_member(nickname(), 1_000)
     donation = uuid.uuid4()
     async with house.connect(donor) as one, house.connect(donor) as other:

@@ -38,7 +38,7 @@ async def test_ctrl_c_leaves_no_process(new_house, ffmpeg, nickname):
 
 async def test_kill_9_of_the_console_leaves_no_process_and_a_restart_finds_all_data(new_house, nickname):
     house = await new_house(COMMEOW_DEMO="1").start()
-    streamer = await house.sign_up(nickname())
+    streamer = await house.streamer(nickname())
     donor = await house.rich_member(nickname(), 700)
     async with house.connect(donor) as talking:
         await talking.give(streamer.nickname, 500, "before the fall")

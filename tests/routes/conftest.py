@@ -198,10 +198,10 @@ async def connect():
 
 @pytest.fixture
 async def new_member(pool):
-    """Add members: `await new_member("나비", points=100, key="sk_live_…")`."""
+    """Add members: `await new_member("나비", points=100, key="sk_live_…", live=True)`."""
     numbers = itertools.count(1)
 
-    async def add(nickname, *, points=0, key=None):
+    async def add(nickname, *, points=0, key=None, live=False):
         member = await Members(pool).add(
             login_id=f"member_{next(numbers)}",
             nickname=nickname,
@@ -210,6 +210,10 @@ async def new_member(pool):
         )
         if points:
             await Ledger(pool).grant(member.id, points, "test")
+        if live:
+            await pool.execute(
+                "INSERT INTO broadcast (channel_id, lease_until) VALUES ($1, now() + '1 hour')", member.id
+            )
         return member
 
     return add
@@ -314,7 +318,6 @@ async def channel_client(serve, pool, redis, on_air):
     bus = Bus(redis)
     doors = ChannelDoors(
         channels=Channels(pool),
-        ledger=Ledger(pool),
         bus=bus,
         broadcasts=on_air.broadcasts,
         announcements=Announcements(bus),

@@ -1,19 +1,16 @@
 import asyncio
 import json
-import uuid
 
 import pytest
 
-from db import transfer
 from db.bus import Bus
 from db.channel import hash_stream_key
 from db.channels import Channels
 from db.errors import StoreUnavailable
-from db.ledger import Ledger
 from media.broadcast import KICK_SECONDS
 from media.rtmp_ingest.errors import Refused
 from routes import channels
-from routes.channels import DONATION_LINES, KEY_ROTATED, KICKED, views
+from routes.channels import KEY_ROTATED, KICKED, views
 
 KEY = "sk_live_test"
 
@@ -156,7 +153,6 @@ async def test_an_edit_against_the_rules_is_refused_by_field(owner, body, code, 
         ("PATCH", "/api/channels/나비"),
         ("POST", "/api/channels/나비/stream-key"),
         ("POST", "/api/channels/나비/kick"),
-        ("GET", "/api/channels/나비/donations"),
         ("GET", "/api/channels/나비/health"),
     ],
 )
@@ -210,28 +206,6 @@ async def test_nobody_takes_a_stream_off_the_air_from_outside(channel_client, ne
 
     assert (await (await channel_client.get("/api/channels/나비")).json())["on_air"]
     assert on_air.cut == []
-
-
-async def test_an_owner_reads_what_was_given(channel_client, new_member, bearer, pool):
-    streamer, nabi = await new_member("streamer"), await new_member("나비", points=1_000)
-    async with Ledger(pool) as ledger:
-        for number in range(DONATION_LINES + 1):
-            gift = transfer.donation(uuid.uuid4(), nabi.id, streamer.id, number + 1 if number < 3 else 1, f"g{number}")
-            await ledger.give(gift, b"{}")
-    headers = bearer(streamer.id, "streamer")
-
-    first = await (await channel_client.get("/api/channels/streamer/donations", headers=headers)).json()
-    second = await (
-        await channel_client.get(f"/api/channels/streamer/donations?cursor={first['next']}", headers=headers)
-    ).json()
-
-    assert len(first["donations"]) == DONATION_LINES
-    assert first["donations"][0]["text"] == f"g{DONATION_LINES}"
-    (last,) = second["donations"]
-    assert (last["from"], last["points"], last["text"], second["next"]) == ("나비", 1, "g0", None)
-    assert set(last) == {"id", "from", "points", "text", "at"}
-    strange = await channel_client.get("/api/channels/streamer/donations?cursor=x", headers=headers)
-    assert await _code(strange, 400) == "wire.shape"
 
 
 async def test_many_who_ask_at_once_are_all_answered(channel_client, new_member):

@@ -19,7 +19,7 @@ async def _refusal(awaitable):
 
 
 async def test_a_donation_moves_points_and_shows_up_in_the_room(conversation, new_member, pool):
-    streamer, nabi = await new_member("streamer"), await new_member("나비", points=300)
+    streamer, nabi = await new_member("streamer", live=True), await new_member("나비", points=300)
     donor, guest = await conversation.connect(nabi), await conversation.connect()
     seen = guest.watch("chat.watch", {"channel": "streamer"})
     gift = _gift(100, " 힘내요\n")
@@ -41,7 +41,7 @@ async def test_a_donation_moves_points_and_shows_up_in_the_room(conversation, ne
 
 
 async def test_the_same_id_again_gives_the_same_answer_and_moves_nothing(conversation, new_member, pool):
-    streamer, nabi = await new_member("streamer"), await new_member("나비", points=100)
+    streamer, nabi = await new_member("streamer", live=True), await new_member("나비", points=100)
     donor = await conversation.connect(nabi)
     seen = donor.watch("chat.watch", {"channel": "streamer"})
     gift = _gift(100)
@@ -56,7 +56,7 @@ async def test_the_same_id_again_gives_the_same_answer_and_moves_nothing(convers
 
 
 async def test_another_amount_under_an_old_id_is_refused(conversation, new_member):
-    await new_member("streamer")
+    await new_member("streamer", live=True)
     donor = await conversation.connect(await new_member("나비", points=300))
     gift = _gift(100)
     await donor.call("donation.give", gift)
@@ -68,7 +68,7 @@ async def test_another_amount_under_an_old_id_is_refused(conversation, new_membe
 
 @pytest.mark.parametrize("field", ["donor", "nickname", "from", "donor_id", "member_id"])
 async def test_nobody_can_name_another_donor(conversation, new_member, pool, field):
-    await new_member("streamer")
+    await new_member("streamer", live=True)
     rich = await new_member("rich", points=1_000)
     poor = await conversation.connect(await new_member("poor"))
 
@@ -99,7 +99,7 @@ async def test_nobody_can_name_another_donor(conversation, new_member, pool, fie
     ],
 )
 async def test_a_gift_against_the_rules_is_refused_and_moves_nothing(conversation, new_member, pool, change, code):
-    await new_member("streamer")
+    await new_member("streamer", live=True)
     nabi = await new_member("나비", points=300)
     donor = await conversation.connect(nabi)
 
@@ -110,7 +110,7 @@ async def test_a_gift_against_the_rules_is_refused_and_moves_nothing(conversatio
 
 
 async def test_twenty_at_once_from_a_purse_for_one_are_one(conversation, new_member, pool):
-    streamer, nabi = await new_member("streamer"), await new_member("나비", points=100)
+    streamer, nabi = await new_member("streamer", live=True), await new_member("나비", points=100)
     donor = await conversation.connect(nabi)
 
     answers = await asyncio.gather(
@@ -123,8 +123,39 @@ async def test_twenty_at_once_from_a_purse_for_one_are_one(conversation, new_mem
     assert (await Ledger(pool).balance(streamer.id)).earnings == 100
 
 
+async def test_a_channel_off_air_is_given_nothing_and_a_retry_after_the_end_hears_what_the_first_try_heard(
+    conversation, new_member, pool
+):
+    streamer = await new_member("streamer", live=True)
+    nabi = await new_member("나비", points=300)
+    donor = await conversation.connect(nabi)
+    gift = _gift(100)
+    answer = await donor.call("donation.give", gift)
+    await pool.execute("UPDATE broadcast SET ended_at = now()")
+
+    refused = await _refusal(donor.call("donation.give", _gift(100)))
+
+    assert (refused.code, refused.number, refused.data["retry"]) == ("channel.off_air", 0x201, False)
+    assert await donor.call("donation.give", gift) == answer
+    assert (await Ledger(pool).balance(nabi.id)).points == 200
+    assert (await Ledger(pool).balance(streamer.id)).earnings == 100
+
+
+async def test_an_anonymous_gift_shows_no_name(conversation, new_member):
+    await new_member("streamer", live=True)
+    donor = await conversation.connect(await new_member("나비", points=300))
+    seen = donor.watch("chat.watch", {"channel": "streamer"})
+    gift = _gift(1, "누구게", anonymous=True)
+
+    await donor.call("donation.give", gift)
+    refused = await _refusal(donor.call("donation.give", {**gift, "anonymous": False}))
+
+    assert (await seen.next("donated"))["from"] == {"nickname": "", "roles": []}
+    assert refused.code == "transfer.id_reused"
+
+
 async def test_direction_marks_in_a_message_do_not_reach_the_room(conversation, new_member):
-    await new_member("streamer")
+    await new_member("streamer", live=True)
     donor = await conversation.connect(await new_member("나비", points=300))
     seen = donor.watch("chat.watch", {"channel": "streamer"})
 
@@ -134,7 +165,7 @@ async def test_direction_marks_in_a_message_do_not_reach_the_room(conversation, 
 
 
 async def test_donations_of_one_member_have_a_rate(conversation, new_member, pool):
-    await new_member("streamer")
+    await new_member("streamer", live=True)
     donor = await conversation.connect(await new_member("나비"))
 
     codes = [(await _refusal(donor.call("donation.give", _gift()))).code for _ in range(GIVE_BURST + 1)]

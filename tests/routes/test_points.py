@@ -20,7 +20,7 @@ async def client(serve, ledger):
 
 
 async def test_the_balance_is_what_the_books_say(client, bearer, new_member, ledger):
-    nabi, streamer = await new_member("나비", points=300), await new_member("streamer")
+    nabi, streamer = await new_member("나비", points=300), await new_member("streamer", live=True)
     await ledger.give(transfer.donation(uuid.uuid4(), nabi.id, streamer.id, 100, "x"), b"{}")
 
     own = await client.get("/api/points", headers=bearer(nabi.id, "나비"))
@@ -31,7 +31,7 @@ async def test_the_balance_is_what_the_books_say(client, bearer, new_member, led
 
 
 async def test_the_history_says_where_points_came_from_and_went(client, bearer, new_member, ledger):
-    nabi, streamer = await new_member("나비", points=300), await new_member("streamer")
+    nabi, streamer = await new_member("나비", points=300), await new_member("streamer", live=True)
     await ledger.give(transfer.donation(uuid.uuid4(), nabi.id, streamer.id, 100, "힘내요"), b"{}")
 
     history = await (await client.get("/api/points/history", headers=bearer(nabi.id, "나비"))).json()

@@ -224,6 +224,8 @@ async def test_a_walk_through_the_house(house, connect, pool):
     token = await _member(house, "나비")
     await _member(house, "streamer")
     members = Members(pool)
+    streamer = await members.by_nickname("streamer")
+    await pool.execute("INSERT INTO broadcast (channel_id, lease_until) VALUES ($1, now() + '1 hour')", streamer.id)
     await Ledger(pool).grant((await members.by_nickname("나비")).id, 300, "test")
     nabi, guest = await connect(house.rsocket_url, token), await connect(house.rsocket_url)
     seen = guest.watch("chat.watch", {"channel": "streamer"})

@@ -8,6 +8,7 @@ import msgspec
 from media.verdicts import Code
 from routes import events
 from routes.addresses import Addresses
+from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.chat import ChatDoors
 from routes.donations import DonationDoors
@@ -49,10 +50,9 @@ def _http_doors():
             passwords=None,
             addresses=ADDRESSES,
         ).doors(),
-        *ChannelDoors(
-            channels=None, ledger=None, bus=None, broadcasts=None, announcements=None, addresses=ADDRESSES
-        ).doors(),
+        *ChannelDoors(channels=None, bus=None, broadcasts=None, announcements=None, addresses=ADDRESSES).doors(),
         *FollowDoors(None, None).doors(),
+        *ChannelDonationDoors(None, None).doors(),
         *PointDoors(None).doors(),
         *Playback(None).doors(),
         *Health({}, Counters(), lambda: 0).doors(),

@@ -208,7 +208,7 @@ export class ChatList extends HTMLElement {
     for (const line of this.#log.lines) {
       if (known.has(line.key)) continue;
       if (line.kind === "donated") {
-        this.#tell("worth-saying", t("chat.say_donated", { nickname: line.nickname, count: line.points, text: line.text }));
+        this.#tell("worth-saying", t("chat.say_donated", { nickname: line.nickname || t("chat.anonymous"), count: line.points, text: line.text }));
       } else if (line.mentioned) {
         this.#tell("worth-saying", t("chat.say_mentioned", { nickname: line.nickname, text: line.text }));
       }

@@ -63,7 +63,8 @@ function donation(line) {
   const row = part("div", "line donated");
   row.title = format.clock(line.at);
   const head = part("div", "donated-head");
-  head.append(name(line.nickname), part("span", "points", t("chat.points", { count: line.points })));
+  const donor = line.nickname === "" ? part("bdi", "name", t("chat.anonymous")) : name(line.nickname);
+  head.append(donor, part("span", "points", t("chat.points", { count: line.points })));
   row.append(head);
   if (line.removed) row.append(part("span", "removed", t("chat.removed")));
   else if (line.text !== "") row.append(part("bdi", "text", line.text));

@@ -191,7 +191,7 @@ export class StudioDesk extends LightElement {
         ? html`<p class="note">${t("studio.nothing_given")}</p>`
         : html`<ul>${donations.map(
             ({ from, points: amount, text, at }) => html`<li>
-              <bdi class="name">${from}</bdi><span class="points">${t("chat.points", { count: amount })}</span>
+              <bdi class="name">${from || t("chat.anonymous")}</bdi><span class="points">${t("chat.points", { count: amount })}</span>
               <time datetime=${at}>${format.day(at)}</time>
               ${text === "" ? nothing : html`<bdi class="text">${text}</bdi>`}
             </li>`,
