@@ -1,9 +1,9 @@
 """Core: frames in, parts out: when a part is whole and where a segment begins.
 
 A frame is emitted when the next one arrives, so its duration is known and never guessed. Audio is counted, not stamped:
-FLV's milliseconds jitter, samples do not. A part holds the pictures of a slice of time and the audio that begins in it;
-a picture that lasts longer than a part (dropped frames, slides) is followed by parts without pictures, so that no part
-exceeds the target.
+FLV's milliseconds jitter, samples do not. A part holds the pictures and the audio that begin in a slice of time. Slices
+end with a picture where they can; one that would be too short goes on into the next picture, and a picture that lasts
+longer than a part (dropped frames, slides) is followed by parts without pictures, so that no part exceeds the target.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ TICKS_A_MS: Final = VIDEO_CLOCK // 1000
 
 # Ten frames at 30 a second are 333 or 334 ms in FLV's milliseconds, and no part may exceed the target.
 PART_SECONDS: Final = 0.334
+# rfc8216bis 4.4.4.9: no part but the last of its segment may be shorter than 85 % of the target.
+PART_SHARE_MIN: Final = 0.85
 # Shorter segments cost a playlist line and a request each and bring no latency: parts do.
 SEGMENT_SECONDS_MIN: Final = 1.0
 # Audio alone has no keyframes to wait for.
@@ -70,6 +72,11 @@ class Targets:
     def part_ticks(self) -> int:
         """The part target in ticks."""
         return round(self.part_seconds * VIDEO_CLOCK)
+
+    @property
+    def part_ticks_min(self) -> int:
+        """What a part must have before another one of its segment may follow."""
+        return math.ceil(PART_SHARE_MIN * self.part_ticks)
 
     @property
     def segment_ticks_max(self) -> int:
@@ -258,8 +265,7 @@ class Cutter:
         self._frame_ticks = duration
         self.pictures += 1
         self.picture_ticks += duration
-        first = min(duration, target)
-        self._make_room(out, frame.shown, first, key=frame.key)
+        first = self._make_room(out, frame.shown, min(duration, target), key=frame.key)
         if not self._begun:
             self._begin_slice(frame.dts + duration)  # A follower waits for the source's next segment.
             return out
@@ -268,28 +274,33 @@ class Cutter:
         if not self._pictures:
             self._video_start = frame.dts
         self._pictures.append(Picture(duration, frame.composition, frame.key, frame.data))
-        self._grow(out, first)
+        self._grow(out, first, duration)
         left = duration - first
         while left > 0:
-            piece = min(left, target)
-            self._make_room(out, frame.shown + duration - left, piece, key=False)
-            self._grow(out, piece)
+            piece = self._make_room(out, frame.shown + duration - left, min(left, target), key=False)
+            self._grow(out, piece, duration)
             left -= piece
         return out
 
-    def _make_room(self, out: list[Cut | Fragment], shown: int, ticks: int, *, key: bool) -> None:
+    def _make_room(self, out: list[Cut | Fragment], shown: int, ticks: int, *, key: bool) -> int:
+        """Begin a segment or a slice before these ticks if it is time; how many of them the open slice takes."""
         cut = self._cuts.due(shown, self._segment_ticks + self._slice_ticks, ticks, key=key)
-        if self._slice_ticks and (cut or self._slice_ticks + ticks > self._targets.part_ticks):
+        full = (
+            self._slice_ticks + ticks > self._targets.part_ticks and self._slice_ticks >= self._targets.part_ticks_min
+        )
+        if self._slice_ticks and (cut or full):
             out.append(self._flush())
         if cut:
             out.append(cut)
             self._segment_ticks = 0
             self._begun = True
+        return min(ticks, self._targets.part_ticks - self._slice_ticks)
 
-    def _grow(self, out: list[Cut | Fragment], ticks: int) -> None:
+    def _grow(self, out: list[Cut | Fragment], ticks: int, duration: int) -> None:
         self._slice_ticks += ticks
-        # No room for another frame like this one: do not wait for it.
-        if self._slice_ticks + ticks // 2 > self._targets.part_ticks:
+        # No room for another picture like this one: do not wait for it.
+        no_room = self._slice_ticks + duration // 2 > self._targets.part_ticks
+        if no_room and self._slice_ticks >= self._targets.part_ticks_min:
             out.append(self._flush())
 
     def _flush(self) -> Fragment:

@@ -27,6 +27,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "long_interval": (*VIDEO, *AUDIO, "-t", "20", *X264, "-g", "240", *AAC),
     "endless_interval": (*VIDEO, "-t", "16", *X264, "-g", "9999"),
     "video_only": (*VIDEO, "-t", "5", *X264, "-g", "30"),
+    "five_a_second": (*VIDEO, *AUDIO, "-t", "9", "-r", "5", *X264, "-g", "10", *AAC),
+    "eight_a_second": (*VIDEO, "-t", "9", "-r", "8", *X264, "-g", "16"),
     "audio_only": (*AUDIO, "-t", "7", *AAC),
     "other_size": (
         *("-f", "lavfi", "-i", "testsrc2=size=426x240:rate=30"),

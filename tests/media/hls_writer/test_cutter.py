@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from random import Random
 
 import pytest
 
@@ -11,6 +12,7 @@ from media.hls_writer.cutter import (
     AUDIO_TARGET_SECONDS,
     INTERVAL_SECONDS_MAX,
     LONG_TARGET_SECONDS,
+    PART_SHARE_MIN,
     TARGET_SECONDS,
     Cut,
     Cutter,
@@ -70,17 +72,34 @@ def test_ten_frames_at_thirty_make_a_part_and_an_interval_a_segment():
     assert [[333, 333, 334] * 2] * 2 == segments[:2]
 
 
-@pytest.mark.parametrize("fps", [10, 15, 24, 25, 30, 50, 60])
+@pytest.mark.parametrize("fps", [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 15, 24, 25, 30, 50, 60])
 @pytest.mark.parametrize("part_seconds", [0.2, 0.334, 0.5])
 def test_no_part_exceeds_the_target_nor_falls_far_below_it(fps, part_seconds):
-    events = play(cutter(Targets(part_seconds)), times(fps, count=fps * 8 + 1), keys=fps * 2)
+    moments = times(fps, count=fps * 8 + 1)
+    events = play(cutter(Targets(part_seconds)), moments, keys=fps * 2)
     segments = shape(events)
 
     assert [2000] * 3 == [sum(segment) for segment in segments[:3]]
+    assert [b"%d" % moment for moment in moments] == samples(events)
     for segment in segments[:4]:
         assert max(segment) <= part_seconds * 1000
-        # Whole frames only: one less than would fit is the least.
-        assert min(segment[:-1]) > part_seconds * 1000 - 2 * 1000 / fps
+        assert min(segment[:-1]) >= PART_SHARE_MIN * part_seconds * 1000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parts_are_long_enough_however_pictures_come(seed):
+    random = Random(seed)
+    moments = list(itertools.accumulate(random.choice([16, 33, 91, 200, 700, 2500]) for _ in range(200)))
+    targets = Targets(duration=5)
+    events = play(cutter(targets), moments, keys=random.randrange(2, 60))
+
+    assert moments[-1] - moments[0] <= sum(map(sum, shape(events)))
+    assert [b"%d" % moment for moment in moments] == samples(events)
+    for segment in itertools.groupby((each for each in events), key=lambda each: isinstance(each, Fragment)):
+        if segment[0]:
+            *parts, last = [each.duration for each in segment[1]]
+            assert all(targets.part_ticks_min <= part <= targets.part_ticks for part in parts)
+            assert last <= targets.part_ticks
 
 
 def test_a_frame_is_emitted_when_the_next_one_arrives_and_each_exactly_once():
