@@ -237,6 +237,9 @@ class Run:
                     self._give_up(rung)
                 return
             await asyncio.sleep(seconds)
+            # Nobody was slow: there was nobody. The next process begins with nothing to catch up with.
+            self._backlog.clear()
+            self._backlog.forgive()
 
     def _give_up(self, rung: Rung) -> None:
         log.warning("rung_given_up epoch=%d rung=%s", self._epoch, rung.name)

@@ -190,6 +190,31 @@ async def test_what_hangs_costs_bounded_memory_and_then_its_rung(film, fake, tmp
     assert time.monotonic() - started < 30  # it did not wait for the program
 
 
+async def test_what_comes_while_no_process_runs_makes_none_too_slow(film, fake, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("media.restarts.BACK_OFF_SECONDS_MIN", 0.1)
+    # It dies at once the first time, and reads ever after.
+    code = "first = not os.path.exists('ran'); open('ran', 'w'); sys.exit(1) if first else sys.stdin.read()"
+    studio = Studio(fake(code), (9, 0), tmp_path)
+    began, *events = films.events(films.tags(film("plain")))
+    key = next(event for event in events if isinstance(event, Video))
+    await studio.play([began, key])
+    await until(lambda: "encoder_ended" in caplog.text)
+    for timestamp_ms in range(1000, 60_000, 1000):
+        studio.transcoder.video(Video(timestamp_ms, key.frame, key.payload))
+    assert studio.transcoder._run._backlog.overwhelmed
+    while not studio.transcoder.pids:
+        timestamp_ms += 33
+        studio.transcoder.video(Video(timestamp_ms, key.frame, key.payload))
+        await asyncio.sleep(0.01)
+    [pid] = studio.transcoder.pids
+    studio.transcoder.video(Video(timestamp_ms + 33, key.frame, key.payload))
+
+    assert not studio.transcoder._run._backlog.overwhelmed
+    assert "180p" in studio.writer.renditions
+    assert not is_gone(pid)
+    await studio.transcoder.close()
+
+
 async def test_garbage_from_the_encoder_ends_the_process_and_nothing_else(film, fake, tmp_path, caplog):
     code = "fd = int(sys.argv[-1].split(':')[1]); os.write(fd, b'GIF89a' * 10); time.sleep(60)"
     studio = Studio(fake(code), (9, 0), tmp_path)
