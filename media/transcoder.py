@@ -203,7 +203,7 @@ class Run:
             for holes in self._holes.values():
                 holes.append(hole)
         if self._backlog.overwhelmed and self.process and self.process.returncode is None:
-            self.process.kill()
+            _kill(self.process)
         self._more.set()
 
     def finish(self) -> None:
@@ -212,7 +212,17 @@ class Run:
         self._more.set()
 
     async def work(self) -> None:
-        """Run processes until the epoch is finished or the ladder given up."""
+        """Run processes until the epoch is finished or the ladder given up.
+
+        After a failure of ours nobody writes the rungs any more: they go, so that their viewers go elsewhere.
+        """
+        try:
+            await self._work()
+        except Exception:
+            self._give_up_all()
+            raise
+
+    async def _work(self) -> None:
         now = asyncio.get_running_loop().time
         while self._rungs:
             await self._something_waits()
@@ -233,13 +243,16 @@ class Run:
                 continue
             seconds = self._restarts.failed(now())
             if seconds is None:
-                for rung in list(self._rungs):
-                    self._give_up(rung)
+                self._give_up_all()
                 return
             await asyncio.sleep(seconds)
             # Nobody was slow: there was nobody. The next process begins with nothing to catch up with.
             self._backlog.clear()
             self._backlog.forgive()
+
+    def _give_up_all(self) -> None:
+        for rung in list(self._rungs):
+            self._give_up(rung)
 
     def _give_up(self, rung: Rung) -> None:
         log.warning("rung_given_up epoch=%d rung=%s", self._epoch, rung.name)
@@ -312,7 +325,7 @@ class Run:
         """At the end of the epoch the process has DRAIN_SECONDS_MAX to end by itself, however stuck it is."""
         await self._finished.wait()
         await asyncio.sleep(DRAIN_SECONDS_MAX)
-        process.kill()
+        _kill(process)
 
     async def _read(self, name: str, reader: asyncio.StreamReader, base: Base) -> None:
         """Hand on one rung's pictures until the process closes its pipe."""
@@ -332,7 +345,7 @@ class Run:
             except (FlvError, MediaError) as error:
                 self._words.append(f"{name}: {error}")
                 assert self.process is not None
-                self.process.kill()
+                _kill(self.process)
                 return
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
@@ -359,9 +372,14 @@ def _protocol_of(reader: asyncio.StreamReader) -> Callable[[], asyncio.StreamRea
 async def _reap(process: asyncio.subprocess.Process) -> None:
     """Leave no process behind."""
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a process that may have ended by itself a moment ago."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 def _close_all(descriptors: list[int]) -> None:

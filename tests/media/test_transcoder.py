@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from media.ffmpeg_args import rungs
 from media.hls_writer.errors import NoSuchRendition
 from media.hls_writer.writer import Writer
 from media.intake import Began, Video
-from media.restarts import FAILURES_MAX
-from media.transcoder import Transcoder, detect
+from media.restarts import FAILURES_MAX, Restarts
+from media.transcoder import Base, Run, Transcoder, detect
 from tests.media import films
 from tests.media.checker import Checker, read
 
@@ -270,6 +271,21 @@ async def test_a_failure_of_ours_is_in_the_log(film, studio, caplog, monkeypatch
     await until(lambda: not studio.transcoder._tasks)
 
     assert "transcoder_failed" in caplog.text
+    assert ("source",) == studio.writer.renditions
+
+
+async def test_garbage_from_a_process_that_is_gone_is_no_failure_of_ours(tmp_path):
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
+    run = Run(1, config=b"", rungs=[], command=lambda *_: [], folder=tmp_path, sink=Writer(7), restarts=Restarts())
+    run.process, run._holes = process, {"180p": deque()}
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"GIF89a" * 10)
+    with pytest.raises(ProcessLookupError):
+        process.kill()
+
+    await run._read("180p", reader, Base())
+    assert ["180p: not an FLV stream"] == list(run._words)
 
 
 async def test_a_killed_parent_takes_its_encoder_along(film, ffmpeg, tmp_path):
