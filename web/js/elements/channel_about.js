@@ -8,13 +8,19 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { duration } from "../core/format.js";
 import { logInPath } from "../core/next_path.js";
+import { following } from "../net/following.js";
 import { identity } from "../net/identity.js";
-import { t } from "../net/words.js";
+import { errorText, t } from "../net/words.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
 
 export class ChannelAbout extends LightElement {
-  static properties = { channel: { attribute: false }, state: { attribute: false } };
+  static properties = {
+    channel: { attribute: false },
+    state: { attribute: false },
+    asking: { state: true },
+    problem: { state: true },
+  };
 
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ticking;
@@ -25,16 +31,23 @@ export class ChannelAbout extends LightElement {
     this.channel = null;
     /** @type {import("../core/broadcast_state.js").OnAir} */
     this.state = "unknown";
+    /** The house is being told to follow or not to. */
+    this.asking = false;
+    /** @type {unknown} */
+    this.problem = null;
   }
 
   connectedCallback() {
     super.connectedCallback();
     identity.addEventListener("change", this.#redraw);
+    following.addEventListener("change", this.#redraw);
+    void following.ask();
     this.#ticking = setInterval(this.#redraw, 1000);
   }
 
   disconnectedCallback() {
     identity.removeEventListener("change", this.#redraw);
+    following.removeEventListener("change", this.#redraw);
     clearInterval(this.#ticking);
     super.disconnectedCallback();
   }
@@ -57,9 +70,35 @@ export class ChannelAbout extends LightElement {
           ${category === "" ? nothing : html`<span>${category}</span>`}
           ${tags.map((tag) => html`<span class="tag">${tag}</span>`)}
         </p>
+        ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
       </div>
-      ${this.#donate(nickname)}
+      <div class="acts">${this.#follow(nickname)} ${this.#donate(nickname)}</div>
     `;
+  }
+
+  /** @param {string} nickname */
+  #follow(nickname) {
+    if (identity.nickname === nickname) return nothing;
+    if (identity.nickname === null) {
+      return html`<a class="button quiet follow" href=${logInPath(location.pathname)}>${icons.heart}<span>${t("follow.follow")}</span></a>`;
+    }
+    if (following.names === null) return nothing;
+    const follows = following.names.has(nickname);
+    return html`<button class="quiet follow" type="button" aria-pressed=${follows} ?disabled=${this.asking}
+      title=${t(follows ? "follow.unfollow" : "follow.say", { nickname })} @click=${() => this.#turn(nickname, !follows)}
+      >${follows ? icons.heartFull : icons.heart}<span>${t(follows ? "follow.following" : "follow.follow")}</span></button>`;
+  }
+
+  /** @param {string} nickname @param {boolean} wanted */
+  async #turn(nickname, wanted) {
+    this.asking = true;
+    this.problem = null;
+    try {
+      await following.set(nickname, wanted);
+    } catch (error) {
+      this.problem = error;
+    }
+    this.asking = false;
   }
 
   /** @param {string} nickname */

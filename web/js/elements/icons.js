@@ -7,19 +7,16 @@ import { html, svg } from "/js/vendor/lit.js";
 import { portrait } from "../core/portrait.js";
 
 /** @param {unknown} inside */
-const icon = (inside) => html`
+export const icon = (inside) => html`
   <svg class="icon" viewBox="0 0 24 24" width="24" height="24" fill="none" stroke="currentColor" stroke-width="1.8"
     stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">${inside}</svg>`;
 
-export const play = icon(svg`<path d="M8 5.5v13l10.5-6.5z" fill="currentColor"/>`);
-export const pause = icon(svg`<path d="M8.5 5.5v13M15.5 5.5v13" stroke-width="3"/>`);
-export const sound = icon(svg`<path d="M4 9.5v5h3.5l4.5 4v-13l-4.5 4z" fill="currentColor"/><path d="M15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11"/>`);
-export const silent = icon(svg`<path d="M4 9.5v5h3.5l4.5 4v-13l-4.5 4z" fill="currentColor"/><path d="m16 9.5 5 5m0-5-5 5"/>`);
-export const whole = icon(svg`<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>`);
-export const small = icon(svg`<path d="M9 4v5H4M15 4v5h5M9 20v-5H4M15 20v-5h5"/>`);
 export const eye = icon(svg`<path d="M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12z"/><circle cx="12" cy="12" r="2.8"/>`);
 export const send = icon(svg`<path d="M4.5 12h14M12.5 6l6 6-6 6"/>`);
 export const close = icon(svg`<path d="m6 6 12 12M18 6 6 18"/>`);
+export const search = icon(svg`<circle cx="10.8" cy="10.8" r="6.3"/><path d="m15.5 15.500 5 5"/>`);
+export const heart = icon(svg`<path d="M12 20S3.500 15.300 3.500 9.300C3.500 6.500 5.600 4.500 8 4.500c1.700 0 3.100.9 4 2.300.9-1.400 2.300-2.300 4-2.300 2.400 0 4.500 2 4.500 4.800C20.500 15.300 12 20 12 20z"/>`);
+export const heartFull = icon(svg`<path fill="currentColor" d="M12 20S3.500 15.300 3.500 9.300C3.500 6.500 5.600 4.500 8 4.500c1.700 0 3.100.9 4 2.300.9-1.400 2.300-2.300 4-2.300 2.400 0 4.500 2 4.500 4.800C20.500 15.300 12 20 12 20z"/>`);
 export const copy = icon(svg`<rect x="8.5" y="8.5" width="11" height="11" rx="2.5"/><path d="M15.5 5.5a2 2 0 0 0-2-1h-7a2 2 0 0 0-2 2v7a2 2 0 0 0 1 2"/>`);
 export const done = icon(svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);
 export const hint = icon(svg`<circle cx="12" cy="12" r="8.5"/><path d="M12 11v5M12 8v.1"/>`);

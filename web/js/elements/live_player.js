@@ -13,6 +13,7 @@ import { keep, kept } from "../net/storage.js";
 import { format, t } from "../net/words.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
+import * as playerIcons from "./player_icons.js";
 
 /** The read-out of the latency: slower than this looks stuck, faster is unrest. */
 const READ_EVERY_MS = 500;
@@ -159,10 +160,10 @@ export class LivePlayer extends LightElement {
         return html`<div class="notice" role="status"><p><span class="spinner"></span>${t("player.interrupted")}</p></div>`;
       case "live":
         if (this.troubled) return html`<div class="notice" role="status"><p><span class="spinner"></span>${t("player.trouble")}</p></div>`;
-        if (this.blocked) return html`<button class="begin" type="button" @click=${this.#begin}>${icons.play}<span>${t("player.play")}</span></button>`;
+        if (this.blocked) return html`<button class="begin" type="button" @click=${this.#begin}>${playerIcons.play}<span>${t("player.play")}</span></button>`;
         if (this.waiting) return html`<div class="notice bare"><span class="spinner"></span></div>`;
         if (video?.muted === true && !video.paused) {
-          return html`<button class="unmute" type="button" @click=${this.#unmute}>${icons.silent}<span>${t("player.unmute")}</span></button>`;
+          return html`<button class="unmute" type="button" @click=${this.#unmute}>${playerIcons.silent}<span>${t("player.unmute")}</span></button>`;
         }
         return nothing;
       default:
@@ -178,8 +179,8 @@ export class LivePlayer extends LightElement {
     const whole = document.fullscreenElement === this.querySelector(".stage");
     return html`
       <div class="controls" role="group" aria-label=${t("player.controls")}>
-        ${this.#button(paused ? t("player.play") : t("player.pause"), paused ? icons.play : icons.pause, this.#toggle)}
-        ${this.#button(muted ? t("player.unmute") : t("player.mute"), muted ? icons.silent : icons.sound, this.#toggleSound)}
+        ${this.#button(paused ? t("player.play") : t("player.pause"), paused ? playerIcons.play : playerIcons.pause, this.#toggle)}
+        ${this.#button(muted ? t("player.unmute") : t("player.mute"), muted ? playerIcons.silent : playerIcons.sound, this.#toggleSound)}
         <input class="volume" type="range" min="0" max="1" step="0.05" aria-label=${t("player.volume")}
           .value=${String(muted ? 0 : (video?.volume ?? 1))} @input=${this.#onSlider}>
         <button class=${classMap({ live: true, at: atLive && !paused })} type="button" aria-pressed=${atLive && !paused}
@@ -189,7 +190,7 @@ export class LivePlayer extends LightElement {
         </span>
         <span class="space"></span>
         ${this.#quality()}
-        ${this.#button(whole ? t("player.leave_whole") : t("player.whole"), whole ? icons.small : icons.whole, this.#toggleWhole)}
+        ${this.#button(whole ? t("player.leave_whole") : t("player.whole"), whole ? playerIcons.small : playerIcons.whole, this.#toggleWhole)}
       </div>
     `;
   }

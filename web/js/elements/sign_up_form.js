@@ -71,15 +71,17 @@ export class SignUpForm extends LightElement {
     this.problems = Object.fromEntries(Object.entries(faults(account)).map(([name, code]) => [name, new Problem(code)]));
     if (Object.keys(this.problems).length > 0) return this.#toFirstFault(form);
     this.busy = true;
+    let made;
     try {
-      this.made = await signUp(account);
+      made = await signUp(account);
     } catch (error) {
       this.#refused(error);
       this.busy = false;
       return this.#toFirstFault(form);
     }
-    // The account stands. If logging in does not work now, it will on the next page.
+    // The account stands. If logging in does not work now, it will on the next page; the way there is shown after it.
     await identity.logIn(account.login_id, account.password).catch(() => null);
+    this.made = made;
     await this.updateComplete;
     this.querySelector("h2")?.focus();
   };

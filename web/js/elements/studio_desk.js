@@ -5,8 +5,9 @@
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { duration } from "../core/format.js";
-import { channel, donationsTo, editChannel, points, rotateStreamKey } from "../net/api.js";
+import { channel, donationsTo, points, rotateStreamKey } from "../net/api.js";
 import { errorText, format, t } from "../net/words.js";
+import "./channel_form.js";
 import "./copy_field.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
@@ -14,7 +15,6 @@ import "./stream_health.js";
 
 /** The streamer has just pressed a button in OBS and waits for the word. */
 const ASK_EVERY_MS = 3_000;
-const TITLE_CHARACTERS_MAX = 100;
 
 export class StudioDesk extends LightElement {
   static properties = {
@@ -24,8 +24,6 @@ export class StudioDesk extends LightElement {
     problem: { state: true },
     key: { state: true },
     keyProblem: { state: true },
-    saved: { state: true },
-    titleProblem: { state: true },
     money: { state: true },
   };
 
@@ -46,9 +44,6 @@ export class StudioDesk extends LightElement {
     this.key = null;
     /** @type {unknown} */
     this.keyProblem = null;
-    this.saved = false;
-    /** @type {unknown} */
-    this.titleProblem = null;
     /** @type {{ earnings: number, donations: import("../net/api.js").ReceivedDonation[] } | null} */
     this.money = null;
   }
@@ -153,32 +148,13 @@ export class StudioDesk extends LightElement {
   #title() {
     return html`<section class="card">
       <h2>${t("studio.title")}</h2>
-      <form @submit=${this.#onTitle}>
-        <label for="title">${t("studio.title_label")}</label>
-        <div class="row">
-          <input id="title" name="title" type="text" maxlength=${TITLE_CHARACTERS_MAX} autocomplete="off"
-            .defaultValue=${this.channel?.title ?? ""} placeholder=${t("channel.untitled", { nickname: this.nickname })}>
-          <button type="submit" ?disabled=${this.channel === null}>${this.saved ? icons.done : nothing}${t("save")}</button>
-        </div>
-        <p class="said" role="status">${this.saved ? t("saved") : nothing}</p>
-        ${this.titleProblem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.titleProblem)}</p>`}
-      </form>
+      <channel-form .channel=${this.channel} @saved=${this.#onSaved}></channel-form>
     </section>`;
   }
 
-  /** @param {SubmitEvent} event */
-  #onTitle = async (event) => {
-    event.preventDefault();
-    if (!(event.currentTarget instanceof HTMLFormElement)) return;
-    const title = String(new FormData(event.currentTarget).get("title") ?? "").trim();
-    this.saved = false;
-    this.titleProblem = null;
-    try {
-      this.channel = await editChannel(this.nickname, { title });
-      this.saved = true;
-    } catch (error) {
-      this.titleProblem = error;
-    }
+  /** @param {CustomEvent<import("../net/api.js").Channel>} event */
+  #onSaved = ({ detail }) => {
+    this.channel = detail;
   };
 
   #given() {

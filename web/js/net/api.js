@@ -49,6 +49,21 @@ export function streamHealth(nickname) {
   return asMember("GET", `${channelPath(nickname)}/health`);
 }
 
+/** @param {string} nickname @returns {Promise<null>} */
+export function follow(nickname) {
+  return asMember("PUT", `${channelPath(nickname)}/follow`);
+}
+
+/** @param {string} nickname @returns {Promise<null>} */
+export function unfollow(nickname) {
+  return asMember("DELETE", `${channelPath(nickname)}/follow`);
+}
+
+/** @returns {Promise<{ nickname: string, roles: string[], points: number, following: string[] }>} */
+export function me() {
+  return asMember("GET", "/api/members/me");
+}
+
 /** @param {string} nickname @returns {Promise<{ donations: ReceivedDonation[], next: string | null }>} */
 export function donationsTo(nickname) {
   return asMember("GET", `${channelPath(nickname)}/donations`);

@@ -1,0 +1,108 @@
+"""Finding somebody to watch: search as one types, categories, those one follows first."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import expect
+from visits import sign_up
+
+
+def on_air(nickname, title, category, viewers):
+    """One channel of GET /api/channels."""
+    return {
+        "nickname": nickname,
+        "title": title,
+        "category": category,
+        "viewers": viewers,
+        "tags": [],
+        "on_air": True,
+        "started_at": "2026-11-26T00:00:00Z",
+        "thumbnail": None,
+        "playback": f"/hls/{nickname}/index.m3u8",
+    }
+
+
+LIVE = [
+    on_air("나비", "새벽 코딩", "음악", 900),
+    on_air("miso", "방 탈출", "게임", 30),
+    on_air("꾸벅이", "고양이 급식소", "고양이", 2),
+]
+
+
+async def full_house(page):
+    """Answer the page's question who is on air with more than one encoder could be started for."""
+    await page.route("**/api/channels?*", lambda route: route.fulfill(json={"channels": LIVE, "next": None}))
+
+
+async def test_the_list_narrows_as_one_types_and_the_way_back_leads_to_it(new_page, shoot):
+    async with new_page() as page:
+        await full_house(page)
+        await page.goto("/")
+        names = page.locator("channel-card .by span:first-child")
+        await expect(names).to_have_text(["나비", "miso", "꾸벅이"])
+        await page.fill("#search", "ㄱㅇㅇ ㄱ")
+        await expect(names).to_have_text(["꾸벅이"])
+        await page.click("channel-card a")
+        await page.wait_for_url("**/c/**")
+        page.complaints.clear()  # There is no such channel.
+        await page.go_back()
+        await expect(page.locator("#search")).to_have_value("ㄱㅇㅇ ㄱ")
+        await expect(names).to_have_text(["꾸벅이"])
+        await page.fill("#search", "없는 방송")
+        await expect(page.locator("live-now .empty")).to_be_visible()
+        await page.locator("live-now .empty button").click()
+        await page.locator("live-now .chip", has_text="게임").click()
+        await expect(names).to_have_text(["miso"])
+        await expect(page).to_have_url(re.compile(r"\?category="))
+        await shoot(page, "home-category")
+
+
+async def test_following_from_a_channel_puts_it_first(house, new_page, nickname, shoot):
+    streamer = (await house.first_live())["nickname"]
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.goto(f"/c/{streamer}")
+        button = page.locator("channel-about button.follow")
+        await expect(button).to_have_attribute("aria-pressed", "false")
+        await button.focus()
+        await page.keyboard.press("Enter")
+        await expect(button).to_have_attribute("aria-pressed", "true")
+        await page.reload()
+        await expect(button).to_have_attribute("aria-pressed", "true")
+
+        await page.goto("/")
+        first = page.locator("live-now section").first
+        await expect(first.locator("h2")).to_contain_text("팔로우")
+        await expect(first.locator(".by span").first).to_have_text(streamer)
+        await full_house(page)
+        await page.reload()
+        await expect(page.locator("live-now .resting a")).to_have_text([streamer])
+        await shoot(page, "home-following")
+
+        await page.goto(f"/c/{streamer}")
+        await button.click()
+        await expect(button).to_have_attribute("aria-pressed", "false")
+
+
+async def test_a_guest_who_wants_to_follow_is_led_to_log_in(house, new_page):
+    streamer = (await house.first_live())["nickname"]
+    async with new_page() as page:
+        await page.goto(f"/c/{streamer}")
+        await expect(page.locator("channel-about a.follow")).to_have_attribute("href", re.compile(r"^/login\?"))
+
+
+async def test_title_category_and_tags_are_kept_and_shown(house, new_page, nickname):
+    async with new_page() as page:
+        name = nickname()
+        await sign_up(page, name)
+        await page.goto("/studio")
+        await page.fill("channel-form [name=title]", "고양이 낮잠")
+        await page.fill("channel-form [name=category]", "고양이")
+        await page.fill("channel-form [name=tags]", "#힐링, 낮잠,힐링")
+        await page.press("channel-form [name=tags]", "Enter")
+        await expect(page.locator("channel-form .said")).not_to_be_empty()
+        await page.goto(f"/c/{name}")
+        await expect(page.locator("channel-about h1")).to_have_text("고양이 낮잠")
+        await expect(page.locator("channel-about .tag")).to_have_text(["힐링", "낮잠"])
+        await expect(page.locator("channel-about .facts")).to_contain_text("고양이")

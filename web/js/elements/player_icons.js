@@ -1,0 +1,14 @@
+/**
+ * Door: the pictures on the player's buttons. Apart, because only a page with a player needs them.
+ * @module
+ */
+
+import { svg } from "/js/vendor/lit.js";
+import { icon } from "./icons.js";
+
+export const play = icon(svg`<path d="M8 5.5v13l10.5-6.5z" fill="currentColor"/>`);
+export const pause = icon(svg`<path d="M8.5 5.5v13M15.5 5.5v13" stroke-width="3"/>`);
+export const sound = icon(svg`<path d="M4 9.5v5h3.5l4.5 4v-13l-4.5 4z" fill="currentColor"/><path d="M15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11"/>`);
+export const silent = icon(svg`<path d="M4 9.5v5h3.5l4.5 4v-13l-4.5 4z" fill="currentColor"/><path d="m16 9.5 5 5m0-5-5 5"/>`);
+export const whole = icon(svg`<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>`);
+export const small = icon(svg`<path d="M9 4v5H4M15 4v5h5M9 20v-5H4M15 20v-5h5"/>`);
