@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +32,8 @@ from routes.pages import Pages
 from routes.passwords import Passwords
 from routes.playback import Playback
 from routes.points import PointDoors
-from routes.settings import SOURCE
+from routes.settings import find_ffmpeg
+from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens, derive
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             channels,
             root=settings.data / "hls",
             ladder=settings.ladder,
-            ffmpeg=_ffmpeg(settings),
+            ffmpeg=find_ffmpeg(settings),
             on_state=Announcements(bus).on_state,
         )
         rtmp = await process.listen(
@@ -93,17 +93,6 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
         )
         await process.own(stop, broadcasts.run())
-
-
-def _ffmpeg(settings: Settings) -> str | None:
-    """Find the ffmpeg for the ladder: the one that is set, else the wheel's; None where none is needed or had."""
-    if settings.ffmpeg is not None or settings.ladder == (SOURCE,):
-        return settings.ffmpeg
-    try:
-        found: str = importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
-    except (ImportError, RuntimeError):
-        return None  # The broadcasts say so, and pass the source through.
-    return found
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:
@@ -163,6 +152,7 @@ def _doors(
         *ChannelDonationDoors(channels, ledger).doors(),
         *PointDoors(ledger).doors(),
         *Playback(broadcasts).doors(),
+        *ThumbnailDoor(broadcasts).doors(),
         *health.doors(),
         *Pages(WEB, pages.vendor_root(), addresses).doors(),
     ]

@@ -12,21 +12,20 @@ import logging
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from db.channel import BroadcastEnded, ChannelUnknown, hash_stream_key
 from db.channels import HEARTBEAT_SECONDS
 from db.errors import StoreError
 from db.member import nickname_key
-from media.broadcast import GRACE_SECONDS, AlreadyLive, Broadcast, Kicked, State
-from media.flv import FlvError
-from media.hls_writer.errors import MediaError
+from media.broadcast import GRACE_SECONDS, AlreadyLive, Kicked, State
+from media.feed import LATER, Feed
 from media.hls_writer.writer import SOURCE, Writer
-from media.intake import Audio, Began, Intake
 from media.ladders import Ladders
+from media.on_air import OnAir
 from media.rtmp_ingest.errors import Refused
-from media.rtmp_ingest.publishers import TAKEN
-from media.stream_health import Look, StreamHealth
+from media.stream_health import Look
+from media.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 
     from db.channel import Channel
     from db.channels import Channels
-    from media.intake import Event
-    from media.transcoder import Transcoder
+    from media.intake import Began, Video
+    from media.thumbnails import Still, Thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -46,31 +45,6 @@ ENDED_RETENTION_SECONDS: Final = 30.0
 ENDED_MAX: Final = 32
 # For `on_state`: news that takes longer is late anyway, and the publisher waits for it.
 TELL_SECONDS_MAX: Final = 5.0
-# RTMP's word for "not now": encoders try again. (BadName, Denied and Rejected make OBS stop.)
-LATER: Final = "NetStream.Failed"
-
-
-class OnAir:
-    """One broadcast with everything that belongs to it."""
-
-    def __init__(self, channel: Channel, grace_seconds: float) -> None:
-        self.channel = channel
-        self.broadcast = Broadcast(grace_seconds)
-        self.broadcast_id: int | None = None
-        self.writer: Writer | None = None
-        self.transcoder: Transcoder | None = None
-        self.health = StreamHealth()
-        self.told = State.ANNOUNCED
-        self.cut: Callable[[str], None] | None = None
-        self.key_hash = b""
-        self.lock = asyncio.Lock()
-        self.ended_at: float | None = None
-
-    def cut_owner(self, reason: str) -> None:
-        """Take whoever publishes off the air, in words for the encoder."""
-        cut, self.cut = self.cut, None
-        if cut:
-            cut(reason)
 
 
 class Broadcasts:
@@ -88,6 +62,7 @@ class Broadcasts:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._channels = channels
+        self._root = root
         self._ladders = Ladders(ladder, ffmpeg, root)
         self._on_state = on_state
         self._grace_seconds = grace_seconds
@@ -113,6 +88,17 @@ class Broadcasts:
     def find_broadcast(self, broadcast_id: int) -> Writer | None:
         """The writer of a broadcast: live, interrupted, or just ended."""
         return self._writers.get(broadcast_id)
+
+    def thumbnail(self, channel_id: int) -> Thumbnail | None:
+        """The picture of a channel's broadcast; None when it has none (yet), or has ended."""
+        on_air = self._on_air.get(channel_id)
+        return on_air.still.thumbnail if on_air else None
+
+    def find_thumbnail(self, nickname: str) -> Thumbnail | None:
+        """The same, by the channel's name."""
+        key = nickname_key(nickname)
+        found = (each for each in self._on_air.values() if nickname_key(each.channel.nickname) == key)
+        return next((each.still.thumbnail for each in found), None)
 
     def look(self, channel_id: int) -> Look | None:
         """How a channel's broadcast does; None when there is none."""
@@ -179,6 +165,7 @@ class Broadcasts:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick_for_ever())
             tasks.create_task(self._renew_for_ever())
+            tasks.create_task(self._depict_for_ever())
 
     async def close(self) -> None:
         """End every broadcast, in the store too; nothing is left running."""
@@ -190,6 +177,15 @@ class Broadcasts:
             await self._follow(on_air)
         self._ended.clear()
         self._writers.clear()
+
+    async def _depict_for_ever(self) -> None:
+        await self._ladders.detect()
+        if self._ladders.ffmpeg:
+            self._root.mkdir(parents=True, exist_ok=True)
+            await Thumbnails(self._ladders.ffmpeg, self._root, self._stills).run()
+
+    def _stills(self) -> list[Still]:
+        return [on_air.still for on_air in self._on_air.values()]
 
     async def _tick_for_ever(self) -> None:
         while True:
@@ -301,77 +297,14 @@ class Broadcasts:
             # Whoever listens may fail as it likes: the broadcast does not end by it.
             log.exception("state_not_told broadcast=%s state=%s", on_air.broadcast_id, on_air.told)
 
+    def depict(self, on_air: OnAir, began: Began, keyframe: Video) -> None:
+        """A keyframe that a picture of the broadcast can be made of."""
+        if began.video and self._ladders.reads(began.video.codec):
+            on_air.still.offer(began.video_payload, keyframe.payload)
+
     async def lost(self, on_air: OnAir, owner: int, *, clean: bool) -> None:
         """A publishing session is over."""
         on_air.broadcast.lost(owner, self.now(), clean=clean)
         if owner == on_air.broadcast.owner:
             on_air.cut = None
         await self._follow(on_air)
-
-
-class Feed:
-    """One publishing session's media (rtmp_ingest/publishers.py, Sink)."""
-
-    def __init__(self, broadcasts: Broadcasts, on_air: OnAir, owner: int) -> None:
-        self._broadcasts = broadcasts
-        self._on_air = on_air
-        self._owner = owner
-        self._intake = Intake()
-
-    def video(self, timestamp_ms: int, payload: bytes) -> Awaitable[None]:
-        """One video tag's payload. Raises Refused."""
-        return self._take(self._intake.video, timestamp_ms, payload)
-
-    def audio(self, timestamp_ms: int, payload: bytes) -> Awaitable[None]:
-        """One audio tag's payload. Raises Refused."""
-        return self._take(self._intake.audio, timestamp_ms, payload)
-
-    def metadata(self, values: dict[str, Any]) -> Awaitable[None]:
-        """What the encoder says about its stream."""
-        self._intake.metadata(values)
-        if self._owner == self._on_air.broadcast.owner:
-            self._on_air.health.metadata(values)
-        return TAKEN
-
-    async def end(self, clean: bool) -> None:  # noqa: FBT001 - as the protocol has it
-        """The session is over."""
-        await self._broadcasts.lost(self._on_air, self._owner, clean=clean)
-
-    def _take(self, read: Callable[[int, bytes], list[Event]], timestamp_ms: int, payload: bytes) -> Awaitable[None]:
-        """Take media at once; only where an epoch begins the publisher waits for the store."""
-        if not self._owns():
-            raise Refused(LATER, "this connection is no longer on air")
-        try:
-            events = read(timestamp_ms, payload)
-            if events and isinstance(events[0], Began):
-                return self._begin(events)
-            for event in events:
-                self._write(event)
-        except (FlvError, MediaError) as error:
-            raise Refused("NetStream.Publish.Rejected", str(error)) from error
-        return TAKEN
-
-    async def _begin(self, events: list[Event]) -> None:
-        try:
-            for event in events:
-                if isinstance(event, Began):
-                    await self._broadcasts.begin(self._on_air, self._owner, event)
-                    self._on_air.health.take(event, self._broadcasts.now())
-                elif self._owns():  # Another owner may have come while this one waited for the store.
-                    self._write(event)
-        except (FlvError, MediaError) as error:
-            raise Refused("NetStream.Publish.Rejected", str(error)) from error
-
-    def _owns(self) -> bool:
-        return self._on_air.broadcast.media(self._owner, self._broadcasts.now())
-
-    def _write(self, event: Event) -> None:
-        assert not isinstance(event, Began)
-        self._on_air.health.take(event, self._broadcasts.now())
-        assert self._on_air.writer is not None
-        if isinstance(event, Audio):
-            self._on_air.writer.audio(event)
-            return
-        self._on_air.writer.video(event)
-        if self._on_air.transcoder:
-            self._on_air.transcoder.video(event)

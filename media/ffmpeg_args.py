@@ -36,6 +36,12 @@ _BITS_A_SECOND: Final = (
     (720, 2_500_000),
     (1080, 4_500_000),
 )
+# A card on the home page, on a dense screen.
+STILL_WIDTH: Final = 640
+STILL_HEIGHT: Final = 360
+# Of JPEG, 2 to 31: 20 to 50 KB.
+STILL_QUALITY: Final = 5
+
 _RUNG_NAME: Final = re.compile(r"([1-9][0-9]{1,3})p")
 _VERSION: Final = re.compile(r"^ffmpeg version n?(\d+)\.(\d+)")
 
@@ -139,3 +145,14 @@ def arguments(
         command += ["-fps_mode", "passthrough", "-enc_time_base", time_base]
         command += ["-f", "flv", "-flvflags", "no_duration_filesize", "-flush_packets", "1", f"pipe:{pipe}"]
     return command
+
+
+def still_arguments(ffmpeg: str) -> list[str]:
+    """The command for one JPEG of the first picture: FLV on stdin, the file on stdout; one size for all sources."""
+    size = f"{STILL_WIDTH}:{STILL_HEIGHT}"
+    # Inside the frame, never around it: what is added are bars, and a picture of one line does not become 132 million.
+    filters = f"scale={size}:force_original_aspect_ratio=decrease:force_divisible_by=2:flags=fast_bilinear"
+    filters += f",pad={size}:(ow-iw)/2:(oh-ih)/2"
+    command = [ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-protocol_whitelist", "pipe"]
+    command += ["-threads", "1", "-f", "flv", "-i", "pipe:0", "-map", "0:v:0", "-frames:v", "1", "-vf", filters]
+    return [*command, "-pix_fmt", "yuvj420p", "-q:v", str(STILL_QUALITY), "-f", "mjpeg", "pipe:1"]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from media.flv import Codec
     from media.intake import Began
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,18 @@ class Ladders:
                     log.warning("no_ladder words=ffmpeg cannot be run")
                     self._ffmpeg = None
 
+    @property
+    def ffmpeg(self) -> str | None:
+        """The encoder, once it was detected; None where there is none."""
+        return self._ffmpeg if self._version else None
+
+    def reads(self, codec: Codec) -> bool:
+        """Whether there is an encoder that reads that codec."""
+        return self._version is not None and can_read(self._version, codec)
+
     def rungs(self, began: Began) -> list[Rung]:
         """The rungs for a source as it is now: never upscaled, and none of what ffmpeg cannot read."""
-        if began.video is None or self._version is None or not can_read(self._version, began.video.codec):
+        if began.video is None or not self.reads(began.video.codec):
             return []
         return rungs(self._names, began.video.width, began.video.height)
 

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
-import resource
-import signal
-import sys
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from subprocess import SubprocessError
+from typing import TYPE_CHECKING, Final, Protocol
 
 from media.backlog import Backlog
+from media.children import in_child, kill, reap
 from media.ffmpeg_args import Rung, Version, arguments, read_version
 from media.flv import (
     FlvError,
@@ -54,10 +52,6 @@ VERSION_SECONDS_MAX: Final = 10.0
 STDERR_LINES_MAX: Final = 20
 STDERR_LINE_CHARACTERS_MAX: Final = 300
 
-_PR_SET_PDEATHSIG: Final = 1
-# Looked up before any fork: a child of a process with threads may not load anything.
-_PRCTL: Any = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
 
 class RungSink(Protocol):
     """Where the rungs go; every method returns at once."""
@@ -85,7 +79,7 @@ async def detect(ffmpeg: str) -> Version | None:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
-                preexec_fn=_in_child,
+                preexec_fn=in_child(),
             )
             out, _ = await process.communicate()
     except (OSError, TimeoutError):
@@ -203,7 +197,7 @@ class Run:
             for holes in self._holes.values():
                 holes.append(hole)
         if self._backlog.overwhelmed and self.process and self.process.returncode is None:
-            _kill(self.process)
+            kill(self.process)
         self._more.set()
 
     def finish(self) -> None:
@@ -231,7 +225,7 @@ class Run:
             self._restarts.started(now())
             try:
                 await self._one_process()
-            except OSError as error:
+            except (OSError, SubprocessError) as error:
                 self._words.append(str(error))
             if self._finished.is_set():
                 return
@@ -287,10 +281,10 @@ class Run:
                 pass_fds=writing,
                 cwd=self._folder,
                 start_new_session=True,
-                preexec_fn=_in_child,
+                preexec_fn=in_child(),
             )
             self.process = process
-            stack.push_async_callback(_reap, process)
+            stack.push_async_callback(reap, process)
             _close_all(writing)  # ffmpeg has them now; a pipe ends when its last writer does.
             self._holes = {rung.name: deque() for rung in self._rungs}
             base = Base()
@@ -325,7 +319,7 @@ class Run:
         """At the end of the epoch the process has DRAIN_SECONDS_MAX to end by itself, however stuck it is."""
         await self._finished.wait()
         await asyncio.sleep(DRAIN_SECONDS_MAX)
-        _kill(process)
+        kill(process)
 
     async def _read(self, name: str, reader: asyncio.StreamReader, base: Base) -> None:
         """Hand on one rung's pictures until the process closes its pipe."""
@@ -345,7 +339,7 @@ class Run:
             except (FlvError, MediaError) as error:
                 self._words.append(f"{name}: {error}")
                 assert self.process is not None
-                _kill(self.process)
+                kill(self.process)
                 return
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
@@ -369,28 +363,7 @@ def _protocol_of(reader: asyncio.StreamReader) -> Callable[[], asyncio.StreamRea
     return lambda: asyncio.StreamReaderProtocol(reader)
 
 
-async def _reap(process: asyncio.subprocess.Process) -> None:
-    """Leave no process behind."""
-    if process.returncode is None:
-        _kill(process)
-        await process.wait()
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """End a process that may have ended by itself a moment ago."""
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-
-
 def _close_all(descriptors: list[int]) -> None:
     """Close each once: its number may be somebody else's a moment later."""
     while descriptors:
         os.close(descriptors.pop())
-
-
-def _in_child() -> None:
-    """Between fork and exec: die with the parent, write no file, leave no core."""
-    if _PRCTL is not None:
-        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
-        resource.setrlimit(limit, (0, 0))

@@ -18,9 +18,10 @@ from routes.members import new_stream_key
 from routes.middleware import BEARER, answer, read_body
 from routes.playlist_ask import ChannelOffAir
 from routes.stream_health import StreamHealthView, view
+from routes.thumbnails import thumbnail_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aiohttp import web
 
@@ -38,8 +39,13 @@ KEY_ROTATED: Final = "the stream key was changed"
 KICKED: Final = "the channel's owner has cut this stream"
 
 
-async def views(channels: Sequence[Channel], bus: Bus) -> list[wire.ChannelView]:
-    """Show channels with their viewers; without Redis the viewers are unknown (0), the list is not."""
+async def views(
+    channels: Sequence[Channel], bus: Bus, thumbnail: Callable[[Channel], str | None]
+) -> list[wire.ChannelView]:
+    """Show channels with their viewers; without Redis the viewers are unknown (0), the list is not.
+
+    `thumbnail` gives the URL of a channel's picture, None where there is none.
+    """
     try:
         viewers = await bus.viewers([each.id for each in channels]) if channels else {}
     except StoreError:
@@ -53,7 +59,7 @@ async def views(channels: Sequence[Channel], bus: Bus) -> list[wire.ChannelView]
             on_air=each.on_air,
             viewers=viewers.get(each.id, 0),
             started_at=each.started_at,
-            thumbnail=None,
+            thumbnail=thumbnail(each) if each.on_air else None,
             playback=playback_url(each.nickname) if each.on_air else None,
         )
         for each in channels
@@ -141,7 +147,7 @@ class ChannelDoors:
             if (wanted in each.title.casefold() or wanted in each.nickname.casefold())
             and (not category or each.category == category)
         ]
-        found = await views(live, self._bus)
+        found = await views(live, self._bus, self._thumbnail)
         if request.query.get("sort") == "recent":
             found.sort(key=lambda view: view.started_at or datetime.min.replace(tzinfo=UTC), reverse=True)
         else:
@@ -194,4 +200,8 @@ class ChannelDoors:
         return found
 
     async def _view(self, found: Channel) -> wire.ChannelView:
-        return (await views([found], self._bus))[0]
+        return (await views([found], self._bus, self._thumbnail))[0]
+
+    def _thumbnail(self, found: Channel) -> str | None:
+        picture = self._broadcasts.thumbnail(found.id)
+        return None if picture is None else thumbnail_url(found.nickname, picture.version)

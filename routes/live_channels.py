@@ -13,6 +13,7 @@ from db.errors import StoreError
 from routes import events, wire
 from routes.announcements import CHANNELS_TOPIC
 from routes.channels import CHANNELS_MAX, views
+from routes.thumbnails import thumbnail_url
 from rsocket_server.doors import Door, Model
 from rsocket_server.latest_wins import LatestWins, latest_wins
 
@@ -78,6 +79,6 @@ class LiveChannels:
             self._picture.on_next(shown)
 
     async def _look(self) -> bytes:
-        shown = await views(await self._channels.live(), self._bus)
+        shown = await views(await self._channels.live(), self._bus, lambda channel: thumbnail_url(channel.nickname))
         shown.sort(key=lambda view: (-view.viewers, view.nickname))
         return wire.write(events.LiveChannels(channels=shown[:CHANNELS_MAX]))

@@ -35,6 +35,13 @@ class ChannelOffAir(PlaybackError):
         return "off air"
 
 
+class NoPicture(PlaybackError):
+    """The channel has no thumbnail: it is off air, has just begun, or sends sound only."""
+
+    def __str__(self) -> str:
+        return "no picture"
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Wait until this media sequence number (and part) is there; skip what the player has already."""

@@ -80,6 +80,9 @@ _ROUTES: dict[type[BaseException], Row] = {
     rate_limit.LimitError: _TOO_FAST,
     rate_limit.Busy: Row("limit.busy", 503, REJECTED, retry=True, says="Too many people at once; try again."),
     playlist_ask.DirectiveBad: Row("hls.directive", 400, INVALID, retry=False, says="A directive is no number."),
+    playlist_ask.NoPicture: Row(
+        "channel.no_picture", 404, APPLICATION_ERROR, retry=False, says="There is no picture of this channel."
+    ),
     playlist_ask.PlaybackError: _OFF_AIR,
 }
 

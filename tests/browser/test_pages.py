@@ -6,11 +6,27 @@ import json
 import re
 
 import pytest
-from house import ROOT, Encoder
+from house import ROOT, Encoder, eventually
 from playwright.async_api import expect
 from visits import NEWCOMER_SECONDS_MAX, log_in, playing_since, sign_up
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
+
+
+async def test_a_card_shows_the_picture_of_its_channel(house, new_page, shoot):
+    async def depicted():
+        return (await house.first_live())["thumbnail"]
+
+    await eventually(depicted, within=NEWCOMER_SECONDS_MAX, what="a thumbnail")
+    async with new_page() as page:
+        await page.goto("/")
+        picture = page.locator("channel-card img").first
+        await expect(picture).to_be_visible()
+        await page.wait_for_function("document.querySelector('channel-card img').naturalWidth === 640")
+        await shoot(page, "home-picture")
+        # Its broadcast ended in this moment: the cat comes back.
+        await picture.evaluate("image => image.dispatchEvent(new Event('error'))")
+        await expect(page.locator("channel-card .picture .cat").first).to_be_visible()
 
 
 async def test_a_newcomer_sees_the_picture_and_the_chat(house, new_page, shoot):

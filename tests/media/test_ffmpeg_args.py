@@ -2,7 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from media.ffmpeg_args import RUNGS_MAX, Rung, RungInvalid, arguments, bits_a_second, can_read, read_version, rungs
+from media.ffmpeg_args import (
+    RUNGS_MAX,
+    STILL_HEIGHT,
+    STILL_WIDTH,
+    Rung,
+    RungInvalid,
+    arguments,
+    bits_a_second,
+    can_read,
+    read_version,
+    rungs,
+    still_arguments,
+)
 from media.flv import Codec
 
 
@@ -92,3 +104,23 @@ def test_an_upright_picture_is_scaled_by_its_width_and_an_old_ffmpeg_has_its_own
 def test_each_rung_needs_its_pipe():
     with pytest.raises(ValueError, match="zip"):
         arguments("ffmpeg", (9, 0), LADDER, [3], width=1280, height=720)
+
+
+def test_the_commands_open_nothing_but_pipes_and_hold_nothing_of_a_publishers():
+    for command in (
+        still_arguments("ffmpeg"),
+        arguments("ffmpeg", (9, 0), LADDER, [7, 9], width=1280, height=720),
+    ):
+        assert command[command.index("-protocol_whitelist") + 1] == "pipe"
+        assert command[command.index("-i") - 2 : command.index("-i") + 2] == ["-f", "flv", "-i", "pipe:0"]
+        assert "-nostdin" in command
+
+
+def test_a_still_is_one_picture_and_never_larger_than_its_frame():
+    command = still_arguments("ffmpeg")
+    filters = command[command.index("-vf") + 1]
+
+    assert command[command.index("-frames:v") + 1] == "1"
+    assert "force_original_aspect_ratio=decrease" in filters
+    assert filters.endswith(f"pad={STILL_WIDTH}:{STILL_HEIGHT}:(ow-iw)/2:(oh-ih)/2")
+    assert command[-2:] == ["mjpeg", "pipe:1"]

@@ -21,6 +21,7 @@ from media.restarts import FAILURES_MAX, Restarts
 from media.transcoder import Base, Run, Transcoder, detect
 from tests.media import films
 from tests.media.checker import Checker, read
+from tests.media.processes import is_gone, until
 
 LADDER = ("source", "180p")
 
@@ -57,21 +58,6 @@ async def studio(ffmpeg, version, tmp_path):
     studio = Studio(ffmpeg, version, tmp_path)
     yield studio
     await studio.transcoder.close()
-
-
-async def until(condition, seconds=10.0):
-    """A real process is waited for: there is no event of ours to await."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"  # where nobody reaps orphans
 
 
 @pytest.mark.parametrize("name", ["plain", "bframes", "av1_opus", "hevc", "vertical"])
@@ -294,7 +280,8 @@ import asyncio, os, sys
 sys.path.insert(0, {str(Path(module.__file__).parent.parent)!r})
 from pathlib import Path
 from tests.media import films
-from tests.media.test_transcoder import Studio, detect, until
+from tests.media.processes import until
+from tests.media.test_transcoder import Studio, detect
 async def main():
     studio = Studio({ffmpeg!r}, await detect({ffmpeg!r}), Path({str(tmp_path)!r}))
     await studio.play(list(films.events(films.tags(Path({str(film("plain"))!r}))))[:60], pause_seconds=0.001)

@@ -33,6 +33,7 @@ from routes.donations import DonationDoors
 from routes.live_channels import LiveChannels
 from routes.middleware import Guard
 from routes.playback import Playback
+from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens
 from rsocket_server.alert_relay import AlertRelay
 from rsocket_server.rooms import Rooms
@@ -300,12 +301,18 @@ async def film(ffmpeg):
 
 
 @pytest.fixture
-async def on_air(pool, redis, film, tmp_path):
+def on_air_ffmpeg(request, ffmpeg):
+    """The encoder of `on_air`: None unless a test asks for it with `indirect`."""
+    return ffmpeg if getattr(request, "param", False) else None
+
+
+@pytest.fixture
+async def on_air(pool, redis, film, tmp_path, on_air_ffmpeg):
     broadcasts = Broadcasts(
         Channels(pool),
         root=tmp_path,
         ladder=("source",),
-        ffmpeg=None,
+        ffmpeg=on_air_ffmpeg,
         on_state=Announcements(Bus(redis)).on_state,
     )
     yield OnAir(broadcasts, film)
@@ -323,4 +330,5 @@ async def channel_client(serve, pool, redis, on_air):
         announcements=Announcements(bus),
         addresses=Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None),
     )
-    return await serve([*doors.doors(), *Playback(on_air.broadcasts).doors()])
+    playing = [*Playback(on_air.broadcasts).doors(), *ThumbnailDoor(on_air.broadcasts).doors()]
+    return await serve([*doors.doors(), *playing])

@@ -100,7 +100,7 @@ async def test_without_the_bus_the_list_is_there_and_the_viewers_are_not(new_mem
         async def viewers(self, _rooms):
             raise StoreUnavailable("away")
 
-    (view,) = await views(await Channels(pool).live(), Away())
+    (view,) = await views(await Channels(pool).live(), Away(), lambda channel: channel.nickname)
 
     assert (view.nickname, view.viewers) == ("aaaa", 0)
 

@@ -19,6 +19,7 @@ async def test_the_list_begins_with_now_and_changes_with_the_news(conversation, 
     await Announcements(conversation.bus).changed()
 
     assert (shown["nickname"], shown["on_air"], shown["playback"]) == ("streamer", True, "/hls/streamer/index.m3u8")
+    assert shown["thumbnail"] == "/thumbnails/streamer.jpg"
     assert (await seen.next())["channels"] == []
 
 

@@ -21,6 +21,7 @@ from routes.pages import Pages
 from routes.playback import Playback
 from routes.points import PointDoors
 from routes.problems import codes
+from routes.thumbnails import ThumbnailDoor
 from routes.wire import BODY_BYTES_MAX
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -55,6 +56,7 @@ def _http_doors():
         *ChannelDonationDoors(None, None).doors(),
         *PointDoors(None).doors(),
         *Playback(None).doors(),
+        *ThumbnailDoor(None).doors(),
         *Health({}, Counters(), lambda: 0).doors(),
         *Pages(ROOT / "web", None, ADDRESSES).doors(),
     ]

@@ -9,12 +9,14 @@ import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
 
 export class ChannelCard extends LightElement {
-  static properties = { channel: { attribute: false } };
+  static properties = { channel: { attribute: false }, broken: { state: true } };
 
   constructor() {
     super();
     /** @type {import("../net/api.js").Channel | null} */
     this.channel = null;
+    /** A picture that could not be had: the broadcast ended meanwhile. @type {string | null} */
+    this.broken = null;
   }
 
   render() {
@@ -23,7 +25,9 @@ export class ChannelCard extends LightElement {
     return html`
       <a href=${`/c/${encodeURIComponent(nickname)}`}>
         <span class="picture">
-          ${thumbnail === null ? icons.cat(nickname, { wide: true }) : html`<img src=${thumbnail} alt="" loading="lazy">`}
+          ${thumbnail === null || thumbnail === this.broken
+            ? icons.cat(nickname, { wide: true })
+            : html`<img src=${thumbnail} width="640" height="360" alt="" loading="lazy" @error=${() => (this.broken = thumbnail)}>`}
           <span class="badge live">${t("live.badge")}</span>
           <span class="badge viewers">${icons.eye}<span class="visually-hidden">${t("live.viewers", { count: viewers })}</span
             ><span aria-hidden="true">${format.compact(viewers)}</span></span>

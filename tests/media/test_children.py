@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+
+from media.children import NICENESS, in_child, reap
+
+
+async def run(code: str, **limits) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        preexec_fn=in_child(**limits),
+    )
+
+
+async def said(code: str, **limits) -> str:
+    process = await run(code, **limits)
+    return (await process.communicate())[0].decode().strip()
+
+
+async def test_a_child_gives_way(tmp_path):
+    ours = os.nice(0)
+
+    assert await said("import os; print(os.nice(0))") == str(min(19, ours + NICENESS))
+    assert await said("import os; print(os.nice(0))", niceness=19) == "19"
+
+
+async def test_a_child_writes_no_file_and_leaves_no_core(tmp_path):
+    path = tmp_path / "file"
+    process = await run(f"import os; os.write(os.open({str(path)!r}, os.O_CREAT | os.O_WRONLY), b'x')")
+
+    assert await process.wait() != 0
+    assert path.read_bytes() == b""
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    assert await said(code) == "(0, 0)"
+
+
+async def test_a_child_that_computes_for_too_long_is_killed():
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_CPU))"
+
+    assert await said(code) == str(resource.getrlimit(resource.RLIMIT_CPU))
+    assert await said(code, cpu_seconds=7) == "(7, 7)"
+    process = await run("while True: pass", cpu_seconds=1)
+    assert await process.wait() == -signal.SIGKILL
+
+
+async def test_reaping_ends_what_runs_and_takes_what_has_ended():
+    process = await run("input()")
+    await reap(process)
+    await reap(process)
+
+    assert process.returncode == -signal.SIGKILL
+    ended = await run("pass")
+    await ended.wait()
+    await reap(ended)
+    assert ended.returncode == 0
