@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,6 +44,9 @@ TICK_SECONDS: Final = 0.25
 ENDED_RETENTION_SECONDS: Final = 30.0
 # Ended broadcasts in memory at once, whatever their age.
 ENDED_MAX: Final = 32
+# What all broadcasts may hold in memory for a new one to begin: half of the machine's. The rest is for what the running
+# ones still grow to, for their encoders, and for the database beside them.
+MEDIA_BYTES_MAX: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 # For `on_state`: news that takes longer is late anyway, and the publisher waits for it.
 TELL_SECONDS_MAX: Final = 5.0
 
@@ -245,6 +249,8 @@ class Broadcasts:
         await self._follow(on_air)
 
     async def _begin_writer(self, on_air: OnAir, began: Began) -> None:
+        if sum(writer.bytes_held for writer in self._writers.values()) > MEDIA_BYTES_MAX:
+            raise Refused(LATER, "the server is full at the moment: try again later")
         await self._ladders.detect()
         try:
             on_air.broadcast_id = await self._channels.begin_broadcast(on_air.channel.id)

@@ -157,7 +157,7 @@ def _segment(lines: list[str], rendition: str, timeline: Timeline, segment: Segm
 
 def _part(rendition: str, part: Part) -> str:
     flags = ",INDEPENDENT=YES" if part.independent else ""
-    flags += "" if part.data else ",GAP=YES"
+    flags += "" if part.size else ",GAP=YES"
     name = ResourceName(rendition, "p", part.number)
     return f'#EXT-X-PART:DURATION={part.duration / VIDEO_CLOCK:.5f},URI="{name}"{flags}'
 

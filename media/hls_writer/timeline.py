@@ -38,14 +38,21 @@ class Fragment:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
-    """A fragment with its number in the rendition."""
+    """A fragment with its number in the rendition; its bytes are its own until its segment has been joined."""
 
     number: int
     duration: int
     independent: bool
-    data: bytes
+    size: int
+    held: bytes
+    at: int = 0
+
+    @property
+    def data(self) -> bytes:
+        """Moof and mdat; the same object to all who ask, and behind the live edge a copy out of the segment."""
+        return self.held if self.size == len(self.held) else self.held[self.at : self.at + self.size]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +87,13 @@ class Segment:
         return self.size * 8 * VIDEO_CLOCK // self.duration if self.duration else 0
 
     def data(self) -> bytes:
-        """The whole segment, joined once: whoever asks gets the same object."""
+        """The whole segment, joined once: whoever asks gets the same object. Its parts live on in it, not beside it."""
         if self._data is None:
-            self._data = b"".join(part.data for part in self.parts)
+            self._data = b"".join(part.held for part in self.parts)
+            at = 0
+            for part in self.parts:
+                part.held, part.at = self._data, at
+                at += part.size
         return self._data
 
     def forget_parts(self) -> list[Part]:
@@ -147,15 +158,15 @@ class Timeline:
         """List one more part in the open segment."""
         assert self.open is not None
         segment = self.open
-        part = Part(self.next_part, fragment.duration, fragment.independent, fragment.data)
+        part = Part(self.next_part, fragment.duration, fragment.independent, len(fragment.data), fragment.data)
         if not segment.parts:
             self.independent = self.independent and segment.opening.independent
         self.next_part += 1
         self._parts[part.number] = part
         segment.parts.append(part)
         segment.duration += part.duration
-        segment.size += len(part.data)
-        self.bytes_held += len(part.data)
+        segment.size += part.size
+        self.bytes_held += part.size
         self.head += part.duration
         self.version += 1
         self._bound_bytes()

@@ -458,6 +458,28 @@ async def test_an_owner_that_is_replaced_while_the_store_is_slow_begins_nothing(
     assert 1 == len(await stage.open_broadcasts())
 
 
+async def test_a_broadcast_that_would_fill_the_memory_is_refused_and_a_running_one_goes_on(pool, stage, monkeypatch):
+    await member(pool, "Mew", "sk_live_second")
+    feed = await stage.on_air()
+    held = stage.broadcasts.find("Nyan").bytes_held
+    monkeypatch.setattr(module, "MEDIA_BYTES_MAX", held - 1)
+    other = await stage.publish("sk_live_second")
+    with pytest.raises(Refused, match="full") as refused:
+        await begin(other)
+    await other.end(clean=False)
+    await feed.end(clean=False)
+    again = await stage.publish()
+    await begin(again)
+
+    assert refused.value.code == "NetStream.Failed"
+    assert [stage.broadcasts.find("Nyan").broadcast_id] == await stage.open_broadcasts()
+    assert held > 0
+
+    monkeypatch.setattr(module, "MEDIA_BYTES_MAX", stage.broadcasts.find("Nyan").bytes_held)
+    await stage.on_air("sk_live_second")
+    assert 2 == len(await stage.open_broadcasts())
+
+
 # --- the ladder -------------------------------------------------------------------------------------------------------
 
 

@@ -198,6 +198,18 @@ def test_parts_are_listed_for_three_targets_and_fetchable_for_six():
     assert timeline.segment(fetching[0] - 1).data() == b"datadata"
 
 
+def test_a_joined_segment_and_its_parts_are_in_memory_once():
+    timeline = filled(2)
+    segment = timeline.listed[-1]
+    before = [part.data for part in segment.parts]
+    whole = segment.data()
+
+    assert before == [part.data for part in segment.parts] == [b"data", b"data"]
+    assert whole == b"".join(before)
+    assert all(part.held is whole for part in segment.parts)
+    assert whole is segment.data()
+
+
 def test_bytes_held_are_those_of_what_may_be_fetched():
     timeline = filled(200)
     held = sum(len(timeline.segment(msn).data()) for msn in range(1, 201) if timeline.segment(msn))
