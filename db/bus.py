@@ -64,6 +64,17 @@ redis.call('PUBLISH', ARGV[5], number .. ':' .. ARGV[1])
 return seq
 """
 
+# The first line in so many milliseconds goes through, also when it is sent again; the next is told how long to wait.
+_PACE = """
+local first = redis.call('GET', KEYS[1])
+if not first then
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
+    return 0
+end
+if first == ARGV[2] then return 0 end
+return math.max(redis.call('PTTL', KEYS[1]), 1)
+"""
+
 _REPORT = """
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -114,6 +125,7 @@ class Bus:
     def __init__(self, redis: redis.asyncio.Redis) -> None:
         self._redis = redis
         self._publish = redis.register_script(_PUBLISH)
+        self._pace = redis.register_script(_PACE)
         self._report = redis.register_script(_REPORT)
         self._viewers = redis.register_script(_VIEWERS)
         self._rooms: set[int] = set()
@@ -137,6 +149,14 @@ class Bus:
                     args=[payload, HISTORY_LINES_MAX, HISTORY_SECONDS_MAX, seconds, _ROOM_CHANNEL % room],
                 )
             )
+
+    async def pace(self, room: int, member_id: int, seconds: int, once: str) -> int:
+        """Let one line a member through in `seconds`, whatever worker it comes to; answer 0, or the ms to wait.
+
+        `once` names the line: the same again is let through again. Raises StoreUnavailable.
+        """
+        with asking():
+            return int(await self._pace(keys=[f"commeow:{{{room}}}:pace:{member_id}"], args=[seconds * 1000, once]))
 
     async def head(self, room: int) -> int:
         """Return the number of a room's latest event, 0 before the first. Raises StoreUnavailable."""

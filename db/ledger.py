@@ -165,6 +165,14 @@ class Ledger:
             raise EarningsShort(donation_id)
         return int(row["earnings_after"])
 
+    async def knows(self, donor_id: int, id: UUID) -> bool:  # noqa: A002
+        """Tell whether a donation of this id has its answer already. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            found = await connection.fetchval(
+                "SELECT 1 FROM donation WHERE donor_id = $1 AND idem_key = $2", donor_id, id
+            )
+        return found is not None
+
     async def balance(self, member_id: int) -> Balance:
         """Say what a member has. Raises WalletUnknown, StoreUnavailable."""
         async with reading(self._pool) as connection:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from db.acts import Acts
 from db.bus import Bus
 from db.channels import Channels
 from db.follows import Follows
@@ -28,6 +29,8 @@ from routes.follows import FollowDoors
 from routes.health import Health, check_disk, check_http
 from routes.members import MemberDoors
 from routes.middleware import Guard
+from routes.moderation_log import ModerationLogDoors
+from routes.notices import Notices
 from routes.pages import Pages
 from routes.passwords import Passwords
 from routes.playback import Playback
@@ -126,7 +129,7 @@ def _doors(
     tokens = Tokens(stores.secret)
     addresses = process.addresses(settings)
     ledger = Ledger(pool)
-    follows = Follows(pool)
+    follows, acts, notices = Follows(pool), Acts(pool), Notices(bus)
     passwords = Passwords()
     stack.callback(passwords.close)
     guard = Guard(tokens, public_url=settings.public_url, is_https=addresses.is_https)
@@ -143,12 +146,15 @@ def _doors(
         ).doors(),
         *ChannelDoors(
             channels=channels,
+            acts=acts,
             bus=bus,
             broadcasts=broadcasts,
             announcements=Announcements(bus),
+            notices=notices,
             addresses=addresses,
         ).doors(),
-        *FollowDoors(channels, follows).doors(),
+        *FollowDoors(channels, follows, notices).doors(),
+        *ModerationLogDoors(channels, acts).doors(),
         *ChannelDonationDoors(channels, ledger).doors(),
         *PointDoors(ledger).doors(),
         *Playback(broadcasts).doors(),

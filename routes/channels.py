@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec import UNSET
 
 from db import channel
+from db.conduct import check_rules
 from db.errors import StoreError
 from media.broadcast import KICK_SECONDS
-from routes import wire
+from routes import events, wire
 from routes.access import NotYours, Who
 from routes.announcements import playback_url
 from routes.doors import HttpDoor
 from routes.members import new_stream_key
 from routes.middleware import BEARER, answer, read_body
+from routes.moderation_log import rules_view
 from routes.playlist_ask import ChannelOffAir
 from routes.stream_health import StreamHealthView, view
 from routes.thumbnails import thumbnail_url
@@ -25,12 +29,16 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from db.acts import Acts
     from db.bus import Bus
     from db.channel import Channel
     from db.channels import Channels
+    from db.conduct import Rules
     from media.broadcasts import Broadcasts
     from routes.addresses import Addresses
     from routes.announcements import Announcements
+    from routes.notices import Notices
+    from routes.wire_conduct import EditRules
 
 CHANNELS_MAX: Final = 200
 """Channels in one list: more than anyone scrolls; the most watched come first."""
@@ -73,12 +81,16 @@ class ChannelDoors:
         self,
         *,
         channels: Channels,
+        acts: Acts,
         bus: Bus,
         broadcasts: Broadcasts,
         announcements: Announcements,
+        notices: Notices,
         addresses: Addresses,
     ) -> None:
         self._channels = channels
+        self._acts = acts
+        self._notices = notices
         self._bus = bus
         self._broadcasts = broadcasts
         self._announcements = announcements
@@ -108,7 +120,7 @@ class ChannelDoors:
                 path="/api/channels/{nickname}",
                 who=Who.OWNER,
                 handle=self._edit,
-                words="Change title, category or tags.",
+                words="Change title, category, tags or the chat's rules.",
                 body=wire.EditChannel,
                 answer=wire.ChannelView,
             ),
@@ -155,11 +167,13 @@ class ChannelDoors:
         return answer(wire.ChannelList(channels=found[:CHANNELS_MAX]))
 
     async def _one(self, request: web.Request) -> web.StreamResponse:
-        return answer(await self._view(await self._channel(request)))
+        found = await self._channel(request)
+        return answer(await self._view(found, await self._acts.rules(found.id)))
 
     async def _edit(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, wire.EditChannel)
         own = await self._own_channel(request)
+        rules = await self._edit_rules(own.id, body.rules)
         edited = await self._channels.edit(
             own.id,
             title=None if body.title is UNSET else body.title,
@@ -167,7 +181,21 @@ class ChannelDoors:
             tags=None if body.tags is UNSET else body.tags,
         )
         await self._announcements.changed()
-        return answer(await self._view(edited))
+        return answer(await self._view(edited, rules))
+
+    async def _edit_rules(self, channel_id: int, wanted: EditRules | msgspec.UnsetType) -> Rules:
+        """Write what is given of the rules, and tell every worker and the room."""
+        if wanted is UNSET:
+            return await self._acts.rules(channel_id)
+        given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not UNSET}
+        if "blocked_words" in given:
+            given["blocked_words"] = tuple(given["blocked_words"])
+        rules = await self._acts.change_rules(
+            channel_id, channel_id, lambda before: check_rules(replace(before, **given))
+        )
+        await self._notices.changed(channel_id, None)
+        await self._notices.show(channel_id, events.rules(rules))
+        return rules
 
     async def _rotate_key(self, request: web.Request) -> web.StreamResponse:
         own = await self._own_channel(request)
@@ -199,8 +227,9 @@ class ChannelDoors:
             raise NotYours
         return found
 
-    async def _view(self, found: Channel) -> wire.ChannelView:
-        return (await views([found], self._bus, self._thumbnail))[0]
+    async def _view(self, found: Channel, rules: Rules) -> wire.ChannelView:
+        seen = (await views([found], self._bus, self._thumbnail))[0]
+        return msgspec.structs.replace(seen, rules=rules_view(rules, whole=False))
 
     def _thumbnail(self, found: Channel) -> str | None:
         picture = self._broadcasts.thumbnail(found.id)

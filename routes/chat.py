@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from db.channel import ChannelUnknown
+from db.conduct import NO_RULES, Case
 from routes import events, problems, wire
 from rsocket_server import room
 from rsocket_server.doors import Door, HandlerTimeout, MembersOnly, Model
@@ -18,8 +19,10 @@ from rsocket_server.limits import HANDLER_SECONDS
 
 if TYPE_CHECKING:
     from db.channels import Channels
+    from db.conduct import Standing
     from db.member import Member
     from rsocket_server.doors import Caller
+    from rsocket_server.laws import Laws
     from rsocket_server.rooms import Rooms
     from rsocket_server.viewer_stream import Watch
 
@@ -51,9 +54,15 @@ class RoomNumbers:
         return number
 
 
-def author(member: Member) -> events.Author:
-    """Name who speaks: always the connection's identity."""
-    return events.Author(nickname=member.nickname, roles=sorted(member.roles))
+def author(member: Member, standing: Standing) -> events.Author:
+    """Name who speaks, always the connection's identity, and what they are in this channel."""
+    return events.Author(nickname=member.nickname, roles=sorted(member.roles | standing.roles))
+
+
+async def case_of(laws: Laws, number: int, member: Member) -> Case:
+    """Gather what is asked of a speaker in a room. Raises StoreUnavailable."""
+    rules, standing = await laws.rules(number), await laws.standing(number, member.id)
+    return Case(at=datetime.now(UTC), rules=rules, standing=standing)
 
 
 def member_of(caller: Caller) -> Member:
@@ -71,9 +80,10 @@ def viewer_of(caller: Caller) -> int | str:
 class ChatDoors:
     """The doors of the talk."""
 
-    def __init__(self, rooms: Rooms, numbers: RoomNumbers) -> None:
+    def __init__(self, rooms: Rooms, numbers: RoomNumbers, laws: Laws) -> None:
         self._rooms = rooms
         self._numbers = numbers
+        self._laws = laws
 
     def doors(self) -> list[Door]:
         """List the doors."""
@@ -87,7 +97,13 @@ class ChatDoors:
     async def _watch(self, caller: Caller, data: bytes) -> Watch:
         wanted = wire.read(wire.Watch, data)
         number = await self._numbers.find(wanted.channel)
-        return await self._rooms.watch(number, viewer=viewer_of(caller), since=wanted.since, history=wanted.history)
+        rules = await self._laws.rules(number)
+        if rules.members_only:
+            member_of(caller)
+        greeting = None if rules == NO_RULES else events.rules(rules)
+        return await self._rooms.watch(
+            number, viewer=viewer_of(caller), since=wanted.since, history=wanted.history, greeting=greeting
+        )
 
     async def _say(self, caller: Caller, data: bytes) -> bytes:
         said = wire.read(wire.Say, data)
@@ -112,11 +128,13 @@ class ChatDoors:
 
     async def _speak(self, member: Member, number: int, said: wire.Say) -> int:
         text = room.clean(said.text)
-        event = wire.write(events.Said(id=said.id, from_=author(member), text=text, at=datetime.now(UTC)))
+        case = await case_of(self._laws, number, member)
+        event = wire.write(events.Said(id=said.id, from_=author(member, case.standing), text=text, at=case.at))
         # The same id and words again are the same line: who heard "outcome unknown" may send it once more.
         words = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         once = f"said:{member.id}:{said.id}:{words}"
-        return await self._rooms.say(number, member, text, event, asyncio.get_running_loop().time(), once=once)
+        now = asyncio.get_running_loop().time()
+        return await self._rooms.say(number, member, text, event, now, once=once, case=case)
 
     async def _hello(self, caller: Caller, data: bytes) -> bytes:
         if data:

@@ -6,11 +6,16 @@ An event is encoded once, before the room has given it a number; `stamp` puts th
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotations when a shape is defined.
+from typing import TYPE_CHECKING
 from uuid import UUID  # noqa: TC003 - see above.
 
+import msgspec
 from msgspec import Struct, field
 
 from routes.wire import ChannelView, write
+
+if TYPE_CHECKING:
+    from db.conduct import Rules
 
 
 class Author(Struct, frozen=True):
@@ -68,6 +73,42 @@ class OffAir(Struct, frozen=True, tag="off_air", tag_field="kind"):
     at: datetime
 
 
+class Removed(Struct, frozen=True, tag="removed", tag_field="kind"):
+    """Lines were taken back: `seqs` are their numbers, `ids` their senders' ids for them.
+
+    Whoever joins later gets, in a removed line's place, this event with that line's number.
+    """
+
+    ids: list[str]
+    seqs: list[int]
+    at: datetime
+
+
+class Muted(Struct, frozen=True, tag="muted", tag_field="kind"):
+    """A member may not speak here until then; null until a moderator says so (a ban)."""
+
+    nickname: str
+    until: datetime | None
+    at: datetime
+
+
+class Unmuted(Struct, frozen=True, tag="unmuted", tag_field="kind"):
+    """A member may speak here again."""
+
+    nickname: str
+    at: datetime
+
+
+class ChannelRules(Struct, frozen=True, tag="rules", tag_field="kind"):
+    """What the channel asks of its speakers from now on, and its notice; without seq as the first event of a watch."""
+
+    slow_seconds: int
+    followers_only_minutes: int | None
+    members_only: bool
+    blocked_links: bool
+    pinned: str
+
+
 class Gap(Struct, frozen=True, tag="gap", tag_field="kind"):
     """`skipped` events, `from_seq` to `to_seq`, were not delivered to this viewer."""
 
@@ -90,6 +131,36 @@ class LiveChannels(Struct, frozen=True, tag="channels", tag_field="kind"):
     channels: list[ChannelView]
 
 
+class _Removes(Struct, frozen=True):
+    seqs: list[int]
+
+
+def takes_back(payload: bytes) -> dict[int, bytes]:
+    """Answer what a stamped event puts in earlier events' places: a removal stands where the removed lines stood."""
+    # Every event of a room passes here; only a removal's head looks like this.
+    _, _, head = payload.partition(b",")
+    if not head.startswith(_REMOVED):
+        return {}
+    seqs = msgspec.json.decode(payload, type=_Removes).seqs
+    return {seq: stamp(seq, b"{" + head) for seq in seqs}
+
+
+_REMOVED = b'"kind":"removed"'
+
+
+def rules(kept: Rules) -> bytes:
+    """Encode what a channel asks; which words are blocked is not for everyone to read."""
+    return write(
+        ChannelRules(
+            slow_seconds=kept.slow_seconds,
+            followers_only_minutes=kept.followers_only_minutes,
+            members_only=kept.members_only,
+            blocked_links=kept.blocked_links,
+            pinned=kept.pinned,
+        )
+    )
+
+
 def stamp(seq: int, payload: bytes) -> bytes:
     """Put the sequence number the room gave into an event that was encoded before it had one."""
     return b'{"seq":%d,' % seq + payload[1:]
@@ -97,7 +168,7 @@ def stamp(seq: int, payload: bytes) -> bytes:
 
 def keep(payload: bytes) -> bool:
     """Tell whether an event is one that no viewer may miss, however slow."""
-    return payload.startswith(b'{"kind":"donated"')
+    return payload.startswith((b'{"kind":"donated"', b'{"kind":"removed"'))
 
 
 def gap(skipped: int, from_seq: int, to_seq: int) -> bytes:

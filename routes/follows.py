@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from db.channel import ChannelUnknown
+from db.errors import StoreError
 from routes.access import Who
 from routes.doors import HttpDoor
 from routes.middleware import BEARER
@@ -14,14 +16,16 @@ from routes.middleware import BEARER
 if TYPE_CHECKING:
     from db.channels import Channels
     from db.follows import Follows
+    from routes.notices import Notices
 
 
 class FollowDoors:
     """The doors of following."""
 
-    def __init__(self, channels: Channels, follows: Follows) -> None:
+    def __init__(self, channels: Channels, follows: Follows, notices: Notices) -> None:
         self._channels = channels
         self._follows = follows
+        self._notices = notices
 
     def doors(self) -> list[HttpDoor]:
         """List the doors."""
@@ -45,12 +49,21 @@ class FollowDoors:
         ]
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
-        await self._follows.add(request[BEARER].member_id, await self._channel_id(request))
+        member_id, channel_id = request[BEARER].member_id, await self._channel_id(request)
+        await self._follows.add(member_id, channel_id)
+        await self._tell(channel_id, member_id)
         return web.Response(status=204)
 
     async def _unfollow(self, request: web.Request) -> web.StreamResponse:
-        await self._follows.remove(request[BEARER].member_id, await self._channel_id(request))
+        member_id, channel_id = request[BEARER].member_id, await self._channel_id(request)
+        await self._follows.remove(member_id, channel_id)
+        await self._tell(channel_id, member_id)
         return web.Response(status=204)
+
+    async def _tell(self, channel_id: int, member_id: int) -> None:
+        """Let the chat know at once; without Redis it knows within half a minute (`rsocket_server.laws`)."""
+        with suppress(StoreError):
+            await self._notices.changed(channel_id, member_id)
 
     async def _channel_id(self, request: web.Request) -> int:
         nickname = request.match_info["nickname"]

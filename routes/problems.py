@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from db import channel, errors, follow, member, transfer
+from db import act, channel, conduct, errors, follow, member, transfer
 from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
@@ -107,6 +107,7 @@ _RSOCKET_SERVER: dict[type[BaseException], Row] = {
     room.RoomError: _TEXT,
     room.TooLong: Row("chat.too_long", 400, APPLICATION_ERROR, retry=False, says="The line is too long."),
     room.TooFast: _TOO_FAST,
+    room.SlowMode: Row("chat.slow", 429, REJECTED, retry=True, says="Slow mode: wait a little between two lines."),
 }
 
 _MEDIA: dict[type[BaseException], Row] = {
@@ -151,6 +152,22 @@ _DB: dict[type[BaseException], Row] = {
     ),
     # Only the heartbeat of a broadcast can hear it.
     channel.BroadcastEnded: INTERNAL,
+    act.ActError: _SHAPE,
+    act.NotModerator: _FORBIDDEN,
+    act.Untouchable: _FORBIDDEN,
+    act.LinesUnknown: Row(
+        "moderation.no_lines", 404, APPLICATION_ERROR, retry=False, says="The history has no such lines any more."
+    ),
+    act.ModeratorsTooMany: Row(
+        "moderation.too_many", 409, APPLICATION_ERROR, retry=False, says="A channel has at most 100 moderators."
+    ),
+    conduct.ConductError: _SHAPE,
+    conduct.Banned: Row("chat.banned", 403, REJECTED, retry=False, says="You may not write in this channel."),
+    conduct.Muted: Row("chat.muted", 403, REJECTED, retry=False, says="You may not write here for a while."),
+    conduct.FollowersOnly: Row("chat.followers_only", 403, REJECTED, retry=False, says="Only followers may write now."),
+    conduct.WordsBlocked: Row(
+        "chat.blocked", 400, APPLICATION_ERROR, retry=False, says="This channel does not want these words or links."
+    ),
     follow.FollowError: Row("follow.too_many", 409, APPLICATION_ERROR, retry=False, says="At most 1,000 channels."),
     follow.FollowSelf: Row(
         "follow.self", 409, APPLICATION_ERROR, retry=False, says="One's own channel is not to be followed."
@@ -184,6 +201,7 @@ FIELDS: dict[type[BaseException], str] = {
     member.NicknameTaken: "nickname",
     member.NicknameShape: "nickname",
     member.PasswordWeak: "password",
+    conduct.WordsBlocked: "text",
     channel.TitleTooLong: "title",
     channel.CategoryTooLong: "category",
     channel.TagsTooMany: "tags",

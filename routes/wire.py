@@ -19,6 +19,8 @@ from uuid import UUID  # noqa: TC003 - see above.
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from routes.wire_conduct import EditRules, RulesView  # noqa: TC001 - see above.
+
 BODY_BYTES_MAX = 65_536
 """Bytes of one JSON body or payload; the largest honest one (an edited channel) is below 2 KiB."""
 
@@ -99,6 +101,7 @@ class EditChannel(Struct, frozen=True, forbid_unknown_fields=True):
     title: Line | UnsetType = UNSET
     category: Line | UnsetType = UNSET
     tags: Annotated[list[Line], Meta(max_length=TAGS_MAX)] | UnsetType = UNSET
+    rules: EditRules | UnsetType = UNSET
 
 
 # --- HTTP bodies, out --------------------------------------------------------------------------------------------
@@ -130,7 +133,10 @@ class Me(Struct, frozen=True):
 
 
 class ChannelView(Struct, frozen=True):
-    """A channel as anyone may see it. `playback` is the URL of its multivariant playlist, null while off air."""
+    """A channel as anyone may see it. `playback` is the URL of its multivariant playlist, null while off air.
+
+    `rules` are there where one channel is asked for, not in lists.
+    """
 
     nickname: str
     title: str
@@ -141,6 +147,7 @@ class ChannelView(Struct, frozen=True):
     started_at: datetime | None
     thumbnail: str | None
     playback: str | None
+    rules: RulesView | UnsetType = UNSET
 
 
 class ChannelList(Struct, frozen=True):

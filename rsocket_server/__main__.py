@@ -10,10 +10,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from db.acts import Acts
 from db.alerts import Alerts
 from db.bus import Bus
 from db.channels import Channels
 from db.ledger import Ledger
+from db.members import Members
 from db.migrate import missing
 from db.pool import open_pool, open_redis
 from routes import events, process
@@ -21,8 +23,11 @@ from routes.admission import Admission
 from routes.chat import ChatDoors, RoomNumbers
 from routes.donations import DonationDoors
 from routes.live_channels import LiveChannels
+from routes.moderation import ModerationDoors
+from routes.notices import Notices
 from routes.tokens import Tokens
 from rsocket_server.alert_relay import AlertRelay
+from rsocket_server.laws import Laws
 from rsocket_server.rooms import Rooms
 from rsocket_server.server import serve
 
@@ -45,16 +50,25 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     stores = settings.require_stores()
     async with contextlib.AsyncExitStack() as stack:
         pool, bus = await _open_stores(stores, stack)
-        channels = Channels(pool)
-        rooms = Rooms(bus, stamp=events.stamp, keep=events.keep, gap=events.gap, count=events.count, node=_node())
+        channels, acts = Channels(pool), Acts(pool)
+        rooms = _rooms(bus)
+        laws = Laws(acts, rooms)
         relay = AlertRelay(Alerts(pool), bus)
         ledger = await stack.enter_async_context(Ledger(pool, on_settled=relay.wake))
         numbers = RoomNumbers(channels)
         live = LiveChannels(channels, bus, rooms)
         admission = Admission(Tokens(stores.secret))
+        moderation = ModerationDoors(
+            acts=acts, members=Members(pool), bus=bus, numbers=numbers, laws=laws, notices=Notices(bus)
+        )
         server = await process.listen(
             serve(
-                doors=[*ChatDoors(rooms, numbers).doors(), *DonationDoors(ledger, numbers).doors(), *live.doors()],
+                doors=[
+                    *ChatDoors(rooms, numbers, laws).doors(),
+                    *DonationDoors(ledger, numbers, laws).doors(),
+                    *moderation.doors(),
+                    *live.doors(),
+                ],
                 verify=admission.verify,
                 translate=admission.translate,
                 origins=process.addresses(settings).origins(),
@@ -69,7 +83,19 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(server.close)
         stack.callback(rooms.close)
         process.say_ready(f"rsocket ws://{settings.host}:{settings.rsocket_port}/rsocket")
-        await process.own(stop, rooms.run(), relay.run(), live.run())
+        await process.own(stop, rooms.run(), relay.run(), live.run(), laws.run())
+
+
+def _rooms(bus: Bus) -> Rooms:
+    return Rooms(
+        bus,
+        stamp=events.stamp,
+        keep=events.keep,
+        gap=events.gap,
+        count=events.count,
+        node=_node(),
+        takes_back=events.takes_back,
+    )
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Bus]:

@@ -64,8 +64,13 @@ KEPT_EVENTS_MAX = 64
 # Lines replayed to whoever joins: what fits on a screen by default, what a client may ask for at most.
 JOIN_EVENTS_DEFAULT = 50
 JOIN_EVENTS_MAX = 100
-# A chat line after normalisation, in code points (the page counts the same way).
+# A chat line after normalisation, in characters as a reader counts them (grapheme clusters).
 TEXT_CHARACTERS_MAX = 500
+# The same line in code points: a family emoji is one character of seven or more.
+TEXT_CODE_POINTS_MAX = 2000
+# Code points of one character. A flag of a region has seven, a kissing couple with skin tones ten; more is a tower of
+# marks that covers the lines above.
+CLUSTER_CODE_POINTS_MAX = 16
 # Speech of one member in one room: five lines in any five seconds.
 SPEECH_LINES_MAX = 5
 SPEECH_SECONDS = 5.0
@@ -75,6 +80,10 @@ SAID_ONCE_SECONDS = 60
 COUNT_SECONDS = 1.0
 # (from this many viewers on, told in steps of)
 COUNT_STEPS = ((10_000, 100), (1_000, 50), (0, 1))
+# What is known of a channel's rules and of a speaker's standing is read again after this, should news be lost.
+LAW_SECONDS = 30.0
+# Rules and standings remembered by one worker: some 5 MB.
+LAWS_MAX = 20_000
 # A room that nobody watches is left after this; a reload of the page must not subscribe anew.
 ROOM_IDLE_SECONDS = 10.0
 

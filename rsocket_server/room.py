@@ -12,9 +12,12 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from rsocket_server import limits
+from rsocket_server.graphemes import count, tallest
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+
+    from db.conduct import Case
 
 # Direction overrides and marks reorder a neighbour's words; zero-width ones make two equal names of two different
 # texts. The zero-width joiners stay: emoji and several scripts are written with them.
@@ -42,7 +45,7 @@ class Empty(RoomError):
 
 
 class TooLong(RoomError):
-    """More than TEXT_CHARACTERS_MAX code points after normalisation.
+    """More than TEXT_CHARACTERS_MAX characters as a reader counts them, or more code points than those may have.
 
     Attributes:
         characters: how many there were.
@@ -61,6 +64,28 @@ class Unprintable(RoomError):
 
     def __str__(self) -> str:
         return "control characters in the text"
+
+
+class TooTall(RoomError):
+    """A character under so many marks that it covers its neighbours' lines."""
+
+    def __str__(self) -> str:
+        return f"more than {limits.CLUSTER_CODE_POINTS_MAX} code points in one character"
+
+
+class SlowMode(RoomError):
+    """The channel lets each member speak only so often.
+
+    Attributes:
+        retry_after_ms: when the same line would be let through.
+    """
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__(retry_after_ms)
+        self.retry_after_ms = retry_after_ms
+
+    def __str__(self) -> str:
+        return f"slow mode, again in {self.retry_after_ms} ms"
 
 
 class TooFast(RoomError):
@@ -156,6 +181,17 @@ class Log:
         assert self.first - 1 <= cursor <= up_to <= self.head, (cursor, up_to, self.first, self.head)
         return self._payloads[cursor + 1 - self.first : up_to + 1 - self.first]
 
+    def replace(self, seq: int, payload: bytes) -> bool:
+        """Put another payload in an event's place; False if the event is not here."""
+        for index, (kept_seq, _) in enumerate(self._kept):
+            if kept_seq == seq:
+                self._kept[index] = (seq, payload)
+        if not self.first <= seq <= self.head:
+            return False
+        self.bytes += len(payload) - len(self._payloads[seq - self.first])
+        self._payloads[seq - self.first] = payload
+        return True
+
     def reach(self, cursor: int, bytes_max: int) -> int:
         """Answer how far one may go from `cursor` within `bytes_max`, but one event at least where there is one."""
         total = 0
@@ -166,17 +202,26 @@ class Log:
         return self.head
 
 
+def _nothing(_payload: bytes) -> Mapping[int, bytes]:
+    return {}
+
+
 class Room:
     """One room of this worker.
+
+    Args:
+        takes_back: answers what an event puts in earlier events' places: the lines that it removes.
 
     Attributes:
         log: recent events.
         total: viewers over all workers, as far as known; this worker's own where nobody said more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, takes_back: Callable[[bytes], Mapping[int, bytes]] = _nothing) -> None:
         self.log = Log()
         self.total = 0
+        self._takes_back = takes_back
+        self._replaced: set[int] = set()
         self._viewers: dict[Hashable, int] = {}
         self._speech: dict[int, deque[float]] = {}
         self._speech_max = _SPEAKERS_MIN
@@ -190,12 +235,12 @@ class Room:
         """Put an event in its place. On ASTRAY call `refill` with the history after `log.head`."""
         log = self.log
         if seq == log.head + 1:
-            log.append(payload, kept=kept)
+            self._append(payload, kept=kept)
             return Place.NEXT
         if seq > log.head or seq < 1:
             return Place.ASTRAY
         known = log.at(seq)
-        if known is None or known == payload:
+        if known is None or known == payload or seq in self._replaced:
             return Place.SEEN
         # A number that came before with other words: Redis lost its data and counts from the start.
         self._renumbered = True
@@ -215,16 +260,26 @@ class Room:
         anew = self._renumbered or head < log.head
         if anew:
             log.begin_anew()
+            self._replaced.clear()
             self._renumbered = False
         for seq, payload, kept in events:
             if seq <= log.head:
                 continue
             if seq > log.head + 1:
                 log.restart(seq - 1)
-            log.append(payload, kept=kept)
+            self._append(payload, kept=kept)
         if head > log.head:
             log.restart(head)
         return anew
+
+    def _append(self, payload: bytes, *, kept: bool) -> None:
+        """Add an event, and take back what it takes back: whoever joins later never reads a removed line."""
+        self.log.append(payload, kept=kept)
+        for seq, instead in self._takes_back(payload).items():
+            if self.log.replace(seq, instead):
+                self._replaced.add(seq)
+        if len(self._replaced) > limits.LOG_EVENTS_MAX:
+            self._replaced = {seq for seq in self._replaced if seq >= self.log.first}
 
     def join_cursor(self, since: int | None, history: int | None) -> int:
         """Answer the cursor of a new watcher: the last event that it does not need.
@@ -272,20 +327,19 @@ class Room:
 
     # --- speech --------------------------------------------------------------------------------------------------
 
-    def judge(self, member_id: int, text: str, now: float) -> None:
+    def judge(self, member_id: int, text: str, now: float, case: Case | None = None) -> None:
         """Let a member's line through, which must be `clean`, or say why not.
 
+        `case` is what the channel asks of its speakers and how this one stands there; None where nothing is asked.
+
         Raises:
-            Empty, TooLong, Unprintable: the text; it does not count against the speaker.
+            Empty, TooLong, TooTall, Unprintable: the text; it does not count against the speaker.
+            db.conduct.ConductError: the channel does not want this speaker or this line; it does not count either.
             TooFast: the speaker.
         """
-        cleaned = clean(text)
-        if not any(map(_is_visible, cleaned)):
-            raise Empty
-        if len(cleaned) > limits.TEXT_CHARACTERS_MAX:
-            raise TooLong(len(cleaned))
-        if cleaned != unicodedata.normalize("NFC", text).strip():
-            raise Unprintable
+        check_text(text)
+        if case is not None:
+            case.check(text)
         lines = self._speech.setdefault(member_id, deque(maxlen=limits.SPEECH_LINES_MAX))
         if len(lines) == limits.SPEECH_LINES_MAX:
             wait = lines[0] + limits.SPEECH_SECONDS - now
@@ -306,6 +360,24 @@ class Room:
     def speakers(self) -> int:
         """How many speakers are remembered."""
         return len(self._speech)
+
+
+def check_text(text: str) -> None:
+    """Let a text through that is `clean` and of a line's size. Raises Empty, TooLong, TooTall, Unprintable."""
+    cleaned = clean(text)
+    if not any(map(_is_visible, cleaned)):
+        raise Empty
+    # Nothing is counted of a text that cannot be in bounds. Below the bound no character can make it too long.
+    if len(cleaned) > limits.TEXT_CODE_POINTS_MAX:
+        raise TooLong(len(cleaned))
+    if len(cleaned) > limits.TEXT_CHARACTERS_MAX:
+        characters = count(cleaned)
+        if characters > limits.TEXT_CHARACTERS_MAX:
+            raise TooLong(characters)
+    if not cleaned.isascii() and tallest(cleaned) > limits.CLUSTER_CODE_POINTS_MAX:
+        raise TooTall
+    if cleaned != unicodedata.normalize("NFC", text).strip():
+        raise Unprintable
 
 
 def thinned(viewers: int) -> int:

@@ -15,15 +15,16 @@ from reactivex.subject import Subject
 
 from rsocket_server import limits
 from rsocket_server.doorway import cancelled
-from rsocket_server.room import Place, Room
+from rsocket_server.room import Place, Room, SlowMode
 from rsocket_server.viewer_stream import Fanout, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     from reactivex import Observable
 
     from db.bus import Bus, News
+    from db.conduct import Case
     from db.member import Member
 
 _log = logging.getLogger("commeow.rooms")
@@ -45,8 +46,8 @@ class Hall:
         touched_at: when someone last wanted it.
     """
 
-    def __init__(self, room_id: int, gap: Callable[[int, int, int], bytes], now: float) -> None:
-        self.room = Room()
+    def __init__(self, room_id: int, room: Room, gap: Callable[[int, int, int], bytes], now: float) -> None:
+        self.room = room
         self.fanout = Fanout(room_id, self.room, gap)
         self.totals: Subject[int] = Subject()
         self.loading: asyncio.Task[None] | None = None
@@ -78,6 +79,7 @@ class Rooms:
         gap: writes the event that stands for skipped ones.
         count: writes the event that tells how many watch.
         node: this worker's name in the count, unlike any other's.
+        takes_back: what an event with its number puts in the places of earlier ones.
 
     Attributes:
         counts: (room, viewers) whenever a count is told; an Rx observable for lists of channels.
@@ -92,6 +94,7 @@ class Rooms:
         gap: Callable[[int, int, int], bytes],
         count: Callable[[int], bytes],
         node: str,
+        takes_back: Callable[[bytes], Mapping[int, bytes]] = lambda _payload: {},
     ) -> None:
         self._bus = bus
         self._stamp = stamp
@@ -99,6 +102,7 @@ class Rooms:
         self._gap = gap
         self._count = count
         self._node = node
+        self._takes_back = takes_back
         self._halls: dict[int, Hall] = {}
         self._topics: dict[str, Subject[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,7 +110,9 @@ class Rooms:
 
     # --- what doors call --------------------------------------------------------------------------------------------
 
-    async def watch(self, room: int, *, viewer: Hashable, since: int | None, history: int | None) -> Watch:
+    async def watch(
+        self, room: int, *, viewer: Hashable, since: int | None, history: int | None, greeting: bytes | None = None
+    ) -> Watch:
         """Answer a Publisher of a room's events.
 
         Args:
@@ -114,6 +120,7 @@ class Rooms:
             viewer: who watches; however many watches, counted once.
             since: the last event seen; what came after is replayed, after a gap event if some of it is gone.
             history: how many past events to begin with where there is no `since` (default 50, at most 100).
+            greeting: an event for this watcher alone, before all others.
 
         Raises:
             db.errors.StoreError: the bus is away and the room is not open here yet.
@@ -124,9 +131,19 @@ class Rooms:
         if hall.loading is not None and not hall.fanout.viewers:
             await asyncio.shield(hall.loading)
         hall.touched_at = _now()
-        return Watch(hall.fanout, viewer, since, history)
+        return Watch(hall.fanout, viewer, since, history, greeting)
 
-    async def say(self, room: int, member: Member, text: str, event: bytes, now: float, *, once: str) -> int:
+    async def say(
+        self,
+        room: int,
+        member: Member,
+        text: str,
+        event: bytes,
+        now: float,
+        *,
+        once: str,
+        case: Case | None = None,
+    ) -> int:
         """Publish a member's line if the room lets it through; answer its sequence number.
 
         Args:
@@ -136,14 +153,20 @@ class Rooms:
             event: as everyone will get it, less its sequence number.
             now: seconds, of the same clock at each call.
             once: names the line; the same again within SAID_ONCE_SECONDS is not said twice.
+            case: what the channel asks of its speakers, and how this one stands there.
 
         Raises:
-            room.TooFast, room.TooLong, room.Empty, room.Unprintable: not said.
+            room.RoomError, db.conduct.ConductError: not said.
             db.errors.StoreError: the bus is away.
         """
         hall = self._hall(room)
         hall.touched_at = _now()
-        hall.room.judge(member.id, text, now)
+        hall.room.judge(member.id, text, now, case)
+        if case is not None and case.slow_seconds:
+            # Kept where all workers meet: two windows on two workers do not make anyone twice as fast.
+            wait_ms = await self._bus.pace(room, member.id, case.slow_seconds, once)
+            if wait_ms:
+                raise SlowMode(wait_ms)
         return await self._bus.publish(room, event, once=once, once_seconds=limits.SAID_ONCE_SECONDS)
 
     async def follow(self, topic: str) -> Observable[bytes]:
@@ -157,6 +180,16 @@ class Rooms:
                 self._topics.pop(topic, None)
                 raise
         return subject
+
+    def has_guests(self, room: int) -> bool:
+        """Whether anyone watches a room here who is no member."""
+        hall = self._halls.get(room)
+        return hall is not None and any(not viewer.is_member for viewer in hall.fanout.viewers)
+
+    def show_out_guests(self, room: int) -> None:
+        """Complete the watches of guests: the room is for members now."""
+        for viewer in [viewer for viewer in self._halls[room].fanout.viewers if not viewer.is_member]:
+            viewer.complete()
 
     @property
     def open(self) -> int:
@@ -211,7 +244,7 @@ class Rooms:
     def _hall(self, room_id: int) -> Hall:
         hall = self._halls.get(room_id)
         if hall is None:
-            hall = self._halls[room_id] = Hall(room_id, self._gap, _now())
+            hall = self._halls[room_id] = Hall(room_id, Room(self._takes_back), self._gap, _now())
             # A count is encoded once for everyone, and only when it differs from the one before.
             hall.totals.pipe(operators.distinct_until_changed(), operators.map(self._count)).subscribe(hall.fanout.note)
             hall.totals.pipe(operators.map(lambda total: (room_id, total))).subscribe(self.counts)

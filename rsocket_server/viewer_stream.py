@@ -76,6 +76,11 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
         self._carrier, self.stream_id = carrier_of(subscriber)
         self.write = self._carrier.attach(self) if self._carrier else None
 
+    @property
+    def is_member(self) -> bool:
+        """Whether a member watches; a guest's key is unlike any number."""
+        return isinstance(self.key, int)
+
     def request(self, n: int) -> None:
         """Take more credit from the viewer and send what waits for it."""
         if not self.dead:
@@ -138,16 +143,21 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
 class Watch(DefaultPublisher):  # type: ignore[misc]
     """A door's answer: rsocket-py's Publisher of one watch, begun when it is subscribed to."""
 
-    def __init__(self, fanout: Fanout, key: Hashable, since: int | None, history: int | None) -> None:
+    def __init__(
+        self, fanout: Fanout, key: Hashable, since: int | None, history: int | None, greeting: bytes | None = None
+    ) -> None:
         self._fanout = fanout
         self._key = key
         self._since = since
         self._history = history
+        self._greeting = greeting
 
     def subscribe(self, subscriber: Any) -> None:
         """Join the room. Nothing is sent before the subscriber requests."""
         cursor = self._fanout.room.join_cursor(self._since, self._history)
         viewer = Viewer(self._fanout, subscriber, self._key, cursor)
+        if self._greeting is not None:
+            viewer.outbox.whisper(self._greeting)
         subscriber.on_subscribe(viewer)
         self._fanout.add(viewer)
 

@@ -396,3 +396,13 @@ async def test_thousands_of_rooms_can_be_reported_and_asked(bus):
     await bus.report_viewers("one", {room: room for room in range(2500)})
 
     assert {room: room for room in range(2500)} == await bus.viewers(range(2500))
+
+
+async def test_a_pace_lets_one_line_through_and_the_same_line_again(redis):
+    bus, other = Bus(redis), Bus(redis)
+
+    assert await bus.pace(7, 1, 60, "a") == 0
+    assert await other.pace(7, 1, 60, "a") == 0
+    assert 0 < await other.pace(7, 1, 60, "b") <= 60_000
+    assert await other.pace(7, 2, 60, "b") == 0
+    assert await other.pace(8, 1, 60, "b") == 0

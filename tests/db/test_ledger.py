@@ -660,3 +660,16 @@ async def test_a_grant_has_the_limits_of_a_donation_and_needs_a_wallet(people, l
     assert 1_000_000 == await ledger.grant(member_id, 1_000_000, "x")
     with pytest.raises(WalletUnknown):
         await ledger.grant(member_id + 1, 100, "x")
+
+
+async def test_the_ledger_knows_which_donations_it_has_answered(ledger, people, gift):
+    donor, streamer = await people(2, 100)
+    given, refused, never = gift(donor, streamer, 60), gift(donor, streamer, 60), gift(donor, streamer, 1)
+    await ledger.give(given, b"{}")
+    with pytest.raises(InsufficientPoints):
+        await ledger.give(refused, b"{}")
+
+    assert await ledger.knows(donor, given.id)
+    assert await ledger.knows(donor, refused.id)
+    assert not await ledger.knows(donor, never.id)
+    assert not await ledger.knows(streamer, given.id)

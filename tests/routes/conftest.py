@@ -3,6 +3,7 @@ import itertools
 import json
 import secrets
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -15,6 +16,7 @@ from rsocket.payload import Payload
 from rsocket.rsocket_client import RSocketClient
 from rsocket.transports.aiohttp_websocket import TransportAioHttpClient
 
+from db.acts import Acts
 from db.alerts import Alerts
 from db.bus import Bus
 from db.channel import hash_stream_key
@@ -32,10 +34,13 @@ from routes.chat import ChatDoors, RoomNumbers
 from routes.donations import DonationDoors
 from routes.live_channels import LiveChannels
 from routes.middleware import Guard
+from routes.moderation import ModerationDoors
+from routes.notices import Notices
 from routes.playback import Playback
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens
 from rsocket_server.alert_relay import AlertRelay
+from rsocket_server.laws import Laws
 from rsocket_server.rooms import Rooms
 from rsocket_server.server import serve as serve_rsocket
 
@@ -220,34 +225,66 @@ async def new_member(pool):
     return add
 
 
-@pytest.fixture
-async def conversation(pool, redis, tokens, connect):
+@asynccontextmanager
+async def conversing(pool, redis, tokens, connect, name="one"):
+    """Run one worker of the RSocket side."""
     bus = Bus(redis)
     channels = Channels(pool)
-    rooms = Rooms(bus, stamp=events.stamp, keep=events.keep, gap=events.gap, count=events.count, node="test")
+    rooms = Rooms(
+        bus,
+        stamp=events.stamp,
+        keep=events.keep,
+        gap=events.gap,
+        count=events.count,
+        node=f"test {name}",
+        takes_back=events.takes_back,
+    )
+    acts = Acts(pool)
+    laws = Laws(acts, rooms)
     relay = AlertRelay(Alerts(pool), bus)
     numbers = RoomNumbers(channels)
     live = LiveChannels(channels, bus, rooms)
     admission = Admission(tokens)
     async with Ledger(pool, on_settled=relay.wake) as ledger:
         server = await serve_rsocket(
-            doors=[*ChatDoors(rooms, numbers).doors(), *DonationDoors(ledger, numbers).doors(), *live.doors()],
+            doors=[
+                *ChatDoors(rooms, numbers, laws).doors(),
+                *DonationDoors(ledger, numbers, laws).doors(),
+                *ModerationDoors(
+                    acts=acts, members=Members(pool), bus=bus, numbers=numbers, laws=laws, notices=Notices(bus)
+                ).doors(),
+                *live.doors(),
+            ],
             verify=admission.verify,
             translate=admission.translate,
             origins=frozenset(),
             host="127.0.0.1",
             port=0,
         )
-        running = [asyncio.create_task(work) for work in (rooms.run(), relay.run(), live.run())]
+        running = [asyncio.create_task(work) for work in (rooms.run(), relay.run(), live.run(), laws.run())]
         conversation = Conversation(server, tokens, connect)
         conversation.bus = bus
         conversation.live = live
+        conversation.laws = laws
+        conversation.redis = redis
         yield conversation
         rooms.close()
         await server.close()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+@pytest.fixture
+async def conversation(pool, redis, tokens, connect):
+    async with conversing(pool, redis, tokens, connect) as one:
+        yield one
+
+
+@pytest.fixture
+async def other_worker(pool, redis, tokens, connect):
+    async with conversing(pool, redis, tokens, connect, "other") as other:
+        yield other
 
 
 class OnAir:
@@ -325,9 +362,11 @@ async def channel_client(serve, pool, redis, on_air):
     bus = Bus(redis)
     doors = ChannelDoors(
         channels=Channels(pool),
+        acts=Acts(pool),
         bus=bus,
         broadcasts=on_air.broadcasts,
         announcements=Announcements(bus),
+        notices=Notices(bus),
         addresses=Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None),
     )
     playing = [*Playback(on_air.broadcasts).doors(), *ThumbnailDoor(on_air.broadcasts).doors()]

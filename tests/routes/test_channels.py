@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from db.acts import Acts
 from db.bus import Bus
 from db.channel import hash_stream_key
 from db.channels import Channels
@@ -41,6 +42,13 @@ async def test_a_channel_off_air_has_no_playback(channel_client, new_member):
         "started_at": None,
         "thumbnail": None,
         "playback": None,
+        "rules": {
+            "slow_seconds": 0,
+            "followers_only_minutes": None,
+            "members_only": False,
+            "blocked_links": False,
+            "pinned": "",
+        },
     }
     assert await (await channel_client.get("/api/channels?live=1")).json() == {"channels": [], "next": None}
 
@@ -214,3 +222,41 @@ async def test_many_who_ask_at_once_are_all_answered(channel_client, new_member)
     answers = await asyncio.gather(*(channel_client.get("/api/channels/나비") for _ in range(50)))
 
     assert {answer.status for answer in answers} == {200}
+
+
+async def test_the_owner_sets_the_chats_rules_one_by_one(owner, redis, pool):
+    client, headers = owner
+    first = {"slow_seconds": 5, "blocked_words": ["Hush"], "followers_only_minutes": 10}
+    edited = await client.patch("/api/channels/나비", json={"rules": first}, headers=headers)
+    await client.patch("/api/channels/나비", json={"rules": {"followers_only_minutes": None}}, headers=headers)
+    shown = (await (await client.get("/api/channels/나비")).json())["rules"]
+    channel = await Channels(pool).by_nickname("나비")
+
+    assert edited.status == 200
+    assert (await edited.json())["rules"]["followers_only_minutes"] == 10
+    assert shown["slow_seconds"] == 5
+    assert shown["followers_only_minutes"] is None
+    assert "blocked_words" not in shown
+    assert (await Acts(pool).rules(channel.id)).blocked_words == ("hush",)
+    events = [json.loads(entry.payload) for entry in await Bus(redis).history(channel.id, after=0, limit=9)]
+    assert [(event["kind"], event["followers_only_minutes"]) for event in events] == [("rules", 10), ("rules", None)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        ({"slow_seconds": -1}, "slow_seconds"),
+        ({"followers_only_minutes": 10**6}, "followers_only_minutes"),
+        ({"blocked_words": ["x" * 51]}, "blocked_words"),
+        ({"slow": 5}, "rules"),
+        ({"members_only": "yes"}, "rules.members_only"),
+    ],
+)
+async def test_a_rule_out_of_bounds_is_refused_with_its_name(owner, rules, field):
+    client, headers = owner
+
+    response = await client.patch("/api/channels/나비", json={"title": "new", "rules": rules}, headers=headers)
+    problem = json.loads(await response.read())
+
+    assert (response.status, problem["code"], problem["field"]) == (400, "wire.shape", field)
+    assert (await (await client.get("/api/channels/나비")).json())["title"] == ""

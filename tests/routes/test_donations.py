@@ -3,6 +3,8 @@ import uuid
 
 import pytest
 
+from db.act import Act, Action
+from db.acts import Acts
 from db.ledger import Ledger
 from db.transfer import MESSAGE_CHARACTERS_MAX, POINTS_MAX
 from routes.donations import GIVE_BURST
@@ -172,3 +174,20 @@ async def test_donations_of_one_member_have_a_rate(conversation, new_member, poo
 
     assert codes == ["points.insufficient"] * GIVE_BURST + ["limit.too_fast"]
     assert await pool.fetchval("SELECT count(*) FROM donation") == GIVE_BURST
+
+
+async def test_who_is_banned_gives_nothing_new_and_hears_the_old_answer_again(conversation, new_member, pool):
+    streamer, nabi = await new_member("streamer", live=True), await new_member("나비", points=100)
+    talker = await conversation.connect(nabi)
+    given = {"id": str(uuid.uuid4()), "channel": "streamer", "points": 10, "text": "meow"}
+    first = await talker.call("donation.give", given)
+    await Acts(pool).do(Act(channel_id=streamer.id, actor_id=streamer.id, action=Action.BAN, target_id=nabi.id))
+    conversation.laws.forget(streamer.id, nabi.id)
+
+    again = await talker.call("donation.give", given)
+    with pytest.raises(Exception) as refused:
+        await talker.call("donation.give", {**given, "id": str(uuid.uuid4())})
+
+    assert again == first
+    assert refused.value.code == "chat.banned"
+    assert (await Ledger(pool).balance(nabi.id)).points == 90

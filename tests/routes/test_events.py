@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from db.conduct import Rules
 from routes import events, wire
 
 AT = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
@@ -67,4 +68,34 @@ def test_donations_are_kept_and_lines_are_not():
     line = events.Said(id="1", from_=author, text='{"kind":"donated"', at=AT)
 
     assert events.keep(wire.write(gift))
+    assert events.keep(wire.write(events.Removed(ids=["a"], seqs=[1], at=AT)))
     assert not events.keep(wire.write(line))
+
+
+def test_a_removal_stands_where_the_removed_lines_stood():
+    removed = wire.write(events.Removed(ids=["a", "b"], seqs=[3, 5], at=AT))
+
+    instead = events.takes_back(events.stamp(9, removed))
+
+    assert instead == {3: events.stamp(3, removed), 5: events.stamp(5, removed)}
+    assert json.loads(instead[3])["seqs"] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        wire.write(events.Said(id="1", from_=events.Author("a", []), text='"kind":"removed"', at=AT)),
+        wire.write(events.Unmuted(nickname="a", at=AT)),
+        events.rules(Rules()),
+    ],
+)
+def test_no_other_event_takes_anything_back(event):
+    assert events.takes_back(events.stamp(9, event)) == {}
+    assert events.takes_back(b"") == {}
+
+
+def test_blocked_words_are_not_told_to_the_room():
+    written = json.loads(events.rules(Rules(slow_seconds=5, blocked_words=("hush",))))
+
+    assert written["slow_seconds"] == 5
+    assert "hush" not in str(written)

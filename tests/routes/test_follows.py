@@ -2,14 +2,16 @@ import json
 
 import pytest
 
+from db.bus import Bus
 from db.channels import Channels
 from db.follows import Follows
 from routes.follows import FollowDoors
+from routes.notices import Notices
 
 
 @pytest.fixture
-async def client(serve, pool):
-    return await serve(FollowDoors(Channels(pool), Follows(pool)).doors())
+async def client(serve, pool, redis):
+    return await serve(FollowDoors(Channels(pool), Follows(pool), Notices(Bus(redis))).doors())
 
 
 async def test_a_member_follows_and_follows_no_more(client, new_member, bearer, pool):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from db.act import Action
 from media.verdicts import Code
 from routes import events
 from routes.addresses import Addresses
@@ -17,6 +18,8 @@ from routes.health import Health
 from routes.live_channels import LiveChannels
 from routes.members import MemberDoors
 from routes.middleware import Counters
+from routes.moderation import ModerationDoors
+from routes.moderation_log import ModerationLogDoors
 from routes.pages import Pages
 from routes.playback import Playback
 from routes.points import PointDoors
@@ -51,8 +54,17 @@ def _http_doors():
             passwords=None,
             addresses=ADDRESSES,
         ).doors(),
-        *ChannelDoors(channels=None, bus=None, broadcasts=None, announcements=None, addresses=ADDRESSES).doors(),
-        *FollowDoors(None, None).doors(),
+        *ChannelDoors(
+            channels=None,
+            acts=None,
+            bus=None,
+            broadcasts=None,
+            announcements=None,
+            notices=None,
+            addresses=ADDRESSES,
+        ).doors(),
+        *FollowDoors(None, None, None).doors(),
+        *ModerationLogDoors(None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
         *PointDoors(None).doors(),
         *Playback(None).doors(),
@@ -71,10 +83,11 @@ def test_the_http_table_is_the_routers():
 
 
 def test_the_rsocket_table_is_the_servers():
-    routes, _ = _rows("RSocket")
+    routes, *_ = _rows("RSocket")
     doors = [
-        *ChatDoors(None, None).doors(),
-        *DonationDoors(None, None).doors(),
+        *ChatDoors(None, None, None).doors(),
+        *DonationDoors(None, None, None).doors(),
+        *ModerationDoors(acts=None, members=None, bus=None, numbers=None, laws=None, notices=None).doors(),
         *LiveChannels(None, None, None).doors(),
     ]
 
@@ -84,11 +97,18 @@ def test_the_rsocket_table_is_the_servers():
 
 
 def test_the_event_table_is_the_encoders():
-    _, table = _rows("RSocket")
+    _, table, _ = _rows("RSocket")
     shapes = [shape for shape in vars(events).values() if isinstance(shape, type) and issubclass(shape, msgspec.Struct)]
     kinds = {shape.__struct_config__.tag for shape in shapes} - {None}
 
     assert {row[0] for row in table} == kinds
+
+
+def test_the_table_of_acts_is_the_moderators():
+    *_, table = _rows("RSocket")
+    written = {word for row in table for word in re.findall(r"[a-z]+", row[0])}
+
+    assert written == {action.value for action in Action} - {"rules"}
 
 
 def test_the_code_table_is_the_houses():

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 
+from db.conduct import Banned, Case, Standing
 from rsocket_server import limits
 from rsocket_server.room import (
     Empty,
@@ -11,8 +13,10 @@ from rsocket_server.room import (
     Place,
     Room,
     RoomError,
+    SlowMode,
     TooFast,
     TooLong,
+    TooTall,
     Unprintable,
     clean,
     thinned,
@@ -354,3 +358,72 @@ def test_speakers_of_one_moment_are_all_remembered() -> None:
 @pytest.mark.parametrize("error", [Empty(), Unprintable(), TooFast(1200), TooLong(501)])
 def test_errors_have_words(error: RoomError) -> None:
     assert str(error)
+
+
+def test_what_is_taken_back_is_not_in_the_log_any_more() -> None:
+    room = Room(lambda payload: {1: b"gone", 9: b"never was"} if payload == b"take back 1" else {})
+    for seq, payload in enumerate((b"secret", b"two", b"take back 1"), 1):
+        assert room.add(seq, payload) is Place.NEXT
+
+    assert room.log.after(0, 3) == [b"gone", b"two", b"take back 1"]
+    assert room.log.bytes == len(b"gonetwotake back 1")
+    # What came before comes again: it is known, and it stays gone.
+    assert room.add(1, b"secret") is Place.SEEN
+    assert room.log.at(1) == b"gone"
+    assert room.add(2, b"another two") is Place.ASTRAY
+
+
+def test_a_history_that_is_read_is_taken_back_too() -> None:
+    room = Room(lambda payload: {1: b"gone"} if payload == b"take back 1" else {})
+    room.refill(2, [(1, b"secret", False), (2, b"take back 1", False)])
+
+    assert room.log.after(0, 2) == [b"gone", b"take back 1"]
+
+
+def test_what_is_kept_beyond_the_ring_is_taken_back_there_too() -> None:
+    room = Room(lambda payload: {1: b"gone"} if payload == b"take back 1" else {})
+    room.add(1, b"gift", kept=True)
+    for seq in range(2, limits.LOG_EVENTS_MAX + 3):
+        room.add(seq, b"x")
+    room.add(limits.LOG_EVENTS_MAX + 3, b"take back 1")
+
+    assert room.log.kept_after(0) == (1, b"gone")
+
+
+def test_no_more_is_remembered_of_what_was_taken_back_than_the_log_has() -> None:
+    room = Room(lambda payload: {int(payload) - 1: b"gone"} if int(payload) % 2 == 0 else {})
+    for seq in range(1, 4 * limits.LOG_EVENTS_MAX):
+        room.add(seq, b"%d" % seq)
+
+    assert len(room._replaced) <= limits.LOG_EVENTS_MAX + 1
+
+
+def test_a_line_is_measured_as_a_reader_does() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    room = Room()
+    room.judge(1, family * (limits.TEXT_CODE_POINTS_MAX // 5), 0.0)
+
+    with pytest.raises(TooLong):
+        room.judge(1, family * (limits.TEXT_CODE_POINTS_MAX // 5 + 1), 0.0)
+    with pytest.raises(TooLong) as long:
+        room.judge(1, "e\u0323\u0301" * (limits.TEXT_CHARACTERS_MAX + 1), 0.0)
+    assert long.value.characters == limits.TEXT_CHARACTERS_MAX + 1
+
+
+def test_a_tower_of_marks_is_refused() -> None:
+    room = Room()
+    room.judge(1, "a" + "\u0489" * (limits.CLUSTER_CODE_POINTS_MAX - 1), 0.0)
+
+    with pytest.raises(TooTall, match="code points"):
+        room.judge(1, "a" + "\u0489" * limits.CLUSTER_CODE_POINTS_MAX, 0.0)
+
+
+def test_whom_the_channel_does_not_want_is_refused_and_not_counted() -> None:
+    room = Room()
+    banned = Case(at=datetime(2026, 11, 26, tzinfo=UTC), standing=Standing(banned=True))
+    for _ in range(2 * limits.SPEECH_LINES_MAX):
+        with pytest.raises(Banned):
+            room.judge(1, "hi", 0.0, banned)
+
+    assert room.speakers == 0
+    assert "1500" in str(SlowMode(1500))

@@ -1,0 +1,194 @@
+"""Door: RSocket: moderation.act: the owner and the moderators keep a channel's chat in order.
+
+First PostgreSQL, with the entry of the audit trail; then every worker is told; then everyone in the room. Whoever hears
+`store.unknown` asks again: what was done once may be done twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from db import act as acts_core
+from db.act import Action, LinesUnknown, Untouchable, check_mute, check_reason, permit
+from db.bus import HISTORY_LINES_MAX
+from db.conduct import PINNED_CHARACTERS_MAX, SLOW_SECONDS_MAX
+from db.member import MemberUnknown
+from routes import events, wire
+from routes.chat import member_of
+from routes.rate_limit import RateLimit
+from routes.wire_conduct import Act, Acted, PastLine
+from rsocket_server import room
+from rsocket_server.doors import Door, Model
+
+if TYPE_CHECKING:
+    from db.acts import Acts
+    from db.bus import Bus
+    from db.member import Member
+    from db.members import Members
+    from routes.chat import RoomNumbers
+    from routes.notices import Notices
+    from rsocket_server.doors import Caller
+    from rsocket_server.laws import Laws
+
+ACTS_BURST: Final = 30
+ACTS_REFILL_SECONDS: Final = 0.2
+"""Acts of one member: a raid is met as fast as one can click, and the audit trail stays readable."""
+
+_LINE: Final = msgspec.json.Decoder(PastLine)
+
+
+class ModerationDoors:
+    """The door of order."""
+
+    def __init__(
+        self, *, acts: Acts, members: Members, bus: Bus, numbers: RoomNumbers, laws: Laws, notices: Notices
+    ) -> None:
+        self._acts = acts
+        self._members = members
+        self._bus = bus
+        self._numbers = numbers
+        self._laws = laws
+        self._notices = notices
+        self._pace = RateLimit(burst=ACTS_BURST, refill_seconds=ACTS_REFILL_SECONDS)
+
+    def doors(self) -> list[Door]:
+        """List the door."""
+        return [Door("moderation.act", Model.RESPONSE, members_only=True, handle=self._act)]
+
+    async def _act(self, caller: Caller, data: bytes) -> bytes:
+        wanted = wire.read(Act, data)
+        actor = member_of(caller)
+        self._pace.take(str(actor.id), asyncio.get_running_loop().time())
+        number = await self._numbers.find(wanted.channel)
+        target = await self._target(wanted)
+        # Not what this worker remembers: who was a moderator until just now is none.
+        permit(
+            wanted.action,
+            actor_id=actor.id,
+            actor=await self._acts.standing(number, actor.id),
+            target_id=target.id if target else None,
+            target=await self._acts.standing(number, target.id) if target else None,
+        )
+        if wanted.action is Action.REMOVE:
+            return await self._remove(number, actor, target, wanted)
+        planned = self._plan(number, actor, target, wanted)
+        entry = await self._acts.do(planned)
+        await self._tell(number, target if wanted.action in acts_core.TO_SOMEBODY else None, wanted.action)
+        return wire.write(Acted(id=entry, seqs=[]))
+
+    async def _target(self, wanted: Act) -> Member | None:
+        if wanted.nickname is None:
+            return None
+        found = await self._members.by_nickname(wanted.nickname)
+        if found is None:
+            raise MemberUnknown(wanted.nickname)
+        return found
+
+    def _plan(self, number: int, actor: Member, target: Member | None, wanted: Act) -> acts_core.Act:
+        until, seconds, words = None, None, ""
+        match wanted.action:
+            case Action.MUTE:
+                seconds = check_mute(wanted.seconds)
+                until = datetime.now(UTC) + timedelta(seconds=seconds)
+            case Action.SLOW:
+                seconds = wanted.seconds
+                if seconds is None or not 0 <= seconds <= SLOW_SECONDS_MAX:
+                    raise acts_core.ActShape("seconds")
+            case Action.PIN:
+                words = room.clean(wanted.text)
+                if len(words) > PINNED_CHARACTERS_MAX:
+                    raise acts_core.ActShape("text")
+            case Action.RULES:
+                raise acts_core.ActShape("action")  # Rules as a whole are edited over HTTP.
+            case _:
+                pass
+        return acts_core.Act(
+            channel_id=number,
+            actor_id=actor.id,
+            action=wanted.action,
+            target_id=target.id if target else None,
+            until=until,
+            seconds=seconds,
+            words=words,
+            reason=check_reason(wanted.reason),
+        )
+
+    async def _tell(self, number: int, target: Member | None, action: Action) -> None:
+        member_id = target.id if target else None
+        self._laws.forget(number, member_id)
+        await self._notices.changed(number, member_id)
+        event = await self._event(number, target, action)
+        if event is not None:
+            await self._notices.show(number, event)
+
+    async def _event(self, number: int, target: Member | None, action: Action) -> bytes | None:
+        """Say how things stand now, not what was done: done twice, or by two at once, it is still true."""
+        if action in {Action.SLOW, Action.PIN}:
+            return events.rules(await self._acts.rules(number))
+        if target is None or action in {Action.GRANT, Action.REVOKE}:
+            return None
+        standing, at = await self._acts.standing(number, target.id), datetime.now(UTC)
+        if standing.banned:
+            return wire.write(events.Muted(nickname=target.nickname, until=None, at=at))
+        if standing.muted_until is not None and standing.muted_until > at:
+            return wire.write(events.Muted(nickname=target.nickname, until=standing.muted_until, at=at))
+        return wire.write(events.Unmuted(nickname=target.nickname, at=at))
+
+    # --- lines ----------------------------------------------------------------------------------------------------
+
+    async def _remove(self, number: int, actor: Member, target: Member | None, wanted: Act) -> bytes:
+        """Take lines back: those of these numbers, of these ids, or all of one member that the history still has."""
+        found = await self._lines(number, target, wanted)
+        if not found:
+            raise LinesUnknown
+        if actor.id != number and any(_is_above(line, actor) for line in found.values()):
+            raise Untouchable
+        authors = {line.from_.nickname for line in found.values() if line.from_}
+        if target is None and len(authors) == 1:
+            target = await self._members.by_nickname(authors.pop())
+        entry = await self._acts.do(
+            acts_core.Act(
+                channel_id=number,
+                actor_id=actor.id,
+                action=Action.REMOVE,
+                target_id=target.id if target else None,
+                seqs=tuple(found),
+                words="\n".join(line.text for line in found.values()),
+                reason=check_reason(wanted.reason),
+            )
+        )
+        ids = [line.id for line in found.values()]
+        removed = events.Removed(ids=ids, seqs=list(found), at=datetime.now(UTC))
+        await self._notices.show(number, wire.write(removed))
+        return wire.write(Acted(id=entry, seqs=list(found)))
+
+    async def _lines(self, number: int, target: Member | None, wanted: Act) -> dict[int, PastLine]:
+        seqs, ids = set(wanted.seqs), set(wanted.ids)
+        everything = target is not None and not seqs and not ids
+        found = {}
+        for entry in await self._bus.history(number, after=0, limit=HISTORY_LINES_MAX):
+            line = _read_line(entry.payload)
+            if line is None or line.from_ is None:
+                continue
+            if target is not None and line.from_.nickname != target.nickname:
+                continue
+            if everything or entry.seq in seqs or line.id in ids:
+                found[entry.seq] = line
+        return found
+
+
+def _read_line(payload: bytes) -> PastLine | None:
+    with suppress(msgspec.MsgspecError):
+        return _LINE.decode(payload)
+    return None
+
+
+def _is_above(line: PastLine, actor: Member) -> bool:
+    """Whether a line is the owner's or another moderator's, whose lines a moderator does not take back."""
+    by = line.from_
+    return by is not None and by.nickname != actor.nickname and bool({"owner", "moderator"} & set(by.roles))

@@ -1,0 +1,165 @@
+"""Shell: what each channel asks of its speakers, and how each of them stands there, as this worker knows it.
+
+PostgreSQL has the truth. What was read is kept for a while, so that a line costs no look-up, and dropped at once when
+the bus says that it has changed, or that news may have been missed. Without PostgreSQL what is known goes on to hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from db.errors import StoreError
+from rsocket_server import limits
+from rsocket_server.doorway import cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from db.acts import Acts
+    from db.conduct import Rules, Standing
+    from rsocket_server.rooms import Rooms
+
+# The bus's topic that says: the rules of a room, or somebody's standing in it, have changed.
+TOPIC = "conduct"
+# Between two tries to follow the topic while the bus is away.
+RETRY_SECONDS = 1.0
+
+_log = logging.getLogger("commeow.laws")
+_Key = tuple[int, int]  # (room, member), or (room, _RULES)
+_RULES = 0
+
+
+class _Known:
+    __slots__ = ("read_at", "reading", "value")
+
+    def __init__(self) -> None:
+        self.reading: asyncio.Task[Any] | None = None
+        self.value: Any = None
+        self.read_at = float("-inf")
+
+
+class Laws:
+    """See the module.
+
+    Args:
+        acts: the truth.
+        rooms: of this worker: they bring the news, and show guests out where they may not be.
+    """
+
+    def __init__(self, acts: Acts, rooms: Rooms) -> None:
+        self._acts = acts
+        self._rooms = rooms
+        self._known: OrderedDict[_Key, _Known] = OrderedDict()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def rules(self, room: int) -> Rules:
+        """Give a room's rules. Raises StoreUnavailable."""
+        rules: Rules = await self._find((room, _RULES), lambda: self._acts.rules(room))
+        return rules
+
+    async def standing(self, room: int, member_id: int) -> Standing:
+        """Say how a member stands in a room. Raises StoreUnavailable."""
+        standing: Standing = await self._find((room, member_id), lambda: self._acts.standing(room, member_id))
+        return standing
+
+    def forget(self, room: int, member_id: int | None) -> None:
+        """Read again at the next line: a member's standing, or the room's rules (None), have changed."""
+        self._known.pop((room, _RULES if member_id is None else member_id), None)
+        if member_id is None:
+            self._spawn(self._show_out(room))
+
+    async def run(self) -> None:
+        """Hear what changes, until cancelled."""
+        while not cancelled():
+            try:
+                (await self._rooms.follow(TOPIC)).subscribe(self._hear)
+                break
+            except StoreError:
+                await asyncio.sleep(RETRY_SECONDS)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def _hear(self, news: bytes) -> None:
+        if not news:  # Something may have been missed.
+            open_rooms = {room for room, member_id in self._known if member_id == _RULES}
+            self._known.clear()
+            for room in open_rooms:
+                self._spawn(self._show_out(room))
+            return
+        changed = read_news(news)
+        if changed is not None:
+            self.forget(*changed)
+
+    async def _find(self, key: _Key, read: Callable[[], Awaitable[Any]]) -> Any:
+        known = self._known.get(key)
+        now = asyncio.get_running_loop().time()
+        if known is not None and known.reading is None and now - known.read_at < limits.LAW_SECONDS:
+            return known.value
+        if known is None or known.reading is None:
+            known = self._read_again(key, known, read)
+        assert known.reading is not None
+        # Many may wait for one reading; one who goes away does not end it for the others.
+        return await asyncio.shield(known.reading)
+
+    def _read_again(self, key: _Key, known: _Known | None, read: Callable[[], Awaitable[Any]]) -> _Known:
+        if known is None:
+            known = self._known[key] = _Known()
+            if len(self._known) > limits.LAWS_MAX:
+                self._known.popitem(last=False)
+        known.reading = self._spawn(self._read(key, known, read))
+        self._known.move_to_end(key)
+        return known
+
+    async def _read(self, key: _Key, known: _Known, read: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            known.value = await read()
+        except StoreError:
+            if known.read_at == float("-inf"):
+                # Nobody knows: the line is refused rather than let through.
+                if self._known.get(key) is known:
+                    del self._known[key]
+                raise
+            _log.warning("law_stale room=%d", key[0])
+        finally:
+            known.reading = None
+        known.read_at = asyncio.get_running_loop().time()
+        return known.value
+
+    async def _show_out(self, room: int) -> None:
+        """End the guests' watches of a room that is for members now."""
+        with suppress(StoreError):
+            if self._rooms.has_guests(room) and (await self.rules(room)).members_only:
+                self._rooms.show_out_guests(room)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_seen)
+        return task
+
+
+def write_news(room: int, member_id: int | None) -> bytes:
+    """Write what to announce under TOPIC when the rules of a room (None) or a member's standing there have changed."""
+    return b"%d:%d" % (room, _RULES if member_id is None else member_id)
+
+
+def read_news(news: bytes) -> tuple[int, int | None] | None:
+    """Read what `write_news` wrote; None if it did not."""
+    room, _, member = news.partition(b":")
+    if not (room.isdigit() and member.isdigit()):
+        return None
+    return int(room), int(member) or None
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Look at a task's error: whoever waited for it has got it."""
+    if not task.cancelled():
+        task.exception()

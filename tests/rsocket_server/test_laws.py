@@ -1,0 +1,229 @@
+"""Rules and standings as a worker knows them: read once, dropped at the news, held while PostgreSQL is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import pytest
+from reactivex.subject import Subject
+
+from db.conduct import NO_RULES, Rules, Standing
+from db.errors import StoreUnavailable
+from rsocket_server import laws as module
+from rsocket_server import limits
+from rsocket_server.laws import Laws, read_news, write_news
+
+
+class Truth:
+    """Acts that can be counted, held up and broken."""
+
+    def __init__(self) -> None:
+        self.now: Rules = NO_RULES
+        self.asked = 0
+        self.broken = False
+        self.go_on: asyncio.Event | None = None
+
+    async def rules(self, _room: int) -> Rules:
+        self.asked += 1
+        found = self.now
+        if self.broken:
+            raise StoreUnavailable("away")
+        if self.go_on is not None:
+            await self.go_on.wait()
+        return found
+
+    async def standing(self, _room: int, member_id: int) -> Standing:
+        self.asked += 1
+        if self.broken:
+            raise StoreUnavailable("away")
+        return Standing(owner=member_id == 1)
+
+
+class NewsRooms:
+    """Rooms that bring news, and one guest."""
+
+    def __init__(self) -> None:
+        self.news: Subject[bytes] = Subject()
+        self.shown_out: list[int] = []
+        self.failures = 0
+
+    async def follow(self, topic: str) -> Subject[bytes]:
+        assert topic == module.TOPIC
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("away")
+        return self.news
+
+    def has_guests(self, _room: int) -> bool:
+        return True
+
+    def show_out_guests(self, room: int) -> None:
+        self.shown_out.append(room)
+
+
+@pytest.fixture
+async def parts(no_task_left: None) -> Any:
+    truth, rooms = Truth(), NewsRooms()
+    laws = Laws(truth, rooms)
+    running = asyncio.create_task(laws.run())
+    await asyncio.sleep(0)
+    yield laws, truth, rooms
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_many_lines_cost_one_reading(parts):
+    laws, truth, _ = parts
+
+    await asyncio.gather(*(laws.rules(7) for _ in range(50)), *(laws.standing(7, 1) for _ in range(50)))
+    assert (await laws.standing(7, 1)).owner
+    assert not (await laws.standing(7, 2)).owner
+
+    assert truth.asked == 3
+
+
+async def test_news_of_a_change_is_heeded_at_once_and_only_where_it_belongs(parts):
+    laws, truth, rooms = parts
+    await laws.rules(7)
+    await laws.rules(8)
+    await laws.standing(7, 2)
+    truth.now = Rules(slow_seconds=5)
+
+    rooms.news.on_next(write_news(7, None))
+
+    assert (await laws.rules(7)).slow_seconds == 5
+    assert (await laws.rules(8)).slow_seconds == 0
+    await laws.standing(7, 2)
+    assert truth.asked == 4
+    rooms.news.on_next(write_news(7, 2))
+    await laws.standing(7, 2)
+    assert truth.asked == 5
+
+
+async def test_a_reading_that_began_before_the_change_is_not_kept(parts):
+    laws, truth, _ = parts
+    truth.go_on = asyncio.Event()
+    early = asyncio.create_task(laws.rules(7))
+    await settle()
+    truth.now = Rules(slow_seconds=5)
+    laws.forget(7, None)
+    late = asyncio.create_task(laws.rules(7))
+    await settle()
+    truth.go_on.set()
+
+    assert (await early).slow_seconds == 0
+    assert (await late).slow_seconds == 5
+    assert (await laws.rules(7)).slow_seconds == 5
+
+
+async def test_news_that_may_be_missing_means_to_read_everything_anew(parts):
+    laws, truth, rooms = parts
+    await laws.rules(7)
+    truth.now = Rules(members_only=True)
+
+    rooms.news.on_next(b"")
+    await settle()
+
+    assert (await laws.rules(7)).members_only
+    assert rooms.shown_out == [7]
+
+
+async def test_guests_are_shown_out_when_a_room_becomes_the_members_own(parts):
+    laws, truth, rooms = parts
+    laws.forget(7, None)
+    await settle()
+    assert rooms.shown_out == []
+
+    truth.now = Rules(members_only=True)
+    laws.forget(7, None)
+    await settle()
+
+    assert rooms.shown_out == [7]
+
+
+async def test_without_postgresql_what_is_known_holds_and_what_is_not_is_refused(parts, monkeypatch):
+    laws, truth, _ = parts
+    truth.now = Rules(slow_seconds=5)
+    await laws.rules(7)
+    monkeypatch.setattr(limits, "LAW_SECONDS", 0.0)
+    truth.broken = True
+
+    assert (await laws.rules(7)).slow_seconds == 5
+    with pytest.raises(StoreUnavailable):
+        await laws.rules(8)
+    with pytest.raises(StoreUnavailable):
+        await laws.standing(8, 1)
+    laws.forget(7, None)
+    with pytest.raises(StoreUnavailable):
+        await laws.rules(7)
+
+    truth.broken = False
+    assert (await laws.rules(8)).slow_seconds == 5
+
+
+async def test_what_is_old_is_read_again(parts, monkeypatch):
+    laws, truth, _ = parts
+    await laws.rules(7)
+    monkeypatch.setattr(limits, "LAW_SECONDS", 0.0)
+    truth.now = Rules(slow_seconds=5)
+
+    assert (await laws.rules(7)).slow_seconds == 5
+
+
+async def test_no_more_is_remembered_than_may_be(parts, monkeypatch):
+    monkeypatch.setattr(limits, "LAWS_MAX", 2)
+    laws, truth, _ = parts
+    for member_id in (1, 2, 3, 3, 1):
+        await laws.standing(7, member_id)
+
+    assert truth.asked == 4
+    assert len(laws._known) == 2
+
+
+async def test_one_who_goes_away_does_not_end_the_reading_for_the_others(parts):
+    laws, truth, _ = parts
+    truth.go_on = asyncio.Event()
+    one, other = asyncio.create_task(laws.rules(7)), asyncio.create_task(laws.rules(7))
+    await settle()
+    one.cancel()
+    await settle()
+    truth.go_on.set()
+
+    assert await other == NO_RULES
+
+
+async def test_a_bus_that_is_away_is_asked_again(no_task_left, monkeypatch):
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    rooms = NewsRooms()
+    rooms.failures = 2
+    running = asyncio.create_task(Laws(Truth(), rooms).run())
+    async with asyncio.timeout(5):
+        while not rooms.news.observers:
+            await asyncio.sleep(0)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+def test_news_is_read_as_it_was_written():
+    assert read_news(write_news(7, None)) == (7, None)
+    assert read_news(write_news(7, 9)) == (7, 9)
+    for news in (b"x", b"7", b"7:", b":7", b"7:x", b"-7:8"):
+        assert read_news(news) is None
+
+
+async def test_news_that_nobody_wrote_changes_nothing(parts):
+    laws, truth, rooms = parts
+    await laws.rules(7)
+    rooms.news.on_next(b"garbage")
+    await laws.rules(7)
+
+    assert truth.asked == 1
