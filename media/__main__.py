@@ -20,6 +20,7 @@ from db.pool import open_pool, open_redis
 from db.refresh_tokens import RefreshTokens
 from media.broadcasts import Broadcasts
 from media.rtmp_ingest.server import serve
+from media.spool import Spool
 from routes import pages, process, wire
 from routes.addresses import reachable
 from routes.announcements import Announcements
@@ -64,12 +65,18 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         pool, redis, bus = await _open_stores(stores, stack)
         channels = Channels(pool)
+        spool = Spool(settings.data / "hls", quota_bytes=settings.dvr_disk_mb * 1024 * 1024)
+        spool.start()
+        spool.sweep()
+        stack.push_async_callback(spool.close)
         broadcasts = Broadcasts(
             channels,
             root=settings.data / "hls",
             ladder=settings.ladder,
             ffmpeg=find_ffmpeg(settings),
             on_state=Announcements(bus).on_state,
+            spool=spool,
+            dvr_seconds=settings.dvr_minutes * 60,
         )
         rtmp = await process.listen(
             serve(settings.host, settings.rtmp_port, broadcasts),

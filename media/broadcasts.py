@@ -21,9 +21,12 @@ from db.errors import StoreError
 from db.member import nickname_key
 from media.broadcast import GRACE_SECONDS, AlreadyLive, Kicked, State
 from media.feed import LATER, Feed
+from media.hls_writer import journal
+from media.hls_writer.cutter import PART_SECONDS
 from media.hls_writer.writer import SOURCE, Writer
 from media.ladders import Ladders
 from media.on_air import OnAir
+from media.past import Past
 from media.rtmp_ingest.errors import Refused
 from media.stream_health import Look
 from media.thumbnails import Thumbnails
@@ -34,16 +37,14 @@ if TYPE_CHECKING:
 
     from db.channel import Channel
     from db.channels import Channels
+    from media.hls_writer.recorder import Recorder
     from media.intake import Began, Video
+    from media.spool import Spool
     from media.thumbnails import Still, Thumbnail
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.25
-# For players to fetch what they have not played yet; the writer's window is as long.
-ENDED_RETENTION_SECONDS: Final = 30.0
-# Ended broadcasts in memory at once, whatever their age.
-ENDED_MAX: Final = 32
 # What all broadcasts may hold in memory for a new one to begin: half of the machine's. The rest is for what the running
 # ones still grow to, for their encoders, and for the database beside them.
 MEDIA_BYTES_MAX: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
@@ -64,6 +65,8 @@ class Broadcasts:
         on_state: Callable[[Channel, State], Awaitable[None]],
         grace_seconds: float = GRACE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        spool: Spool | None = None,
+        dvr_seconds: float = 0,
     ) -> None:
         self._channels = channels
         self._root = root
@@ -72,7 +75,9 @@ class Broadcasts:
         self._grace_seconds = grace_seconds
         self.now = clock
         self._on_air: dict[int, OnAir] = {}
-        self._ended: list[OnAir] = []
+        self._spool = spool
+        self._dvr_seconds = dvr_seconds
+        self._past = Past(dvr_seconds)
         self._writers: dict[int, Writer] = {}
 
     def __len__(self) -> int:
@@ -81,16 +86,16 @@ class Broadcasts:
 
     # --- who asks ----------------------------------------------------------------------------------------------------
 
-    def find(self, nickname: str) -> Writer | None:
-        """The writer of a channel's broadcast: live, interrupted, or just ended."""
+    def find(self, nickname: str, *, on_disk: bool = False) -> Writer | None:
+        """The writer of a channel's broadcast: live, interrupted, or just ended; or, `on_disk`, what is left of it."""
         key = nickname_key(nickname)
-        for on_air in (*self._on_air.values(), *reversed(self._ended)):
+        for on_air in self._on_air.values():
             if on_air.writer and nickname_key(on_air.channel.nickname) == key:
                 return on_air.writer
-        return None
+        return self._past.find(nickname, on_disk=on_disk)
 
     def find_broadcast(self, broadcast_id: int) -> Writer | None:
-        """The writer of a broadcast: live, interrupted, or just ended."""
+        """The writer of a broadcast: live, interrupted, or ended while anything is left of it."""
         return self._writers.get(broadcast_id)
 
     def thumbnail(self, channel_id: int) -> Thumbnail | None:
@@ -179,7 +184,7 @@ class Broadcasts:
                 await on_air.transcoder.close()
             on_air.cut_owner("the server is closing")
             await self._follow(on_air)
-        self._ended.clear()
+        self._past.clear()
         self._writers.clear()
 
     async def _depict_for_ever(self) -> None:
@@ -206,11 +211,10 @@ class Broadcasts:
                 on_air.cut_owner("nothing came for too long")
         changed = [each for each in self._on_air.values() if each.told is not each.broadcast.state]
         await asyncio.gather(*map(self._follow, changed))
-        kept = [each for each in self._ended if now - (each.ended_at or now) < ENDED_RETENTION_SECONDS][-ENDED_MAX:]
-        for on_air in self._ended:
-            if on_air not in kept and on_air.broadcast_id is not None:
-                del self._writers[on_air.broadcast_id]
-        self._ended = kept
+        for writer in self._past.sweep(now):
+            del self._writers[writer.broadcast_id]
+            if self._spool:
+                self._spool.forget(writer.broadcast_id)
 
     async def _renew_for_ever(self) -> None:
         while True:
@@ -261,9 +265,20 @@ class Broadcasts:
         )
         ladder = self._ladders.rungs(began)
         rates = {rung.name: rung.bits_a_second for rung in ladder}
-        on_air.writer = Writer(on_air.broadcast_id, self._ladders.renditions(ladder), bits_a_second=rates)
+        renditions = self._ladders.renditions(ladder)
+        recorder = self._record(on_air, tuple(rates), hidden=SOURCE not in renditions)
+        on_air.writer = Writer(on_air.broadcast_id, renditions, bits_a_second=rates, recorder=recorder)
         self._writers[on_air.broadcast_id] = on_air.writer
         on_air.transcoder = self._ladders.transcoder(ladder, on_air.writer)
+
+    def _record(self, on_air: OnAir, rungs: tuple[str, ...], *, hidden: bool) -> Recorder | None:
+        """Begin to keep a broadcast's past, if any is kept."""
+        if self._spool is None or on_air.broadcast_id is None:
+            return None
+        began = journal.Began(
+            journal.VERSION, on_air.channel.id, on_air.broadcast_id, PART_SECONDS, (SOURCE, *rungs), hidden
+        )
+        return self._spool.record(began, window_seconds=self._dvr_seconds)
 
     async def _follow(self, on_air: OnAir) -> None:
         """Carry out what the core has decided since the last time, and tell it."""
@@ -280,14 +295,13 @@ class Broadcasts:
                     await self._tell(on_air)
 
     async def _end(self, on_air: OnAir) -> None:
-        on_air.ended_at = self.now()
         if self._on_air.get(on_air.channel.id) is on_air:
             del self._on_air[on_air.channel.id]
         if on_air.transcoder:
             await on_air.transcoder.drained()
         if on_air.writer:
             on_air.writer.end()
-            self._ended.append(on_air)
+            self._past.add(on_air.channel.nickname, on_air.writer, self.now())
         if on_air.broadcast_id is not None:
             try:
                 await self._channels.end_broadcast(on_air.broadcast_id)

@@ -32,7 +32,6 @@ class OnAir:
         self.cut: Callable[[str], None] | None = None
         self.key_hash = b""
         self.lock = asyncio.Lock()
-        self.ended_at: float | None = None
 
     def cut_owner(self, reason: str) -> None:
         """Take whoever publishes off the air, in words for the encoder."""

@@ -30,6 +30,9 @@ RSOCKET_WORKERS_MAX: Final = 64
 DVR_MINUTES_MAX: Final = 720
 """Twelve hours at 6 Mbit/s are 32 GB of one broadcast's segments."""
 
+DVR_DISK_MB_MAX: Final = 16 * 1024 * 1024
+"""Sixteen terabytes: more than this is a wrong number, not a disk."""
+
 RENDITION_HEIGHTS: Final = (144, 240, 360, 480, 540, 720, 1080, 1440, 2160)
 """Lines of picture a rendition of the ladder may have: even numbers, as 4:2:0 wants."""
 
@@ -94,8 +97,10 @@ class Settings:
     """Processes that share the RSocket port."""
     ladder: tuple[str, ...] = (SOURCE,)
     """The renditions of a broadcast, the source first."""
-    dvr_minutes: int = 5
+    dvr_minutes: int = 30
     """How far back a viewer may go in a live broadcast."""
+    dvr_disk_mb: int = 10_240
+    """Megabytes that the past of all broadcasts may take on disk; the largest loses its oldest first."""
     demo: str = "auto"
     """`1`: the demo channel runs; `0`: it does not; `auto`: it does if the embedded database began empty."""
     payments: str = "sandbox"
@@ -159,7 +164,8 @@ def read(environ: Mapping[str, str], toml: str | None) -> Settings:
         secret=given.secret(),
         rsocket_workers=given.number("COMMEOW_RSOCKET_WORKERS", 1, most=RSOCKET_WORKERS_MAX),
         ladder=given.ladder(),
-        dvr_minutes=given.number("COMMEOW_DVR_MINUTES", 5, most=DVR_MINUTES_MAX),
+        dvr_minutes=given.number("COMMEOW_DVR_MINUTES", 30, most=DVR_MINUTES_MAX),
+        dvr_disk_mb=given.number("COMMEOW_DVR_DISK_MB", 10_240, most=DVR_DISK_MB_MAX),
         demo=given.choice("COMMEOW_DEMO", "auto", "0", "1"),
         payments=given.choice("COMMEOW_PAYMENTS", "sandbox", "kakaopay"),
         kakaopay_url=given.url("COMMEOW_KAKAOPAY_URL", "https", "http") or KAKAOPAY_URL,

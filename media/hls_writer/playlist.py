@@ -26,31 +26,32 @@ HOLD_BACK_TARGETS: Final = 3
 RENDITION_NAME_MAX: Final = 16  # characters; "source", "1080p"
 # Ten digits: a part every 20 ms lasts six years.
 _NAME: Final = re.compile(
-    rf"(?P<rendition>[a-z0-9]{{1,{RENDITION_NAME_MAX}}})_(?P<kind>init|s|p)(?P<number>[1-9][0-9]{{0,9}})\.(?P<type>mp4|m4s)",
+    rf"(?P<rendition>[a-z0-9]{{1,{RENDITION_NAME_MAX}}})_(?P<kind>init|s|p|t)(?P<number>[1-9][0-9]{{0,9}})\.(?P<type>mp4|m4s|ts)",
 )
 
-Kind = Literal["init", "s", "p"]
+Kind = Literal["init", "s", "p", "t"]
+_TYPES: Final[dict[Kind, str]] = {"init": "mp4", "s": "m4s", "p": "m4s", "t": "ts"}
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceName:
-    """What a media URL's last part names: an init segment, a segment by its msn, a part by its number."""
+    """What a media URL's last part names: an init segment, a segment (fMP4, .ts) by its msn, a part by its number."""
 
     rendition: str
     kind: Kind
     number: int
 
     def __str__(self) -> str:
-        return f"{self.rendition}_{self.kind}{self.number}.{'mp4' if self.kind == 'init' else 'm4s'}"
+        return f"{self.rendition}_{self.kind}{self.number}.{_TYPES[self.kind]}"
 
 
 def read_name(name: str) -> ResourceName:
     """Read a name that a playlist may have listed. Raises NotListed for anything else: no path ever comes of it."""
     match = _NAME.fullmatch(name)
-    if match is None or (match["kind"] == "init") != (match["type"] == "mp4"):
-        raise NotListed(name[:64])
-    kind: Kind = "init" if match["kind"] == "init" else "s" if match["kind"] == "s" else "p"
-    return ResourceName(match["rendition"], kind, int(match["number"]))
+    for kind, extension in _TYPES.items():
+        if match and (match["kind"], match["type"]) == (kind, extension):
+            return ResourceName(match["rendition"], kind, int(match["number"]))
+    raise NotListed(name[:64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,8 @@ def _head(timeline: Timeline, part_target_seconds: float) -> list[str]:
     target = timeline.target_duration
     assert target is not None
     control = (
-        f"CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={_number(PART_HOLD_BACK_PARTS * part_target_seconds)},"
-        f"HOLD-BACK={_number(HOLD_BACK_TARGETS * target)},CAN-SKIP-UNTIL={_number(SKIP_TARGETS * target)}"
+        f"CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={number_text(PART_HOLD_BACK_PARTS * part_target_seconds)},"
+        f"HOLD-BACK={number_text(HOLD_BACK_TARGETS * target)},CAN-SKIP-UNTIL={number_text(SKIP_TARGETS * target)}"
     )
     first = timeline.listed[0].msn if timeline.listed else timeline.last[0]
     lines = [
@@ -114,7 +115,7 @@ def _head(timeline: Timeline, part_target_seconds: float) -> list[str]:
         "#EXT-X-VERSION:9",
         f"#EXT-X-TARGETDURATION:{target}",
         f"#EXT-X-SERVER-CONTROL:{control}",
-        f"#EXT-X-PART-INF:PART-TARGET={_number(part_target_seconds)}",
+        f"#EXT-X-PART-INF:PART-TARGET={number_text(part_target_seconds)}",
         f"#EXT-X-MEDIA-SEQUENCE:{first}",
     ]
     if timeline.discontinuity_sequence:
@@ -143,7 +144,7 @@ def _segment(lines: list[str], rendition: str, timeline: Timeline, segment: Segm
     if segment.opening.init != init and not segment.gap:
         init = segment.opening.init
         lines.append(f'#EXT-X-MAP:URI="{ResourceName(rendition, "init", init)}"')
-    lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.opening.date)}")
+    lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date_text(segment.opening.date)}")
     closed = segment.end is not None
     if not closed or timeline.lists_parts(segment):
         lines.extend(_part(rendition, part) for part in segment.parts)
@@ -162,11 +163,13 @@ def _part(rendition: str, part: Part) -> str:
     return f'#EXT-X-PART:DURATION={part.duration / VIDEO_CLOCK:.5f},URI="{name}"{flags}'
 
 
-def _date(seconds: float) -> str:
+def date_text(seconds: float) -> str:
+    """A moment as EXT-X-PROGRAM-DATE-TIME has it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """Seconds in an attribute list."""
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
@@ -181,15 +184,15 @@ class Variant:
     frame_rate: float | None
 
 
-def multivariant_playlist(folder: str, variants: list[Variant]) -> bytes:
-    """The multivariant playlist; its URIs are `folder`/`rendition`.m3u8."""
-    lines = ["#EXTM3U", "#EXT-X-VERSION:9"]
+def multivariant_playlist(folder: str, variants: list[Variant], *, suffix: str = "", version: int = 9) -> bytes:
+    """The multivariant playlist; its URIs are `folder`/`rendition``suffix`.m3u8."""
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{version}"]
     for variant in variants:
         attributes = f'BANDWIDTH={variant.bandwidth},CODECS="{variant.codecs}"'
         if variant.size:
             attributes += f",RESOLUTION={variant.size[0]}x{variant.size[1]}"
         if variant.frame_rate:
             attributes += f",FRAME-RATE={variant.frame_rate:.3f}"
-        lines += [f"#EXT-X-STREAM-INF:{attributes}", f"{folder}/{variant.rendition}.m3u8"]
+        lines += [f"#EXT-X-STREAM-INF:{attributes}", f"{folder}/{variant.rendition}{suffix}.m3u8"]
     lines.append("")
     return "\n".join(lines).encode()

@@ -99,6 +99,11 @@ class Rendition:
         return self._inits.get(number)
 
     @property
+    def init_number(self) -> int:
+        """The number of the newest init segment; 0 before the first."""
+        return self._init
+
+    @property
     def variant(self) -> Variant:
         """This rendition's line of the multivariant playlist, by what has been promised and measured."""
         codecs = ",".join(track.codecs for track in (self.video, self.audio) if track)

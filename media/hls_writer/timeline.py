@@ -197,6 +197,12 @@ class Timeline:
         self.ended = True
         self.version += 1
 
+    def forget(self) -> None:
+        """Give up all media; what has ended long enough ago is for the disk."""
+        self._forget_all()
+        self.open = None
+        self.version += 1
+
     @property
     def ready(self) -> bool:
         """Whether a playlist can be written: the constants are known and something is there."""

@@ -13,18 +13,24 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from media.hls_writer.classic import MULTIVARIANT_VERSIONS, Form, classic_playlist, playlist_name
 from media.hls_writer.cutter import LONG_TARGET_SECONDS, PART_SECONDS, Targets
 from media.hls_writer.errors import NoSuchRendition, NotListed, PartWithoutMsn, TimedOut
 from media.hls_writer.playlist import media_playlist, multivariant_playlist, read_name, report
 from media.hls_writer.reload import HOLD_TARGETS, Verdict, decide
 from media.hls_writer.rendition import Rendition
+from media.hls_writer.samples import read_init
 from media.hls_writer.tracks import video_track
+from media.hls_writer.ts import can_write
+from media.hls_writer.ts_segments import TsSegments
 from media.intake import SETTLE_MS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from media.flv import VideoConfig, VideoFrame
+    from media.hls_writer.playlist import ResourceName
+    from media.hls_writer.recorder import Recorder
     from media.hls_writer.tracks import AudioTrack
     from media.intake import Audio, Began, Video
 
@@ -57,6 +63,7 @@ class Writer:
     """One broadcast. `ladder` names its renditions ("source", "480p", …); the source is packaged in any case.
 
     `bits_a_second` is what an encoder keeps the pictures of a rendition to.
+    `recorder` keeps its past on disk; without one there is none.
     """
 
     def __init__(
@@ -66,8 +73,10 @@ class Writer:
         part_seconds: float = PART_SECONDS,
         *,
         bits_a_second: Mapping[str, int] = MappingProxyType({}),
+        recorder: Recorder | None = None,
     ) -> None:
         self.broadcast_id = broadcast_id
+        self.recorder = recorder
         self.epoch = 0
         self._targets = Targets(part_seconds)
         self._source = Rendition(SOURCE, self._targets)
@@ -83,6 +92,7 @@ class Writer:
         self._audio: AudioTrack | None = None
         self._zero_date = 0.0
         self._recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT_PACKETS_MAX)
+        self._ts = TsSegments()
         self._shift_ms = 0
         self._line_ms: int | None = None
 
@@ -147,6 +157,8 @@ class Writer:
         """A rendition goes: it is in no playlist from now on, and whoever waits for it is told so."""
         if name != SOURCE and name in self._renditions:
             del self._renditions[name]
+            if self.recorder:
+                self.recorder.drop(name)
             self._wake(name)
 
     def interrupt(self) -> None:
@@ -164,6 +176,14 @@ class Writer:
             rendition.end()
             self._wake(name)
 
+    def cool(self) -> None:
+        """The end is long enough ago: memory is given back, and only what the recorder has can still be asked for."""
+        for rendition in self._renditions.values():
+            rendition.timeline.forget()
+        self._rendered.clear()
+        self._recent.clear()
+        self._ts.forget()
+
     def _on_line(self, timestamp_ms: int) -> int:
         """A timestamp of this epoch on the broadcast's own line, which never runs back."""
         timestamp_ms += self._shift_ms
@@ -177,6 +197,8 @@ class Writer:
         news = self._news.pop(name)
         if name in self._renditions:
             self._news[name] = asyncio.Event()
+            if self.recorder:
+                self.recorder.look(self._renditions[name])
         news.set()
 
     # --- players -----------------------------------------------------------------------------------------------------
@@ -191,23 +213,61 @@ class Writer:
         """What this broadcast costs in memory."""
         return sum(rendition.bytes_held for rendition in self._renditions.values())
 
-    async def multivariant(self) -> bytes:
+    async def multivariant(self, form: Form = Form.LOW_LATENCY) -> bytes:
         """The multivariant playlist, as soon as every rendition has something, or after START_SECONDS_MAX.
 
-        Its URIs are "{broadcast_id}/{rendition}.m3u8". Raises TimedOut when there is nothing at all.
+        Its URIs are "{broadcast_id}/{name}.m3u8" (classic.playlist_name). Raises TimedOut when there is nothing at all.
         """
         deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
         for name in tuple(self._renditions):
-            while name in self._renditions and not self._renditions[name].timeline.ready:
+            while name in self._renditions and not self._shows(name, form):
                 if self._ended or not await self._wait(name, deadline):
                     break
-        shown = [each for each in self._renditions.values() if each.timeline.ready]
+        shown = [each for name, each in self._renditions.items() if self._shows(name, form)]
         if self._hidden:
             # A source that no ladder names is for browsers only if nothing else is there.
             shown = [each for each in shown if each is not self._source] or shown
         if not shown:
             raise TimedOut(START_SECONDS_MAX)
-        return multivariant_playlist(str(self.broadcast_id), [each.variant for each in shown])
+        suffix, version = playlist_name("", form), MULTIVARIANT_VERSIONS[form]
+        return multivariant_playlist(
+            str(self.broadcast_id), [each.variant for each in shown], suffix=suffix, version=version
+        )
+
+    def _shows(self, name: str, form: Form) -> bool:
+        """Whether a rendition's playlist of that form has something to list."""
+        if form is Form.DVR:
+            return self.recorder is not None and self.recorder.lists(name)
+        rendition = self._renditions[name]
+        if form is Form.TS and not can_write(rendition.video, rendition.audio):
+            return False
+        return rendition.timeline.ready if form is Form.LOW_LATENCY else bool(rendition.timeline.listed)
+
+    async def classic_playlist(self, rendition: str, form: Form, *, skip: bool) -> bytes:
+        """A rendition's playlist of whole segments; waits for the first. Raises NoSuchRendition, TimedOut."""
+        if form is Form.DVR:
+            if self.recorder is None:
+                raise NoSuchRendition(playlist_name(rendition, form))
+            return await self.recorder.playlist(rendition, skip=skip)
+
+        def there() -> bytes | None:
+            named = self._named(rendition)
+            if form is Form.TS and not can_write(named.video, named.audio):
+                raise NoSuchRendition(playlist_name(rendition, form))
+            timeline = named.timeline
+            if not timeline.listed or timeline.target_duration is None:
+                return None
+            return classic_playlist(
+                rendition,
+                form,
+                tuple(timeline.listed),
+                target=timeline.target_duration,
+                discontinuity_sequence=timeline.discontinuity_sequence,
+                independent=timeline.independent,
+                ended=timeline.ended,
+            )
+
+        return await self._hold(rendition, there)
 
     async def media_playlist(self, rendition: str, *, msn: int | None, part: int | None, skip: bool) -> bytes:
         """A rendition's playlist; waits for `msn` and `part`, or for a beginning.
@@ -229,6 +289,11 @@ class Writer:
     async def resource(self, name: str) -> Resource:
         """What a playlist lists by `name`; waits for the hinted part until it is whole. Raises NotListed, TimedOut."""
         asked = read_name(name)
+        past = await self._past(asked)
+        if past is not None:
+            return self._resource(asked, past)
+        if asked.kind == "t":
+            return await self._ts_segment(asked)
 
         def there() -> bytes | None:
             found = self._renditions.get(asked.rendition)
@@ -250,7 +315,29 @@ class Writer:
                 raise NotListed(name)
             return data
 
-        data = await self._hold(asked.rendition, there)
+        return self._resource(asked, await self._hold(asked.rendition, there))
+
+    async def _past(self, asked: ResourceName) -> bytes | None:
+        """What is not in memory any more, but on disk."""
+        found = self._renditions.get(asked.rendition)
+        if self.recorder is None or found is None:
+            return None
+        if asked.kind == "init":
+            return None if found.init(asked.number) else await self.recorder.read(asked)
+        if asked.kind != "s" or found.timeline.segment(asked.number):
+            return None
+        return await self.recorder.read(asked)
+
+    async def _ts_segment(self, asked: ResourceName) -> Resource:
+        """A segment that is in memory, as a transport stream."""
+        found = self._renditions.get(asked.rendition)
+        segment = found.timeline.segment(asked.number) if found else None
+        init = found.init(segment.opening.init) if found and segment else None
+        if segment is None or segment.gap or init is None or not can_write(*read_init(init)):
+            raise NotListed(str(asked))
+        return Resource(await self._ts.get(str(asked), init, segment.data()), "video/mp2t")
+
+    def _resource(self, asked: ResourceName, data: bytes) -> Resource:
         sound_only = self._renditions[asked.rendition].video is None
         return Resource(data, "audio/mp4" if sound_only else "video/mp4")
 

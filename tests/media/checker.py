@@ -116,9 +116,9 @@ def read(data: bytes) -> Playlist:
     hint = attributes(tags["#EXT-X-PRELOAD-HINT"]) if "#EXT-X-PRELOAD-HINT" in tags else None
     constants = ("#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-SERVER-CONTROL", "#EXT-X-PART-INF")
     return Playlist(
-        {tag: tags[tag] for tag in constants},
+        {tag: tags[tag] for tag in constants if tag in tags},
         int(tags["#EXT-X-TARGETDURATION"]),
-        float(attributes(tags["#EXT-X-PART-INF"])["PART-TARGET"]),
+        float(attributes(tags.get("#EXT-X-PART-INF", "PART-TARGET=0"))["PART-TARGET"]),
         sequence,
         int(tags.get("#EXT-X-DISCONTINUITY-SEQUENCE", "0")),
         segments,
@@ -126,7 +126,7 @@ def read(data: bytes) -> Playlist:
         "#EXT-X-ENDLIST" in tags,
         skipped,
         reports,
-        attributes(tags["#EXT-X-SERVER-CONTROL"]),
+        attributes(tags.get("#EXT-X-SERVER-CONTROL", "")),
         "#EXT-X-INDEPENDENT-SEGMENTS" in tags,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from media.spool import Spool
 from tests.media import films
 
 
@@ -19,3 +20,12 @@ def film(ffmpeg, tmp_path_factory):
         return made[name]
 
     return get
+
+
+@pytest.fixture
+async def spool(tmp_path):
+    """A spool on a real disk."""
+    spool = Spool(tmp_path / "hls", quota_bytes=2**30)
+    spool.start()
+    yield spool
+    await spool.close()

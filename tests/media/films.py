@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import subprocess
 from typing import TYPE_CHECKING
 
-from media.flv import AudioConfig, Codec, TagKind, TagReader, VideoConfig
+from media.flv import AudioConfig, Codec, TagKind, TagReader, VideoConfig, read_video
 from media.intake import Audio, Began, Intake, Video
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from media.flv import Tag
     from media.hls_writer.writer import Writer
     from media.intake import Event
+    from media.spool import Spool
 
 VIDEO = ("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=30")
 AUDIO = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100")
@@ -78,6 +81,24 @@ def write(writer: Writer, event: Event, *, date: float = 1_700_000_000.0) -> Non
     else:
         assert isinstance(event, Audio)
         writer.audio(event)
+
+
+def echo(writer: Writer, rung: str, event: Event) -> None:
+    """An encoder that gives a rung the source's own pictures back at once."""
+    if isinstance(event, Began) and event.video:
+        config = read_video(event.video_payload)
+        assert isinstance(config, VideoConfig)
+        writer.rung_config(rung, writer.epoch, config)
+    elif isinstance(event, Video):
+        writer.rung_video(rung, writer.epoch, event.timestamp_ms, event.frame)
+
+
+async def settled(spool: Spool) -> None:
+    """All that was put into a spool so far has been done and told, and what was put because of that."""
+    for _ in range(2):
+        done = asyncio.Event()
+        spool.put(functools.partial(spool.tell, done.set))
+        await done.wait()
 
 
 def md5s(ffmpeg: str, path: Path, kind: str) -> list[str]:

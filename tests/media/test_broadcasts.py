@@ -22,10 +22,12 @@ from media.broadcast import (
     TAKEOVER_QUIET_SECONDS,
     State,
 )
-from media.broadcasts import ENDED_MAX, ENDED_RETENTION_SECONDS, Broadcasts
+from media.broadcasts import Broadcasts
 from media.ffmpeg_args import RungInvalid, bits_a_second
 from media.flv import TagKind
+from media.hls_writer.classic import Form
 from media.hls_writer.rendition import AUDIO_BITS_A_SECOND, BANDWIDTH_ROOM
+from media.past import ENDED_RETENTION_SECONDS
 from media.rtmp_ingest.errors import Refused
 from tests.media import films
 from tests.media.checker import read
@@ -255,18 +257,29 @@ async def test_a_silent_encoder_is_cut_off(stage):
     assert (stage.states, stage.cuts) == ([State.LIVE, State.INTERRUPTED], ["nothing came for too long"])
 
 
-async def test_only_so_many_ended_broadcasts_are_kept(stage, monkeypatch):
-    monkeypatch.setattr(module, "ENDED_MAX", 2)
-    ids = []
-    for _ in range(3):
-        await (await stage.on_air()).end(clean=True)
-        ids += await stage.open_broadcasts()
-        stage.clock.seconds += CLEAN_GRACE_SECONDS
-        await stage.broadcasts.tick()
-    await stage.broadcasts.tick()
+async def test_who_went_back_can_play_to_the_end_after_it(pool, owner, tmp_path, spool):
+    stage = Stage(pool, tmp_path, spool=spool, dvr_seconds=600)
+    await (await stage.on_air()).end(clean=True)
+    [broadcast_id] = await stage.open_broadcasts()
+    writer = stage.broadcasts.find("Nyan")
+    await stage.later(CLEAN_GRACE_SECONDS)
+    await films.settled(spool)
+    await stage.later(ENDED_RETENTION_SECONDS)
 
-    assert [False, True, True] == [stage.broadcasts.find_broadcast(each) is not None for each in ids]
-    assert ENDED_MAX >= 2
+    assert writer.bytes_held < 10_000  # init segments
+    assert stage.broadcasts.find("Nyan") is None
+    assert stage.broadcasts.find("Nyan", on_disk=True) is stage.broadcasts.find_broadcast(broadcast_id) is writer
+    listed = read(await writer.classic_playlist("source", Form.DVR, skip=False))
+    assert listed.ended
+    assert [True] * len(listed.names) == [bool((await writer.resource(name)).data) for name in listed.names]
+
+    await stage.later(600 - ENDED_RETENTION_SECONDS - TICK)
+    assert stage.broadcasts.find_broadcast(broadcast_id) is writer
+    await stage.later(TICK)
+    await films.settled(spool)
+    assert stage.broadcasts.find("Nyan", on_disk=True) is stage.broadcasts.find_broadcast(broadcast_id) is None
+    assert list(spool.root.iterdir()) == []
+    await stage.broadcasts.close()
 
 
 async def test_the_lease_is_renewed_while_it_runs(stage, pool, monkeypatch):

@@ -25,6 +25,7 @@ from db.ledger import Ledger
 from db.members import Members
 from media.broadcasts import Broadcasts
 from media.flv import TagKind, TagReader
+from media.spool import Spool
 from routes import events
 from routes.addresses import Addresses
 from routes.admission import Admission
@@ -344,13 +345,23 @@ def on_air_ffmpeg(request, ffmpeg):
 
 
 @pytest.fixture
-async def on_air(pool, redis, film, tmp_path, on_air_ffmpeg):
+async def spool(tmp_path):
+    spool = Spool(tmp_path / "hls", quota_bytes=2**30)
+    spool.start()
+    yield spool
+    await spool.close()
+
+
+@pytest.fixture
+async def on_air(pool, redis, film, tmp_path, on_air_ffmpeg, spool):
     broadcasts = Broadcasts(
         Channels(pool),
         root=tmp_path,
         ladder=("source",),
         ffmpeg=on_air_ffmpeg,
         on_state=Announcements(Bus(redis)).on_state,
+        spool=spool,
+        dvr_seconds=600,
     )
     yield OnAir(broadcasts, film)
     await broadcasts.close()

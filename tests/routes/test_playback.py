@@ -59,6 +59,29 @@ async def test_everything_a_media_playlist_lists_can_be_had_at_once(live, playli
         assert len(await resource.read()) > 0
 
 
+@pytest.mark.parametrize(("form", "media_type"), [("plain", "video/mp4"), ("ts", "video/mp2t"), ("dvr", "video/mp4")])
+async def test_players_without_low_latency_have_playlists_of_whole_segments(live, form, media_type):
+    async def get(path):
+        response = await live.get(f"/hls/나비/{path}")
+        assert response.status == 200, path
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        return response
+
+    listed = await (await get(f"{form}.m3u8")).text()
+    (uri,) = [line for line in listed.splitlines() if line and not line.startswith("#")]
+    assert uri.endswith(f"/source_{form}.m3u8")
+    text = await (await get(uri)).text()
+    names = re.findall(r'URI="([^"]+)"', text) + [line for line in text.splitlines() if line and line[0] != "#"]
+
+    assert "#EXT-X-PART" not in text
+    assert len(names) >= 2
+    for name in names:
+        resource = await get(uri.rsplit("/", 1)[0] + "/" + name)
+        assert resource.headers["Content-Type"] == media_type
+        assert resource.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert len(await resource.read()) > 0
+
+
 async def test_a_playlist_that_is_asked_for_ahead_waits_for_the_part(live, playlist_url, on_air, film):
     text = await (await live.get(playlist_url)).text()
     sequence = int(re.search(r"#EXT-X-MEDIA-SEQUENCE:(\d+)", text)[1])
@@ -98,7 +121,9 @@ async def test_what_is_not_listed_is_not_found(live, playlist_url):
     folder = playlist_url.rsplit("/", 1)[0]
 
     assert await _code(await live.get(f"{folder}/source_s9999.m4s"), 404) == "hls.not_listed"
-    assert await _code(await live.get(f"{folder}/other.m3u8"), 404) == "hls.no_such_rendition"
+    assert await _code(await live.get(f"{folder}/source_t9999.ts"), 404) == "hls.not_listed"
+    for name in ("other", "source_other", "other_ts", "other_dvr"):
+        assert await _code(await live.get(f"{folder}/{name}.m3u8"), 404) == "hls.no_such_rendition"
     assert await _code(await live.get("/hls/나비/999/source.m3u8"), 404) == "channel.off_air"
     assert await _code(await live.get("/hls/nobody/index.m3u8"), 404) == "channel.off_air"
 
