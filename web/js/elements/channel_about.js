@@ -11,6 +11,7 @@ import { logInPath } from "../core/next_path.js";
 import { following } from "../net/following.js";
 import { identity } from "../net/identity.js";
 import { errorText, t } from "../net/words.js";
+import * as actIcons from "./act_icons.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
 
@@ -80,13 +81,13 @@ export class ChannelAbout extends LightElement {
   #follow(nickname) {
     if (identity.nickname === nickname) return nothing;
     if (identity.nickname === null) {
-      return html`<a class="button quiet follow" href=${logInPath(location.pathname)}>${icons.heart}<span>${t("follow.follow")}</span></a>`;
+      return html`<a class="button quiet follow" href=${logInPath(location.pathname)}>${actIcons.heart}<span>${t("follow.follow")}</span></a>`;
     }
     if (following.names === null) return nothing;
     const follows = following.names.has(nickname);
     return html`<button class="quiet follow" type="button" aria-pressed=${follows} ?disabled=${this.asking}
       title=${t(follows ? "follow.unfollow" : "follow.say", { nickname })} @click=${() => this.#turn(nickname, !follows)}
-      >${follows ? icons.heartFull : icons.heart}<span>${t(follows ? "follow.following" : "follow.follow")}</span></button>`;
+      >${follows ? actIcons.heartFull : actIcons.heart}<span>${t(follows ? "follow.following" : "follow.follow")}</span></button>`;
   }
 
   /** @param {string} nickname @param {boolean} wanted */
@@ -105,9 +106,9 @@ export class ChannelAbout extends LightElement {
   #donate(nickname) {
     if (identity.nickname === nickname) return html`<a class="button quiet" href="/studio">${t("nav.studio")}</a>`;
     if (identity.nickname === null) {
-      return html`<a class="button donate" href=${logInPath(location.pathname)}>${icons.paw}${t("donate.open")}</a>`;
+      return html`<a class="button donate" href=${logInPath(location.pathname)}>${actIcons.paw}${t("donate.open")}</a>`;
     }
-    return html`<button class="donate" type="button" @click=${() => this.tell("donate")}>${icons.paw}${t("donate.open")}</button>`;
+    return html`<button class="donate" type="button" @click=${() => this.tell("donate")}>${actIcons.paw}${t("donate.open")}</button>`;
   }
 }
 

@@ -10,7 +10,7 @@ import { asProblem } from "../core/problem.js";
 import { tagsOf } from "../core/tags.js";
 import { editChannel } from "../net/api.js";
 import { errorText, t } from "../net/words.js";
-import * as icons from "./icons.js";
+import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 
 const TITLE_CHARACTERS_MAX = 100;
@@ -46,7 +46,7 @@ export class ChannelForm extends LightElement {
       </div>
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
       <div class="row">
-        <button type="submit" ?disabled=${this.channel === null}>${this.saved ? icons.done : nothing}${t("save")}</button>
+        <button type="submit" ?disabled=${this.channel === null}>${this.saved ? actIcons.done : nothing}${t("save")}</button>
         <span class="said" role="status">${this.saved ? t("saved") : nothing}</span>
       </div>
     </form>`;

@@ -14,6 +14,7 @@ import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_list.js";
+import * as actIcons from "./act_icons.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
 
@@ -96,7 +97,7 @@ export class ChatRoom extends LightElement {
   #newer() {
     const { unseen, more } = this.unseen;
     const words = unseen === 0 ? t("chat.to_newest") : t(more ? "chat.newer_more" : "chat.newer", { count: unseen });
-    return html`<button class="newer" type="button" @click=${() => this.#list.value?.resume()}>${icons.down}${words}</button>`;
+    return html`<button class="newer" type="button" @click=${() => this.#list.value?.resume()}>${actIcons.down}${words}</button>`;
   }
 
   #state() {
@@ -122,7 +123,7 @@ export class ChatRoom extends LightElement {
         autocomplete="off" aria-describedby="chat-left" aria-invalid=${left < 0 ? "true" : "false"}
         @input=${this.#onInput} @keydown=${this.#onKey}></textarea>
       <span id="chat-left" class="left" ?hidden=${!tight}>${tight ? t("chat.left", { count: left }) : nothing}</span>
-      <button class="icon-button send" type="submit" aria-label=${t("chat.send")} title=${t("chat.send")}>${icons.send}</button>
+      <button class="icon-button send" type="submit" aria-label=${t("chat.send")} title=${t("chat.send")}>${actIcons.send}</button>
     </form>`;
   }
 

@@ -6,7 +6,7 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { copyFrom } from "../net/clipboard.js";
 import { t } from "../net/words.js";
-import * as icons from "./icons.js";
+import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 
 /** Long enough to be seen, short enough to be gone before the next press. */
@@ -42,7 +42,7 @@ export class CopyField extends LightElement {
             </button>`
           : nothing}
         <button class="copy" type="button" @click=${this.#copy}>
-          ${this.said === "done" ? icons.done : icons.copy}${this.said === "done" ? t("copy.done") : t("copy.copy")}
+          ${this.said === "done" ? actIcons.done : actIcons.copy}${this.said === "done" ? t("copy.done") : t("copy.copy")}
         </button>
       </div>
       <p class=${this.said === "by_hand" ? "said" : "visually-hidden"} role="status">${this.said === "" ? nothing : t(`copy.${this.said}`)}</p>

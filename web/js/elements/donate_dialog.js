@@ -29,7 +29,7 @@ import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { keep, kept } from "../net/storage.js";
 import { errorText, format, t } from "../net/words.js";
-import * as icons from "./icons.js";
+import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 
 /** Asked again by itself this often before the giver is asked to. */
@@ -83,7 +83,7 @@ export class DonateDialog extends LightElement {
       <dialog ${ref(this.#dialog)} aria-labelledby="donate-title" @click=${this.#onBackdrop}>
         <header>
           <h2 id="donate-title">${t("donate.title", { nickname: this.channel })}</h2>
-          <button class="icon-button" type="button" aria-label=${t("close")} title=${t("close")} @click=${this.#close}>${icons.close}</button>
+          <button class="icon-button" type="button" aria-label=${t("close")} title=${t("close")} @click=${this.#close}>${actIcons.close}</button>
         </header>
         ${this.donation.stage === "given" ? this.#thanks() : this.#form()}
       </dialog>
@@ -115,7 +115,7 @@ export class DonateDialog extends LightElement {
       </fieldset>
       ${this.#outcome()}
       <button class="main" type="submit" ?disabled=${stage === "sending"}>
-        ${stage === "sending" ? html`<span class="spinner"></span>` : icons.paw}
+        ${stage === "sending" ? html`<span class="spinner"></span>` : actIcons.paw}
         ${t(`donate.${stage}`, { count: Number.isNaN(amount) ? 0 : amount })}
       </button>
       <p class="note">${t("donate.note")}</p>
@@ -131,7 +131,7 @@ export class DonateDialog extends LightElement {
   #thanks() {
     const { points: amount, pointsLeft } = this.donation;
     return html`<div class="thanks" role="status">
-      <span class="big">${icons.paw}</span>
+      <span class="big">${actIcons.paw}</span>
       <p class="what">${t("donate.given", { count: amount, nickname: this.channel })}</p>
       <p>${t("donate.points_left", { count: pointsLeft ?? 0 })}</p>
       <button type="button" autofocus @click=${this.#close}>${t("close")}</button>

@@ -9,7 +9,7 @@ import { html, nothing } from "/js/vendor/lit.js";
 import { codecName, encoderName, kilobits } from "../core/stream_health.js";
 import { streamHealth } from "../net/api.js";
 import { t } from "../net/words.js";
-import * as icons from "./icons.js";
+import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 
 /** A setting that was changed in the encoder is seen to work while one still looks. */
@@ -90,7 +90,7 @@ export class StreamHealth extends LightElement {
   }
 }
 
-const ICONS = { good: icons.done, hint: icons.hint, bad: icons.warning };
+const ICONS = { good: actIcons.done, hint: actIcons.hint, bad: actIcons.warning };
 
 /** @param {string} name @param {string[] | null} said */
 function fact(name, said) {

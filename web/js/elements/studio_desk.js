@@ -9,7 +9,6 @@ import { channel, donationsTo, points, rotateStreamKey } from "../net/api.js";
 import { errorText, format, t } from "../net/words.js";
 import "./channel_form.js";
 import "./copy_field.js";
-import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
 import "./stream_health.js";
 

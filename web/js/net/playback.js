@@ -53,10 +53,23 @@ export class Playback extends EventTarget {
 
   /** Jump to the newest picture. */
   goLive() {
-    const { video } = this;
-    const edge = this.#hls?.liveSyncPosition ?? (video.seekable.length > 0 ? video.seekable.end(video.seekable.length - 1) : null);
-    if (edge !== null) video.currentTime = edge;
+    const { edge } = this.range;
+    if (!Number.isNaN(edge)) this.video.currentTime = edge;
     void this.play();
+  }
+
+  /** Go to a second of the media's own clock, as far as it can be had. @param {number} second */
+  seek(second) {
+    const { start, edge } = this.range;
+    if (!Number.isNaN(edge)) this.video.currentTime = Math.min(edge, Math.max(start, second));
+  }
+
+  /** What can be seen, in seconds of the media's own clock; NaN when nothing is known. */
+  get range() {
+    const { seekable, currentTime } = this.video;
+    const known = seekable.length > 0;
+    const end = known ? seekable.end(seekable.length - 1) : Number.NaN;
+    return { start: known ? seekable.start(0) : Number.NaN, edge: this.#hls?.liveSyncPosition ?? end, time: currentTime };
   }
 
   /** @returns {Promise<boolean>} false when the browser wants a click first */

@@ -16,11 +16,13 @@ import "../elements/site_header.js";
 import { channel } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { setting } from "../net/settings.js";
+import { keep, kept } from "../net/storage.js";
 import { Wire } from "../net/wire.js";
 import { fill, t } from "../net/words.js";
 
 /** While nothing is on, the room cannot be heard or the picture is troubled, the API is asked this often. */
 const ASK_EVERY_MS = 10_000;
+const THEATRE = "commeow.theatre";
 
 const nickname = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const player = /** @type {LivePlayer} */ (document.querySelector("live-player"));
@@ -34,6 +36,7 @@ let broadcast = NOTHING_KNOWN;
 fill(document);
 document.title = t("page_title", { page: nickname });
 player.nickname = nickname;
+spread(kept(THEATRE) !== null);
 donate.wire = wire;
 
 wire.addEventListener("state", () => {
@@ -49,6 +52,11 @@ room.addEventListener("room-news", (event) => {
 });
 player.addEventListener("played-out", () => become(playedOut(broadcast)));
 player.addEventListener("trouble", () => void ask());
+player.addEventListener("theatre", () => spread(!player.theatre));
+document.addEventListener("keydown", (event) => {
+  // Letters only: arrows and the space bar scroll a page whose reader has not turned to the player.
+  if (event.target === document.body && /^[a-z]$/i.test(event.key)) player.onKey(event);
+});
 about.addEventListener("donate", () => void donate.open());
 identity.addEventListener("change", () => wire.renew());
 setInterval(() => {
@@ -72,6 +80,13 @@ function become(next) {
   broadcast = next;
   player.broadcast = next;
   about.state = next.state;
+}
+
+/** Give the picture all the room there is, or not. @param {boolean} wanted */
+function spread(wanted) {
+  player.theatre = wanted;
+  document.body.toggleAttribute("data-theatre", wanted);
+  keep(THEATRE, wanted ? "1" : null);
 }
 
 /** @returns {Promise<boolean>} false when there is no such channel */
