@@ -123,12 +123,13 @@ class AudioFrame:
 _KEY_FRAME: Final = 1
 _COMMAND_FRAME: Final = 5  # "video info/command frame": a seek hint, no picture
 _AAC_FORMAT: Final = 10
-_EX_AUDIO_FORMAT: Final = 9
+AUDIO_FOURCCS_FORMAT: Final = 9
 
 # 12 is no FLV number but the one that encoders used for HEVC before Enhanced RTMP; its layout is AVC's.
 _LEGACY_VIDEO: Final = {7: Codec.AVC, 12: Codec.HEVC}
-_EX_VIDEO: Final = {b"avc1": Codec.AVC, b"hvc1": Codec.HEVC, b"av01": Codec.AV1}
-_EX_AUDIO: Final = {b"mp4a": Codec.AAC, b"Opus": Codec.OPUS}
+# Enhanced RTMP's names; all that a publisher is told to be welcome.
+VIDEO_FOURCCS: Final = {b"avc1": Codec.AVC, b"hvc1": Codec.HEVC, b"av01": Codec.AV1}
+AUDIO_FOURCCS: Final = {b"mp4a": Codec.AAC, b"Opus": Codec.OPUS}
 
 _SEQUENCE_START: Final = 0
 _CODED_FRAMES: Final = 1
@@ -167,7 +168,7 @@ def _read_ex_video(payload: bytes) -> VideoConfig | VideoFrame | None:
     packet, position = _after_mod_ex(payload, payload[0] & 0x0F)
     if frame_type == _COMMAND_FRAME or packet == _MULTITRACK["video"]:
         return None
-    codec = _fourcc("video", payload, position, _EX_VIDEO)
+    codec = _fourcc("video", payload, position, VIDEO_FOURCCS)
     position += 4
     if packet == _SEQUENCE_START:
         return VideoConfig(codec, payload[position:])
@@ -194,12 +195,12 @@ def read_audio(payload: bytes) -> AudioConfig | AudioFrame | None:
         if payload[1] == 0:
             return AudioConfig(Codec.AAC, payload[2:])
         return AudioFrame(payload[2:]) if len(payload) > 2 else None
-    if sound_format != _EX_AUDIO_FORMAT:
+    if sound_format != AUDIO_FOURCCS_FORMAT:
         raise UnknownCodec("audio", str(sound_format))
     packet, position = _after_mod_ex(payload, payload[0] & 0x0F)
     if packet == _MULTITRACK["audio"]:
         return None
-    codec = _fourcc("audio", payload, position, _EX_AUDIO)
+    codec = _fourcc("audio", payload, position, AUDIO_FOURCCS)
     data = payload[position + 4 :]
     if packet == _SEQUENCE_START:
         return AudioConfig(codec, data)

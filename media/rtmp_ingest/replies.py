@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from media import flv
 from media.rtmp_ingest.amf_values import EcmaArray
 from media.rtmp_ingest.messages import Command
 
@@ -11,11 +12,13 @@ from media.rtmp_ingest.messages import Command
 SERVER_VERSION: Final = "FMS/3,5,7,7009"
 SERVER_CAPABILITIES: Final = 31.0
 
-# Codecs that Enhanced RTMP names and that pass through untouched.
-FOURCCS: Final = ("avc1", "hvc1", "av01", "vp09", "mp4a", "Opus", "fLaC", "ac-3", "ec-3", ".mp3")
+# Codecs that the house packages: what is answered here is what media/flv.py takes.
+VIDEO_FOURCCS: Final = tuple(fourcc.decode() for fourcc in flv.VIDEO_FOURCCS)
+AUDIO_FOURCCS: Final = tuple(fourcc.decode() for fourcc in flv.AUDIO_FOURCCS)
 CAN_FORWARD: Final = 4.0  # A FourCcInfoMask: neither decoded nor encoded here.
-# CapsExMask: multitrack 2, ModEx 4, nanosecond offsets 8. Reconnect (1) is not: a publisher is never sent elsewhere.
-EXTENDED_CAPABILITIES: Final = 0x0E
+# CapsExMask: ModEx is read. Reconnect (1) is not there: a publisher is never sent elsewhere. Further tracks (2) and
+# nanoseconds (8) break nothing, but they are lost.
+EXTENDED_CAPABILITIES: Final = 0x04
 
 Pairs = dict[str, Any]
 
@@ -40,10 +43,10 @@ def enhanced_capabilities(asked: Pairs) -> Pairs:
     answer: Pairs = {}
     if isinstance(wanted := asked.get("fourCcList"), list):
         anything = "*" in wanted
-        answer["fourCcList"] = [fourcc for fourcc in FOURCCS if anything or fourcc in wanted]
-    for key in ("videoFourCcInfoMap", "audioFourCcInfoMap"):
+        answer["fourCcList"] = [each for each in VIDEO_FOURCCS + AUDIO_FOURCCS if anything or each in wanted]
+    for key, fourccs in (("videoFourCcInfoMap", VIDEO_FOURCCS), ("audioFourCcInfoMap", AUDIO_FOURCCS)):
         if isinstance(asked.get(key), dict):
-            answer[key] = {"*": CAN_FORWARD}
+            answer[key] = dict.fromkeys(fourccs, CAN_FORWARD)
     wished = asked.get("capsEx")
     if isinstance(wished, float) and 0 <= wished < 1 << 32:
         answer["capsEx"] = float(int(wished) & EXTENDED_CAPABILITIES)

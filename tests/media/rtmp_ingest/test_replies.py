@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from media.flv import read_audio, read_video
 from media.rtmp_ingest import messages, replies
 from media.rtmp_ingest.messages import Command
 
@@ -46,16 +47,20 @@ def test_connect_without_an_object_is_answered(strange):
 CAPABILITIES = {
     "nothing asked": ({}, {}),
     "codecs we pass on": ({"fourCcList": ["av01", "hvc1"]}, {"fourCcList": ["hvc1", "av01"]}),
+    "a codec that we refuse": ({"fourCcList": ["vp09", "fLaC", "mp4a"]}, {"fourCcList": ["mp4a"]}),
     "a codec that nobody knows": ({"fourCcList": ["xxxx"]}, {"fourCcList": []}),
-    "any codec": ({"fourCcList": ["*"]}, {"fourCcList": list(replies.FOURCCS)}),
+    "any codec": ({"fourCcList": ["*"]}, {"fourCcList": ["avc1", "hvc1", "av01", "mp4a", "Opus"]}),
     "a list that is none": ({"fourCcList": "av01"}, {}),
     "a list of nonsense": ({"fourCcList": [1.0, None, {"a": 1.0}]}, {"fourCcList": []}),
-    "video map": ({"videoFourCcInfoMap": {"av01": 1.0}}, {"videoFourCcInfoMap": {"*": 4.0}}),
-    "audio map": ({"audioFourCcInfoMap": {"*": 7.0}}, {"audioFourCcInfoMap": {"*": 4.0}}),
+    "video map": (
+        {"videoFourCcInfoMap": {"av01": 1.0}},
+        {"videoFourCcInfoMap": {"avc1": 4.0, "hvc1": 4.0, "av01": 4.0}},
+    ),
+    "audio map": ({"audioFourCcInfoMap": {"*": 7.0}}, {"audioFourCcInfoMap": {"mp4a": 4.0, "Opus": 4.0}}),
     "a map that is none": ({"videoFourCcInfoMap": 7.0}, {}),
-    "all capabilities": ({"capsEx": 15.0}, {"capsEx": 14.0}),
+    "all capabilities": ({"capsEx": 15.0}, {"capsEx": 4.0}),
     "reconnect alone": ({"capsEx": 1.0}, {"capsEx": 0.0}),
-    "capabilities to come": ({"capsEx": 4294967295.0}, {"capsEx": 14.0}),
+    "capabilities to come": ({"capsEx": 4294967295.0}, {"capsEx": 4.0}),
     "negative": ({"capsEx": -1.0}, {}),
     "not a number": ({"capsEx": math.nan}, {}),
     "infinite": ({"capsEx": math.inf}, {}),
@@ -66,6 +71,15 @@ CAPABILITIES = {
 @pytest.mark.parametrize(("keys", "expected"), CAPABILITIES.values(), ids=CAPABILITIES)
 def test_enhanced_capabilities_are_told_to_who_asks(keys, expected):
     assert replies.enhanced_capabilities(keys) == expected
+
+
+@pytest.mark.parametrize(("fourccs", "read"), [("video", read_video), ("audio", read_audio)])
+def test_what_is_told_is_taken(fourccs, read):
+    [told] = replies.enhanced_capabilities({f"{fourccs}FourCcInfoMap": {"*": 7.0}}).values()
+
+    assert told
+    for fourcc in told:
+        assert read(b"\x90" + fourcc.encode() + b"config").data == b"config"
 
 
 def test_every_reply_can_be_written():
