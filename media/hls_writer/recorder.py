@@ -66,7 +66,7 @@ class Track:
     msn: int = 1  # the segment that is open or comes next
     part: int = 0  # the newest part
     opened: bool = False
-    target: int = 0
+    target: int = 0  # seconds; 0 while it is not known
     independent: bool = True
     waiting: int = 0  # segments that the store has not answered for
     rendered: dict[bool, tuple[int, bytes]] = field(default_factory=dict)
@@ -94,6 +94,7 @@ class Recorder:
             track.init += 1
             self._store.write(str(ResourceName(rendition.name, "init", track.init)), rendition.init(track.init) or b"")
         timeline = rendition.timeline
+        track.target = timeline.target_duration or 0
         opened = timeline.open if timeline.open and timeline.open.parts else None
         for segment in [*(each for each in timeline.listed if each.msn >= track.msn), *([opened] if opened else [])]:
             self._grow(rendition, track, segment)
@@ -147,8 +148,7 @@ class Recorder:
 
     def _close(self, rendition: Rendition, track: Track, segment: Segment) -> None:
         name, timeline = rendition.name, rendition.timeline
-        assert timeline.target_duration is not None
-        track.msn, track.opened, track.target = segment.msn + 1, False, timeline.target_duration
+        track.msn, track.opened = segment.msn + 1, False
         track.independent = timeline.independent
         entry = Entry(
             segment.msn,
@@ -222,7 +222,8 @@ class Recorder:
 
     def lists(self, name: str) -> bool:
         """Whether a rendition's DVR playlist has something to list."""
-        return name in self.tracks and bool(self.tracks[name].archive.listed)
+        track = self.tracks.get(name)
+        return track is not None and track.target > 0 and bool(track.archive.listed)
 
     async def playlist(self, name: str, *, skip: bool) -> bytes:
         """A rendition's DVR playlist; waits for its first segment. Raises NoSuchRendition, TimedOut."""
@@ -231,7 +232,7 @@ class Recorder:
             track = self.tracks.get(name)
             if track is None or (self.ended and not track.archive.listed):
                 raise NoSuchRendition(name)
-            if track.archive.listed:
+            if self.lists(name):
                 return self._render(name, track, skip=skip)
             try:
                 async with asyncio.timeout_at(deadline):

@@ -132,6 +132,19 @@ async def test_a_full_disk_lists_a_gap_and_the_edge_goes_on(film, spool, monkeyp
     assert recorder.bytes_held == sum(path.stat().st_size for path in (spool.root / "7").glob("source_s*"))
 
 
+async def test_an_encoder_that_is_cut_before_the_target_is_known_costs_nothing(film, spool):
+    writer, recorder = recorded(spool)
+    events = list(films.events(films.tags(film("plain"))))
+    play(writer, events[:30])
+    writer.interrupt()
+    await settled(spool)
+    assert not recorder.lists("source")
+    play(writer, films.events(films.tags(film("plain"))))
+    await settled(spool)
+
+    assert [each.msn for each in (await dvr(writer)).segments] == [1, 2, 3, 4]
+
+
 async def test_a_rendition_that_goes_takes_its_past_along(film, spool):
     began = Began(VERSION, 3, 7, 0.334, ("source", "480p"), hidden=False)
     writer, recorder = recorded(spool, began=began)
