@@ -59,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
 
     ledger = verbs.add_parser("ledger", help="audit the books").add_subparsers(dest="what", required=True)
     ledger.add_parser("audit", help="exit code 0 only if the books balance", parents=[for_scripts])
+    orders = verbs.add_parser("orders", help="settle what hangs").add_subparsers(dest="what", required=True)
+    orders.add_parser("reconcile", help="look up every order that is due at the provider", parents=[for_scripts])
     verbs.add_parser("version", help="print the version", parents=[for_scripts])
     return whole
 
@@ -110,6 +112,8 @@ async def at_the_desk(given: argparse.Namespace) -> int:
             said = await desk.members_ban(settings, given.nickname)
         case "key", "rotate":
             said = await desk.key_rotate(settings, given.nickname)
+        case "orders", "reconcile":
+            said = await desk.orders_reconcile(settings)
         case "migrate", _:
             said = {"applied": await desk.migrate_database(settings)}
         case _:

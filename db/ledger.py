@@ -53,6 +53,7 @@ ENTRIES_MAX = 100
 AUDIT = """
     SELECT * FROM ledger_audit()
     UNION ALL SELECT * FROM ledger_audit_refunds()
+    UNION ALL SELECT * FROM order_audit()
 """
 # The audit reads everything; it may take its time (five seconds for 300,000 transfers).
 AUDIT_SECONDS_MAX = 300

@@ -28,7 +28,17 @@ EARNINGS = 2
 DONATION = 1
 GRANT = 2
 REFUND = 5
-KIND_NAMES = {DONATION: "donation", GRANT: "grant", REFUND: "refund"}
+TOP_UP = 20
+TOP_UP_REFUND = 21
+REFUND_UNDONE = 22
+KIND_NAMES = {
+    DONATION: "donation",
+    GRANT: "grant",
+    REFUND: "refund",
+    TOP_UP: "top_up",
+    TOP_UP_REFUND: "top_up_refund",
+    REFUND_UNDONE: "refund_undone",
+}
 
 
 class TransferError(Exception):

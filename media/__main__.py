@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiohttp
 from aiohttp import web
 
 from db.acts import Acts
@@ -16,12 +17,14 @@ from db.follows import Follows
 from db.ledger import Ledger
 from db.members import Members
 from db.migrate import missing
+from db.orders import Orders
 from db.pool import open_pool, open_redis
 from db.refresh_tokens import RefreshTokens
+from db.sandbox_payments import SandboxPayments
 from media.broadcasts import Broadcasts
 from media.rtmp_ingest.server import serve
 from media.spool import Spool
-from routes import pages, process, wire
+from routes import kakaopay, pages, process, wire
 from routes.addresses import reachable
 from routes.announcements import Announcements
 from routes.channel_donations import ChannelDonationDoors
@@ -32,13 +35,17 @@ from routes.members import MemberDoors
 from routes.middleware import Guard
 from routes.moderation_log import ModerationLogDoors
 from routes.notices import Notices
+from routes.orders import OrderDoors
 from routes.pages import Pages
 from routes.passwords import Passwords
 from routes.playback import Playback
 from routes.points import PointDoors
-from routes.settings import find_ffmpeg
+from routes.sandbox_api import SandboxApi
+from routes.sandbox_pay import SandboxPay
+from routes.settings import SANDBOX, find_ffmpeg
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens, derive
+from routes.top_ups import TopUps
 
 if TYPE_CHECKING:
     import asyncio
@@ -69,6 +76,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         spool.start()
         spool.sweep()
         stack.push_async_callback(spool.close)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        top_ups = TopUps(Orders(pool), kakaopay.of_settings(http, settings, stores))
         broadcasts = Broadcasts(
             channels,
             root=settings.data / "hls",
@@ -94,6 +103,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             channels=channels,
             broadcasts=broadcasts,
             rtmp=rtmp,
+            top_ups=top_ups,
         )
         await _serve_http(settings, guard.application(doors), stack)
         # From the last opened to the first: publishers are told goodbye, then their broadcasts end, then HTTP.
@@ -102,7 +112,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         process.say_ready(
             f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
         )
-        await process.own(stop, broadcasts.run())
+        await process.own(stop, broadcasts.run(), top_ups.run())
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:
@@ -131,6 +141,7 @@ def _doors(
     channels: Channels,
     broadcasts: Broadcasts,
     rtmp: RtmpServer,
+    top_ups: TopUps,
 ) -> tuple[list[HttpDoor], Guard]:
     """Build every HTTP door over the stores, and the guard before them."""
     tokens = Tokens(stores.secret)
@@ -164,6 +175,8 @@ def _doors(
         *ModerationLogDoors(channels, acts).doors(),
         *ChannelDonationDoors(channels, ledger).doors(),
         *PointDoors(ledger).doors(),
+        *OrderDoors(top_ups, Orders(pool), addresses, payments=settings.payments).doors(),
+        *_sandbox(settings, stores, pool),
         *Playback(broadcasts).doors(),
         *ThumbnailDoor(broadcasts).doors(),
         *health.doors(),
@@ -171,6 +184,14 @@ def _doors(
     ]
     health.describe(table)
     return table, guard
+
+
+def _sandbox(settings: Settings, stores: Stores, pool: asyncpg.Pool) -> list[HttpDoor]:
+    """Give the doors of the sandbox; none at all where anybody's money moves."""
+    if settings.payments != SANDBOX:
+        return []
+    payments = SandboxPayments(pool)
+    return [*SandboxApi(payments, kakaopay.sandbox_key(stores)).doors(), *SandboxPay(payments).doors()]
 
 
 def _checks(

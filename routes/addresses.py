@@ -35,6 +35,14 @@ class Addresses:
         match = _HOST.match(host_header or "")
         return match.group(1) if match else self._own_name
 
+    def site(self, host_header: str | None) -> str:
+        """Give the site's URL as the visitor wrote it, without a slash at its end."""
+        if self.public_url is not None:
+            return self.public_url
+        if host_header is not None and _HOST.match(host_header):
+            return f"http://{host_header}"
+        return f"http://{self._own_name}:{self.http_port}"
+
     @property
     def _own_name(self) -> str:
         return _bracketed(reachable(self.host))

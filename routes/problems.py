@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from db import act, channel, conduct, errors, follow, member, transfer
+from db import act, channel, conduct, errors, follow, member, order_errors, product, transfer
 from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
@@ -192,6 +192,51 @@ _DB: dict[type[BaseException], Row] = {
     transfer.EarningsShort: Row(
         "transfer.earnings_short", 409, APPLICATION_ERROR, retry=False, says="The earnings hold less than that by now."
     ),
+    product.ProductUnknown: Row(
+        "order.product", 400, APPLICATION_ERROR, retry=False, says="Nothing of that name is for sale."
+    ),
+    order_errors.OrderError: Row(
+        "order.state", 409, APPLICATION_ERROR, retry=False, says="The order is not in a state for that."
+    ),
+    order_errors.OrderUnknown: Row(
+        "order.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such order."
+    ),
+    order_errors.OrderIdReused: Row(
+        "order.id_reused", 409, APPLICATION_ERROR, retry=False, says="The id was used for another order."
+    ),
+    order_errors.OrderExpired: Row(
+        "order.expired", 409, APPLICATION_ERROR, retry=False, says="The order was not paid in time."
+    ),
+    order_errors.TokenRefused: Row(
+        "order.token", 409, APPLICATION_ERROR, retry=False, says="The payment was not agreed to; nothing was paid."
+    ),
+    order_errors.RefundLate: Row(
+        "order.refund_late", 409, APPLICATION_ERROR, retry=False, says="An order can be taken back for seven days."
+    ),
+    order_errors.RefundShort: Row(
+        "order.refund_short", 409, APPLICATION_ERROR, retry=False, says="The wallet no longer holds the order's points."
+    ),
+    order_errors.RefundDeclined: Row(
+        "order.refund_declined",
+        409,
+        APPLICATION_ERROR,
+        retry=False,
+        says="The provider gave no money back; the points are back.",
+    ),
+    # What a provider began unheard can never be paid, for nobody has its links.
+    order_errors.ProviderError: Row(
+        "order.provider_away",
+        503,
+        REJECTED,
+        retry=True,
+        says="The payment provider does not answer; send the same order again.",
+    ),
+    order_errors.ProviderDeclined: Row(
+        "order.declined", 409, APPLICATION_ERROR, retry=False, says="The payment provider does not take this order."
+    ),
+    order_errors.ProviderOther: Row(
+        "order.elsewhere", 409, APPLICATION_ERROR, retry=False, says="The order was made with another payment provider."
+    ),
     transfer.WalletUnknown: Row("member.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such member."),
 }
 
@@ -206,6 +251,7 @@ FIELDS: dict[type[BaseException], str] = {
     channel.CategoryTooLong: "category",
     channel.TagsTooMany: "tags",
     channel.TagTooLong: "tags",
+    product.ProductUnknown: "product",
     transfer.AmountOutOfRange: "points",
     transfer.InsufficientPoints: "points",
     transfer.MessageShape: "text",

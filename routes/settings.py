@@ -41,6 +41,9 @@ RENDITIONS_MAX: Final = 5
 
 SOURCE: Final = "source"
 
+SANDBOX: Final = "sandbox"
+KAKAOPAY: Final = "kakaopay"
+KAKAOPAY_TEST: Final = "kakaopay-test"
 KAKAOPAY_URL: Final = "https://open-api.kakaopay.com"
 KAKAOPAY_TEST_CID: Final = "TC0ONETIME"
 
@@ -104,7 +107,7 @@ class Settings:
     demo: str = "auto"
     """`1`: the demo channel runs; `0`: it does not; `auto`: it does if the embedded database began empty."""
     payments: str = "sandbox"
-    """Who takes the money: `sandbox` (nobody) or `kakaopay`."""
+    """Who takes the money: `sandbox` (nobody), `kakaopay`, or `kakaopay-test` (its test merchant: nobody)."""
     kakaopay_url: str = KAKAOPAY_URL
     """KakaoPay's API."""
     kakaopay_cid: str = KAKAOPAY_TEST_CID
@@ -167,7 +170,7 @@ def read(environ: Mapping[str, str], toml: str | None) -> Settings:
         dvr_minutes=given.number("COMMEOW_DVR_MINUTES", 30, most=DVR_MINUTES_MAX),
         dvr_disk_mb=given.number("COMMEOW_DVR_DISK_MB", 10_240, most=DVR_DISK_MB_MAX),
         demo=given.choice("COMMEOW_DEMO", "auto", "0", "1"),
-        payments=given.choice("COMMEOW_PAYMENTS", "sandbox", "kakaopay"),
+        payments=given.choice("COMMEOW_PAYMENTS", SANDBOX, KAKAOPAY, KAKAOPAY_TEST),
         kakaopay_url=given.url("COMMEOW_KAKAOPAY_URL", "https", "http") or KAKAOPAY_URL,
         kakaopay_cid=given.text("COMMEOW_KAKAOPAY_CID") or KAKAOPAY_TEST_CID,
         kakaopay_secret_key=given.text("COMMEOW_KAKAOPAY_SECRET_KEY"),
@@ -216,9 +219,27 @@ def _check_together(settings: Settings) -> None:
             if port == taken:
                 raise SettingsError(key, f"is {port}, as {other} is", "give each its own port")
         ports[key] = port
-    if settings.payments == "kakaopay" and settings.kakaopay_secret_key is None:
+    if settings.payments != SANDBOX:
+        _check_kakaopay(settings)
+
+
+def _check_kakaopay(settings: Settings) -> None:
+    """See that the test merchant and money never meet: with it every payment succeeds, and nobody has paid."""
+    if settings.kakaopay_secret_key is None:
         remedy = "set it to your KakaoPay secret key, or COMMEOW_PAYMENTS to sandbox"
-        raise SettingsError("COMMEOW_KAKAOPAY_SECRET_KEY", "is not set, but COMMEOW_PAYMENTS is kakaopay", remedy)
+        raise SettingsError(
+            "COMMEOW_KAKAOPAY_SECRET_KEY", f"is not set, but COMMEOW_PAYMENTS is {settings.payments}", remedy
+        )
+    is_test_merchant = settings.kakaopay_cid == KAKAOPAY_TEST_CID
+    if settings.payments == KAKAOPAY and is_test_merchant:
+        remedy = f"set the merchant code of your contract, or COMMEOW_PAYMENTS to {KAKAOPAY_TEST}"
+        raise SettingsError("COMMEOW_KAKAOPAY_CID", f"is {KAKAOPAY_TEST_CID}, with which nobody pays", remedy)
+    if settings.payments == KAKAOPAY_TEST and not is_test_merchant:
+        remedy = f"leave it out, or set COMMEOW_PAYMENTS to {KAKAOPAY} to take money"
+        raise SettingsError("COMMEOW_KAKAOPAY_CID", f"is not {KAKAOPAY_TEST_CID}, the merchant to test with", remedy)
+    parts = urlsplit(settings.kakaopay_url)
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise SettingsError("COMMEOW_KAKAOPAY_URL", "would send the secret key in clear text", "begin it with https://")
 
 
 class _Given:

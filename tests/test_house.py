@@ -99,6 +99,7 @@ DOOR_THIRD_PARTY = {
 }
 # Cores with a third party of their own, each with its reason.
 THIRD_PARTY_OF_ONE = {
+    "routes.qr": {"segno"},  # Draws a QR code; no IO but into memory.
     "routes.settings": {"imageio_ffmpeg"},  # Where the wheel's ffmpeg is; nothing else of it.
     "routes.tokens": {"jwt"},  # PyJWT signs and checks; the clock stays outside.
 }

@@ -6,7 +6,9 @@ import asyncio
 import io
 import json
 import socket
+from datetime import UTC, datetime, timedelta
 from unittest.mock import ANY
+from uuid import uuid4
 
 import pytest
 
@@ -15,13 +17,16 @@ from db.channel import hash_stream_key
 from db.channels import Channels
 from db.ledger import Ledger
 from db.members import Members
+from db.order import Links, State
+from db.orders import Orders
+from db.product import product
 from db.refresh_tokens import RefreshInvalid, RefreshTokens
 from routes.passwords import Passwords
 from routes.settings import KEYS, SECRET_BYTES_MIN
 from routes.tokens import derive
 
 SECRET = "s" * SECRET_BYTES_MIN
-VERBS = ("up", "doctor", "migrate", "members", "key", "ledger", "version")
+VERBS = ("up", "doctor", "migrate", "members", "key", "ledger", "orders", "version")
 
 
 @pytest.fixture
@@ -141,6 +146,25 @@ async def test_points_are_granted_with_a_reason_and_the_books_balance(desk, pool
     assert 1000 == (await Ledger(pool).balance(member.id)).points
     assert (0, "the books balance\n", "") == await desk("ledger", "audit")
     assert {"balanced": True, "findings": []} == json.loads((await desk("ledger", "audit", "--json"))[1])
+
+
+async def test_orders_that_hang_are_looked_up_and_all_are_counted(desk, pool):
+    await desk("members", "add", "nabi", "nabi")
+    member = await Members(pool).by_nickname("nabi")
+    orders = Orders(pool)
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    begun = await orders.create(uuid4(), member.id, product("100"), provider="sandbox", cid="T", now=long_ago)
+    hangs = await orders.create(uuid4(), member.id, product("100"), provider="sandbox", cid="T", now=long_ago)
+    hangs = await orders.readied(hangs, "T1", Links("pc", "mobile", "app"), long_ago)
+    hangs, _ = await orders.returned(hangs, "token", long_ago)
+
+    # No house runs, so nobody answers for the payment that hangs: it waits, and the other is over.
+    said = json.loads((await desk("orders", "reconcile", "--json"))[1])
+
+    assert {"looked_at": 2, "approving": 1, "expired": 1} == said
+    assert State.EXPIRED is (await orders.get(begun.id)).state
+    assert (0, "looked at  1\napproving  1\nexpired    1\n", "") == await desk("orders", "reconcile")
+    assert 2 == (await orders.get(hangs.id)).checks
 
 
 @pytest.mark.parametrize("words", [("grant", "nobody", "1"), ("grant", "nabi", "0"), ("ban", "nobody")])

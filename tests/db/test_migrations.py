@@ -114,6 +114,11 @@ async def test_without_the_row_locks_the_versions_still_refuse_a_lost_update(poo
 TRIGGERS_OFF = "SET LOCAL session_replication_role = replica"
 TWICE = "SELECT post_transfer({wallet}, {earnings}, 10, 1::smallint)"
 REFUNDED = "SELECT refund_donation(id, streamer_id, '') FROM donation WHERE status = 1"
+ORDERED = """
+    INSERT INTO point_order (id, member_id, product, points, amount_won, provider, cid, state, transfer_id, paid_at,
+                             created_at, state_at)
+    SELECT gen_random_uuid(), {donor}, '100', 100, 1200, '', '', '%s', 0, now(), now(), now()
+"""
 FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
     "points out of nothing": (
         ["UPDATE account SET balance = balance + 1 WHERE id = {wallet}"],
@@ -214,6 +219,31 @@ FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
     "a refund without its transfer": (
         ["INSERT INTO refund VALUES (0, 0, '')"],
         {"a refund has its transfer"},
+    ),
+    "a top-up nobody ordered": (
+        ["SELECT post_transfer(9, {wallet}, 100, 20::smallint)"],
+        {"a transfer of an order is of its member and its points"},
+    ),
+    "a top-up of another wallet": (
+        [
+            ORDERED % "expired",
+            """
+            INSERT INTO point_order_transfer
+            SELECT t.id, o.id FROM point_order o, post_transfer(9, {earnings}, 100, 20::smallint) t
+            """,
+        ],
+        {
+            "a transfer of an order is of its member and its points",
+            "an order has given its points exactly when it is paid",
+        },
+    ),
+    "an order paid without its points": (
+        [ORDERED % "paid"],
+        {"an order has given its points exactly when it is paid"},
+    ),
+    "an order of a transfer that is not": (
+        [ORDERED % "expired", "INSERT INTO point_order_transfer SELECT 0, id FROM point_order"],
+        {"the transfer of an order is there"},
     ),
     "an alert of nothing": (
         ["INSERT INTO alert VALUES (0, {streamer}, '')"],

@@ -44,6 +44,7 @@ from rsocket_server.alert_relay import AlertRelay
 from rsocket_server.laws import Laws
 from rsocket_server.rooms import Rooms
 from rsocket_server.server import serve as serve_rsocket
+from tests.routes.far_side import Shop
 
 SECRET = b"test secret, 32 bytes at the least"
 
@@ -382,3 +383,11 @@ async def channel_client(serve, pool, redis, on_air):
     )
     playing = [*Playback(on_air.broadcasts).doors(), *ThumbnailDoor(on_air.broadcasts).doors()]
     return await serve([*doors.doors(), *playing])
+
+
+@pytest.fixture
+async def shop(pool, tokens):
+    """Orders, and a payment provider on a real port that may be told to fail."""
+    shop = await Shop(pool, tokens).open()
+    yield shop
+    await shop.close()

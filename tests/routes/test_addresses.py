@@ -29,6 +29,23 @@ def test_visitors_get_the_name_they_used_if_it_may_be_echoed(host_header, name):
     assert addresses.rtmp(host_header) == f"rtmp://{name}:1935/live"
 
 
+@pytest.mark.parametrize(
+    ("host_header", "site"),
+    [
+        ("localhost:8080", "http://localhost:8080"),
+        ("192.168.0.7:18080", "http://192.168.0.7:18080"),  # Behind a forwarded port.
+        ("live.example", "http://live.example"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        (None, "http://127.0.0.1:8080"),
+        ('evil"><script>', "http://127.0.0.1:8080"),
+        ("h:80\n", "http://127.0.0.1:8080"),
+    ],
+)
+def test_a_visitor_comes_back_to_the_site_he_left(host_header, site):
+    assert _addresses().site(host_header) == site
+    assert _addresses(public_url="https://live.example").site(host_header) == "https://live.example"
+
+
 def test_behind_tls_everything_has_the_public_name():
     addresses = _addresses(public_url="https://live.example")
 

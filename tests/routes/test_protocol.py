@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from db.act import Action
+from db.order import ENDED_UNPAID, State
 from media.verdicts import Code
 from routes import events
 from routes.addresses import Addresses
@@ -20,10 +21,13 @@ from routes.members import MemberDoors
 from routes.middleware import Counters
 from routes.moderation import ModerationDoors
 from routes.moderation_log import ModerationLogDoors
+from routes.orders import OrderDoors
 from routes.pages import Pages
 from routes.playback import Playback
 from routes.points import PointDoors
 from routes.problems import codes
+from routes.sandbox_api import SandboxApi
+from routes.sandbox_pay import SandboxPay
 from routes.thumbnails import ThumbnailDoor
 from routes.wire import BODY_BYTES_MAX
 
@@ -67,6 +71,7 @@ def _http_doors():
         *ModerationLogDoors(None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
         *PointDoors(None).doors(),
+        *OrderDoors(None, None, ADDRESSES, payments="sandbox").doors(),
         *Playback(None).doors(),
         *ThumbnailDoor(None).doors(),
         *Health({}, Counters(), lambda: 0).doors(),
@@ -79,6 +84,23 @@ def test_the_http_table_is_the_routers():
 
     assert {tuple(row[:3]) for row in table} == {
         (door.method, door.plain_path, door.who.value) for door in _http_doors()
+    }
+
+
+def test_the_state_table_is_the_orders():
+    table, _ = _rows("Orders")
+
+    assert [row[0] for row in table] == [state.value for state in State]
+    assert {row[0] for row in table if row[2] == "no"} == {
+        state.value for state in (*ENDED_UNPAID, State.PAID, State.REFUNDED, State.VOIDED, State.REVIEW)
+    }
+
+
+def test_the_sandbox_table_is_the_sandboxes():
+    _, table = _rows("Orders")
+
+    assert {tuple(row[:2]) for row in table} == {
+        (door.method, door.plain_path) for door in [*SandboxApi(None, "").doors(), *SandboxPay(None).doors()]
     }
 
 

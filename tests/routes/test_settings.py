@@ -181,12 +181,35 @@ def test_two_may_not_share_a_port(given, key):
     assert key == refused.value.key
 
 
-def test_kakaopay_needs_its_key():
-    with pytest.raises(SettingsError) as refused:
-        read({"COMMEOW_PAYMENTS": "kakaopay"}, None)
+LIVE = {"COMMEOW_PAYMENTS": "kakaopay", "COMMEOW_KAKAOPAY_CID": "CT12345678", "COMMEOW_KAKAOPAY_SECRET_KEY": "k"}
+TEST = {"COMMEOW_PAYMENTS": "kakaopay-test", "COMMEOW_KAKAOPAY_SECRET_KEY": "k"}
 
-    assert "COMMEOW_KAKAOPAY_SECRET_KEY" == refused.value.key
-    assert "kakaopay" == read({"COMMEOW_PAYMENTS": "kakaopay", "COMMEOW_KAKAOPAY_SECRET_KEY": "k"}, None).payments
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"COMMEOW_PAYMENTS": "kakaopay", "COMMEOW_KAKAOPAY_CID": "CT12345678"}, "COMMEOW_KAKAOPAY_SECRET_KEY"),
+        ({"COMMEOW_PAYMENTS": "kakaopay-test"}, "COMMEOW_KAKAOPAY_SECRET_KEY"),
+        # With the test merchant every payment succeeds and nobody has paid: points for nothing.
+        ({**LIVE, "COMMEOW_KAKAOPAY_CID": "TC0ONETIME"}, "COMMEOW_KAKAOPAY_CID"),
+        ({**LIVE, "COMMEOW_KAKAOPAY_CID": ""}, "COMMEOW_KAKAOPAY_CID"),
+        # And a test must not take anybody's money.
+        ({**TEST, "COMMEOW_KAKAOPAY_CID": "CT12345678"}, "COMMEOW_KAKAOPAY_CID"),
+        ({**LIVE, "COMMEOW_KAKAOPAY_URL": "http://pay.example.org"}, "COMMEOW_KAKAOPAY_URL"),
+    ],
+)
+def test_a_payment_provider_that_does_not_fit_stops_the_start(given, key):
+    with pytest.raises(SettingsError) as refused:
+        read(given, None)
+
+    assert key == refused.value.key
+
+
+@pytest.mark.parametrize(
+    "given", [LIVE, TEST, {**TEST, "COMMEOW_KAKAOPAY_URL": "http://127.0.0.1:9000"}, {"COMMEOW_PAYMENTS": "sandbox"}]
+)
+def test_a_payment_provider_that_fits_is_taken(given):
+    assert given["COMMEOW_PAYMENTS"] == read(given, None).payments
 
 
 @pytest.mark.parametrize("missing", ["COMMEOW_DATABASE_URL", "COMMEOW_REDIS_URL", "COMMEOW_SECRET"])

@@ -1,0 +1,279 @@
+"""Shell: the orders in PostgreSQL: each step compares the state with the table of db.order in the same statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from db.order import (
+    GIVES_POINTS,
+    LEASE,
+    LIFETIME,
+    TAKES_POINTS,
+    Event,
+    Links,
+    Look,
+    Order,
+    Rest,
+    State,
+    look_again,
+    next_look,
+    sources,
+    target,
+)
+from db.order_errors import OrderIdReused, OrderUnknown, RefundShort
+from db.pool import reading, writing
+from db.transfer import REFUND_UNDONE, TOP_UP, TOP_UP_REFUND, WalletUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from db.product import Product
+
+# One page of a member's orders.
+ORDERS_MAX = 100
+# Orders taken from the list of due ones at once: their calls fit well into the lease.
+DUE_MAX = 32
+
+_TRANSFER_KINDS = {
+    Event.CAPTURED: TOP_UP,
+    Event.REFUND_ASKED: TOP_UP_REFUND,
+    Event.REFUND_DECLINED: REFUND_UNDONE,
+}
+
+_COLUMNS = """
+    id, member_id, product, points, amount_won, provider, cid, state, tid, pay_pc, pay_mobile, pay_app, pg_token,
+    receipt, method, transfer_id, checks, unheard_at, created_at, state_at, returned_at, paid_at, refunded_at
+"""
+
+
+class Orders:
+    """Every order ever made. All times come from the caller; all methods raise StoreUnavailable, StoreUnknown."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def create(
+        self, order_id: UUID, member_id: int, product: Product, *, provider: str, cid: str, now: datetime
+    ) -> Order:
+        """Write down what a member wants, or find it written down. Raises OrderIdReused, WalletUnknown."""
+        async with writing(self._pool) as connection:
+            try:
+                row = await connection.fetchrow(
+                    f"""
+                    INSERT INTO point_order (id, member_id, product, points, amount_won, provider, cid, state,
+                                             created_at, state_at, next_check_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, 'created', $8, $8, $9)
+                    ON CONFLICT (id) DO NOTHING RETURNING {_COLUMNS}
+                    """,  # noqa: S608 (a constant)
+                    order_id,
+                    member_id,
+                    product.id,
+                    product.points,
+                    product.amount_won,
+                    provider,
+                    cid,
+                    now,
+                    # Whoever asks the provider may not come back.
+                    now + LIFETIME,
+                )
+            except asyncpg.ForeignKeyViolationError as error:
+                raise WalletUnknown(member_id) from error
+        if row is not None:
+            return _order(row)
+        found = await self.find(order_id)
+        if found is None or (found.member_id, found.product) != (member_id, product.id):
+            raise OrderIdReused(order_id)
+        return found
+
+    async def find(self, order_id: UUID) -> Order | None:
+        """Find an order by id, whosever it is."""
+        async with reading(self._pool) as connection:
+            row = await connection.fetchrow(
+                f"SELECT {_COLUMNS} FROM point_order WHERE id = $1",  # noqa: S608 (a constant)
+                order_id,
+            )
+        return None if row is None else _order(row)
+
+    async def get(self, order_id: UUID) -> Order:
+        """Return an order. Raises OrderUnknown."""
+        found = await self.find(order_id)
+        if found is None:
+            raise OrderUnknown(order_id)
+        return found
+
+    async def of_member(
+        self, member_id: int, *, before: tuple[datetime, UUID] | None = None, limit: int = ORDERS_MAX
+    ) -> list[Order]:
+        """Page through a member's orders, newest first: at most `limit` of those before `before`."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(
+                f"""
+                SELECT {_COLUMNS} FROM point_order
+                WHERE member_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
+                ORDER BY created_at DESC, id DESC LIMIT $4
+                """,  # noqa: S608 (a constant)
+                member_id,
+                *(before or (None, None)),
+                min(limit, ORDERS_MAX),
+            )
+        return [_order(row) for row in rows]
+
+    async def readied(self, order: Order, tid: str, links: Links, now: datetime) -> Order:
+        """Write down that the provider has begun a payment; of two at once the first counts."""
+        return await self._set(
+            order,
+            Event.READIED,
+            now,
+            "tid = $5, pay_pc = $6, pay_mobile = $7, pay_app = $8",
+            *(tid, links.pc, links.mobile, links.app),
+        )
+
+    async def returned(self, order: Order, pg_token: str, now: datetime) -> tuple[Order, bool]:
+        """Claim the approval of an order; tell whether it is the caller's, who must then ask for it.
+
+        While another's approval is under way a new token replaces the old: it is tried if that one comes to nothing.
+        """
+        async with writing(self._pool) as connection:
+            row = await connection.fetchrow(
+                f"""
+                UPDATE point_order SET state = $3, state_at = $4, checks = 0, next_check_at = $5,
+                                       pg_token = $6, returned_at = $4, unheard_at = $4
+                WHERE id = $1 AND state = ANY ($2::text[]) RETURNING {_COLUMNS}
+                """,  # noqa: S608 (a constant)
+                order.id,
+                sources(Event.RETURNED),
+                target(Event.RETURNED),
+                now,
+                next_look(order, Event.RETURNED, now),
+                pg_token,
+            )
+            if row is not None:
+                return _order(row), True
+            await connection.execute(
+                """
+                UPDATE point_order SET pg_token = $2, returned_at = $3
+                WHERE id = $1 AND state = 'approving' AND pg_token <> $2
+                """,
+                order.id,
+                pg_token,
+                now,
+            )
+        return await self.get(order.id), False
+
+    async def calling(self, order: Order, now: datetime) -> Order:
+        """Write down that a call is about to be made whose answer may never be seen."""
+        return await self._set_in_state(order, "unheard_at = $3, next_check_at = $4", now, now + LEASE)
+
+    async def move(self, order: Order, event: Event, now: datetime, look: Look | None = None) -> Order:
+        """Let an event happen to an order, with the points that go with it; if it cannot any more, nothing happens.
+
+        Returns the order as it is then. Raises RefundShort, and then nothing has happened.
+        """
+        if event in GIVES_POINTS | TAKES_POINTS:
+            return await self._move_points(order, event, now, look)
+        refunded = ", refunded_at = $3" if event is Event.REFUNDED else ""
+        # A token that has done its work, or cannot any more, is not kept.
+        return await self._set(order, event, now, f"pg_token = NULL, unheard_at = NULL{refunded}")
+
+    async def rest(self, order: Order, rest: Rest, now: datetime) -> Order:
+        """Write down when to look again: later each time, or never."""
+        if rest is Rest.DONE:
+            return await self._set_in_state(order, "unheard_at = $3, next_check_at = NULL", order.unheard_at)
+        return await self._set_in_state(
+            order,
+            "unheard_at = $3, next_check_at = $4, checks = checks + 1",
+            order.unheard_at,
+            look_again(order.checks, now),
+        )
+
+    async def due(self, provider: str, now: datetime, limit: int = DUE_MAX) -> list[Order]:
+        """Take orders that want to be looked at; for the time of a lease nobody else gets them."""
+        async with writing(self._pool) as connection:
+            rows = await connection.fetch(
+                f"""
+                UPDATE point_order SET next_check_at = $3 WHERE id IN (
+                    SELECT id FROM point_order WHERE next_check_at <= $2 AND provider = $1
+                    ORDER BY next_check_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+                ) RETURNING {_COLUMNS}
+                """,  # noqa: S608 (a constant)
+                provider,
+                now,
+                now + LEASE,
+                limit,
+            )
+        return [_order(row) for row in rows]
+
+    async def hurry(self, provider: str, now: datetime) -> None:
+        """Let what was looked at in vain be due at once; whoever has just made a call is left alone."""
+        async with writing(self._pool) as connection:
+            await connection.execute(
+                """
+                UPDATE point_order SET next_check_at = $2
+                WHERE provider = $1 AND next_check_at > $2 AND checks > 0
+                  AND state IN ('approving', 'refunding', 'voiding')
+                """,
+                provider,
+                now,
+            )
+
+    async def counts(self) -> dict[str, int]:
+        """Count the orders by state."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch("SELECT state, count(*) AS n FROM point_order GROUP BY state ORDER BY state")
+        return {row["state"]: row["n"] for row in rows}
+
+    async def _move_points(self, order: Order, event: Event, now: datetime, look: Look | None) -> Order:
+        async with writing(self._pool) as connection:
+            verdict = await connection.fetchval(
+                "SELECT move_order_points($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                order.id,
+                sources(event),
+                target(event),
+                event in GIVES_POINTS,
+                _TRANSFER_KINDS[event],
+                now,
+                next_look(order, event, now),
+                look.receipt if look else None,
+                look.method if look else None,
+            )
+        if verdict == "insufficient":
+            raise RefundShort(order.points)
+        return await self.get(order.id)
+
+    async def _set(self, order: Order, event: Event, now: datetime, also: str, *values: object) -> Order:
+        """Let an event happen that moves no points; `also` may use $3 (now) and its values from $5 on."""
+        async with writing(self._pool) as connection:
+            row = await connection.fetchrow(
+                f"""
+                UPDATE point_order SET state = '{target(event)}', state_at = $3, checks = 0, next_check_at = $4, {also}
+                WHERE id = $1 AND state = ANY ($2::text[]) RETURNING {_COLUMNS}
+                """,  # noqa: S608 (constants)
+                order.id,
+                sources(event),
+                now,
+                next_look(order, event, now),
+                *values,
+            )
+        return await self.get(order.id) if row is None else _order(row)
+
+    async def _set_in_state(self, order: Order, what: str, *values: object) -> Order:
+        """Change what is beside the state, while the order is still in it; values from $3 on."""
+        async with writing(self._pool) as connection:
+            row = await connection.fetchrow(
+                f"UPDATE point_order SET {what} WHERE id = $1 AND state = $2 RETURNING {_COLUMNS}",  # noqa: S608
+                order.id,
+                order.state,
+                *values,
+            )
+        return await self.get(order.id) if row is None else _order(row)
+
+
+def _order(row: Mapping[str, Any]) -> Order:
+    values = dict(row)
+    pc, mobile, app = values.pop("pay_pc"), values.pop("pay_mobile"), values.pop("pay_app")
+    links = None if pc is None else Links(pc=pc, mobile=mobile, app=app)
+    return Order(**values | {"state": State(row["state"]), "links": links})
