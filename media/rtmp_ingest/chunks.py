@@ -148,6 +148,8 @@ class ChunkReader:
         while True:
             stream = self._current
             if stream is None:
+                if self._at == len(self._data):
+                    return None
                 stream = self._read_header()
                 if stream is None:
                     return None
@@ -165,8 +167,6 @@ class ChunkReader:
     def _read_header(self) -> _ChunkStream | None:
         """Read a chunk's header, or return None and stay where it began."""
         data, at = self._data, self._at
-        if at == len(data):
-            return None
         first = data[at]
         fmt, chunk_stream_id = first >> 6, first & 63
         at += 1
@@ -182,10 +182,14 @@ class ChunkReader:
         at += HEADER_BYTES[fmt]
         if at > len(data):
             return None
-        extended = self._extended_timestamp(stream, header, at)
-        if extended is None:
-            return None
-        self._at = at + len(extended)
+        extended = b""
+        if stream.extended if fmt == 3 else header.startswith(b"\xff\xff\xff"):
+            found = self._extended_timestamp(stream, fmt, at)
+            if found is None:
+                return None
+            extended = found
+            at += len(extended)
+        self._at = at
         self._headers += 1
         if fmt < 3:
             self._streams[chunk_stream_id] = stream
@@ -204,14 +208,14 @@ class ChunkReader:
             raise TooManyChunkStreams
         return _ChunkStream(chunk_stream_id)
 
-    def _extended_timestamp(self, stream: _ChunkStream, header: bytes, at: int) -> bytes | None:
+    def _extended_timestamp(self, stream: _ChunkStream, fmt: int, at: int) -> bytes | None:
         """Return the four bytes of an extended timestamp, or none; None: too early to say.
 
         §5.3.1.3 wants the last one repeated behind a form 3 header, and some encoders do not. They are told apart by
         looking: four bytes that equal the last extended timestamp are one.
         """
         seen = self._data[at : at + 4]
-        if header[:3] != b"\xff\xff\xff" and (header or not stream.extended or not stream.extended.startswith(seen)):
+        if fmt == 3 and not stream.extended.startswith(seen):
             return b""
         return seen if len(seen) == 4 else None
 

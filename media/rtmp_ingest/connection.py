@@ -1,9 +1,8 @@
-"""Shell: one encoder's socket around one Session: its timer, its writes, its sink.
+"""Shell: one encoder's connection: its session, its one timer, its sink.
 
-Media is the hot path: bytes go from the event loop's callback through the session into the sink in one go, without
-waking a task, as long as the sink takes at once what it is given. Everything that takes time (the decision about a key,
-a slow sink, answers, the end) is done by the connection's one task, and meanwhile bytes wait: at most READ_BYTES of
-them, then the socket is not read from and TCP tells the publisher.
+Media is the hot path: what the pulse reads goes through the session into the sink in one go, without waking a task, as
+long as the sink takes at once what it is given. Everything that takes time (the decision about a key, a slow sink,
+answers, the end) is done by the connection's one task; meanwhile the socket is not read from.
 
 The log has one line a connection, at its end. No key, no application name, no text of the peer is ever in it.
 """
@@ -13,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
 import traceback
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING
 
 from media.rtmp_ingest.errors import Refused
 from media.rtmp_ingest.events import (
@@ -33,30 +31,23 @@ from media.rtmp_ingest.session import Session
 from media.rtmp_ingest.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from media.rtmp_ingest.events import Event
     from media.rtmp_ingest.publishers import Limits, Publishers, Sink
+    from media.rtmp_ingest.transport import Transport
 
 log = logging.getLogger(__name__)
 
-READ_BYTES: Final = 64 * 1024
-# Who does not take its handful of answers is not listening any more.
-WRITE_BYTES_MAX: Final = 256 * 1024
-# After our last word the peer's bytes are read and thrown away: unread at close, they would destroy it on its way.
-LINGER_BYTES_MAX: Final = 1024 * 1024
 
+class Connection:
+    """One publisher, from its first byte to its end. `run` it."""
 
-class Connection(asyncio.BufferedProtocol):
-    """One publisher's socket. `admit` is asked once there is an address, and refuses by False."""
-
-    def __init__(
-        self, publishers: Publishers, limits: Limits, buffer: memoryview, admit: Callable[[Connection], bool]
-    ) -> None:
+    def __init__(self, transport: Transport, publishers: Publishers, limits: Limits, address: str) -> None:
+        self.address = address
+        self._transport = transport
         self._publishers = publishers
         self._limits = limits
-        self._buffer = buffer  # Everybody's: what is read is copied out of it before the loop goes on.
-        self._admit = admit
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
         self._began = self._now()
@@ -64,19 +55,13 @@ class Connection(asyncio.BufferedProtocol):
         self._sink: Sink | None = None
         self._events: deque[Event] = deque()
         self._unsettled: Awaitable[None] | None = None  # What the sink was given last and has not taken yet.
-        self._inbox = b""  # Bytes that came while the task was busy.
-        self._paused = False
-        self._at_end = False  # Nothing comes after the inbox.
-        self._lost = self._loop.create_future()  # Done when the socket is gone.
-        self._waiting: asyncio.Future[None] | None = None  # Of the task, for any input.
-        self._drained: asyncio.Future[None] | None = None  # Of the task, for room to write.
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._deciding: asyncio.Timeout | None = None
         self._stopped: str | None = None  # Why to close without a word.
         self._cut: str | None = None  # Why to take the publisher off the air, in words for it.
         self._said_last = False  # Whether the last turn sent something that the peer should live to read.
         self._reason = "unknown"
-        self.address = "-"
 
     @property
     def is_stranger(self) -> bool:
@@ -93,60 +78,6 @@ class Connection(asyncio.BufferedProtocol):
         self._cut = self._cut or reason
         self._interrupt()
 
-    # --- what the event loop says ------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, or hang up."""
-        self._transport = cast("asyncio.Transport", transport)
-        # (host, port) or (host, port, flow, scope); empty if the peer left between accept and here.
-        self.address = (transport.get_extra_info("peername") or ("-",))[0]
-        self._transport.set_write_buffer_limits(high=WRITE_BYTES_MAX)
-        sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self._admit(self):
-            self._transport.abort()
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop's words.
-        """Say where to read to."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take bytes: to their end at once where nobody has to wait, else into the inbox."""
-        data = bytes(self._buffer[:nbytes])
-        if self._sink is not None and self._waiting is not None and not self._waiting.done():
-            self._pass_at_once(data)
-        else:
-            self._inbox += data
-            if len(self._inbox) >= READ_BYTES:
-                self._paused = True
-                self._transport.pause_reading()
-            self._wake()
-
-    def eof_received(self) -> bool:
-        """The peer says no more; it may still listen."""
-        self._at_end = True
-        self._wake()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was: it is over.
-        """The socket is gone."""
-        self._at_end = True
-        if not self._lost.done():
-            self._lost.set_result(None)
-        self.resume_writing()
-        self._wake()
-
-    def pause_writing(self) -> None:
-        """The peer does not read."""
-        self._drained = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        """The peer reads again, or never will."""
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._drained = None
-
     # --- the short way -----------------------------------------------------------------------------------------------
 
     def _pass_at_once(self, data: bytes) -> None:
@@ -160,14 +91,14 @@ class Connection(asyncio.BufferedProtocol):
                 if slow is not TAKEN:
                     self._unsettled = slow
                     self._events.extend(events[index + (slow is not None) :])
-                    self._wake()
+                    self._transport.wake()
                     return
         except Exception:
             # A bug of ours may cost this publisher its connection, and nobody else anything.
             log.exception("rtmp_failed address=%s", self.address)
             self._session.close("internal error")
         if session.has_data_to_send or session.state is State.CLOSED:
-            self._wake()
+            self._transport.wake()
 
     def _offer(self, event: Event) -> Awaitable[None] | None:
         """Give media to the sink and return what it returns; None: the event is no media, or nobody takes it."""
@@ -201,12 +132,8 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             await self._finish()
 
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
     def _interrupt(self) -> None:
-        self._wake()
+        self._transport.wake()
         if self._deciding is not None and not self._deciding.expired():
             self._deciding.reschedule(self._now())
 
@@ -214,36 +141,28 @@ class Connection(asyncio.BufferedProtocol):
         """Wait for one input and give it to the session: bytes, their end, time, or our own wish to stop."""
         if self._obey():
             return
-        if not self._inbox and not self._at_end:
-            self._waiting = self._loop.create_future()
-            self._watch()
-            try:
-                await self._waiting
-            finally:
-                self._waiting = None
-            # Closed by the short way, it still has to be delivered.
-            if self._session.state is State.CLOSED or self._obey():
-                return
-        if self._inbox:
-            self._session.receive_data(self._empty_inbox(), self._now())
-        elif self._at_end:
+        self._transport.pace(self._pass_at_once if self._sink else None)
+        self._watch()
+        await self._transport.wait()
+        # Closed by the short way, it still has to be delivered.
+        if self._session.state is State.CLOSED or self._obey():
+            return
+        if data := self._transport.take():
+            self._session.receive_data(data, self._now())
+        elif self._transport.fault:
+            self._session.close(str(self._transport.fault))
+        elif self._transport.at_end:
             self._session.receive_data(b"", self._now())
         else:
             self._session.tick(self._now())
 
-    def _empty_inbox(self) -> bytes:
-        data, self._inbox = self._inbox, b""
-        if self._paused and not self._transport.is_closing():
-            self._transport.resume_reading()
-        self._paused = False
-        return data
-
     def _watch(self) -> None:
         """See that the task is woken when the session's time runs out. Later deadlines find their timer set."""
         deadline = self._session.next_deadline()
-        if deadline is not None and (self._timer is None or deadline < self._timer.when()):
+        if deadline is not None and (self._timer is None or deadline < self._timer_due):
             if self._timer is not None:
                 self._timer.cancel()
+            self._timer_due = deadline
             self._timer = self._loop.call_at(deadline, self._time_has_passed)
 
     def _time_has_passed(self) -> None:
@@ -252,7 +171,7 @@ class Connection(asyncio.BufferedProtocol):
         if deadline is not None and self._now() < deadline:
             self._watch()  # Media has come meanwhile.
         else:
-            self._wake()
+            self._transport.wake()
 
     def _obey(self) -> bool:
         if self._stopped is not None:
@@ -330,28 +249,19 @@ class Connection(asyncio.BufferedProtocol):
         self._said_last = bool(data)
         if not data:
             return
-        self._transport.write(data)
-        if self._drained is not None:
-            try:
-                async with asyncio.timeout(self._limits.write_seconds_max):
-                    await asyncio.shield(self._drained)
-            except TimeoutError:
-                self._session.close("the peer does not read its answers")
+        try:
+            await self._transport.write(data, self._limits.write_seconds_max)
+        except TimeoutError:
+            self._session.close("the peer does not read its answers")
 
     async def _finish(self) -> None:
         """Close, letting the peer read our last words first, and write the one line of the log."""
         if self._timer is not None:
             self._timer.cancel()
-        await self._deliver()
-        await self._end_sink(clean=False)
         try:
-            async with asyncio.timeout(self._limits.linger_seconds_max):
-                if self._said_last and not self._transport.is_closing():
-                    await self._linger()
-                self._transport.close()
-                await asyncio.shield(self._lost)
-        except (TimeoutError, OSError):
-            pass
+            await self._deliver()
+            await self._end_sink(clean=False)
+            await self._transport.close(self._limits.linger_seconds_max, linger=self._said_last)
         finally:
             self._transport.abort()
             log.info(
@@ -361,14 +271,6 @@ class Connection(asyncio.BufferedProtocol):
                 self._session.bytes_received,
                 self._now() - self._began,
             )
-
-    async def _linger(self) -> None:
-        self._transport.write_eof()
-        thrown_away = 0
-        while not self._at_end and thrown_away < LINGER_BYTES_MAX:
-            thrown_away += len(self._empty_inbox())
-            self._waiting = self._loop.create_future()
-            await self._waiting
 
 
 async def _raising(error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Shell: the RTMP port: who may come in, and how many at once.
 
 Nothing of a stranger's is unbounded: connections in all and by address, bytes and time until it publishes (session.py),
-bytes waiting to be sent and the time they may wait (connection.py). When strangers fill their room, the oldest of them
+bytes waiting to be sent and the time they may wait (transport.py). When strangers fill their room, the oldest of them
 makes place, so that a flood of half handshakes cannot keep a publisher out.
 """
 
@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from media.rtmp_ingest.connection import READ_BYTES, Connection
+from media.rtmp_ingest.connection import Connection
 from media.rtmp_ingest.publishers import Limits
+from media.rtmp_ingest.pulse import Pulse
+from media.rtmp_ingest.transport import READ_BYTES, Transport
 
 if TYPE_CHECKING:
+    import ssl
+
     from media.rtmp_ingest.publishers import Publishers
 
 log = logging.getLogger(__name__)
@@ -32,18 +37,25 @@ class RtmpServer:
         self._limits = limits
         # One for all: what a connection reads it copies out before the loop turns to the next.
         self._buffer = memoryview(bytearray(READ_BYTES))
+        self._pulse = Pulse()
         self._connections: dict[Connection, asyncio.Task[None]] = {}  # In the order they came.
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
 
-    async def listen(self, host: str, port: int) -> None:
-        """Open the port. Raises OSError if it is taken."""
-        self._listener = await asyncio.get_running_loop().create_server(self._connection, host, port, backlog=BACKLOG)
+    async def listen(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> None:
+        """Open a port, with `tls` for RTMPS. Raises OSError if it is taken."""
+        made = partial(Transport, self._buffer, self._pulse, tls, self._admit)
+        listener = await asyncio.get_running_loop().create_server(made, host, port, backlog=BACKLOG)
+        self._listeners.append(listener)
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also when 0 was asked for."""
-        assert self._listener is not None
-        return int(self._listener.sockets[0].getsockname()[1])
+        """The first port that was opened, also when 0 was asked for."""
+        return self.ports[0]
+
+    @property
+    def ports(self) -> list[int]:
+        """All ports in the order in which they were opened."""
+        return [int(listener.sockets[0].getsockname()[1]) for listener in self._listeners]
 
     @property
     def connections(self) -> int:
@@ -52,8 +64,8 @@ class RtmpServer:
 
     async def close(self) -> None:
         """Stop listening and end every connection; each sink hears `end(clean=False)`."""
-        assert self._listener is not None
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for connection in self._connections:
             connection.stop("the server is closing")
         tasks = list(self._connections.values())
@@ -62,21 +74,19 @@ class RtmpServer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._listener.wait_closed()
+        for listener in self._listeners:
+            await listener.wait_closed()
 
-    def _connection(self) -> Connection:
-        return Connection(self._publishers, self._limits, self._buffer, self._admit)
-
-    def _admit(self, connection: Connection) -> bool:
-        connection.address = household(connection.address)
+    def _admit(self, transport: Transport) -> None:
+        connection = Connection(transport, self._publishers, self._limits, household(transport.host))
         if not self._make_room(connection.address):
             log.warning("rtmp_full address=%s connections=%d", connection.address, len(self._connections))
-            return False
+            transport.abort()
+            return
         # The task is owned: kept here until it is done, awaited by close().
         task = asyncio.get_running_loop().create_task(connection.run())
         self._connections[connection] = task
         task.add_done_callback(lambda _: self._connections.pop(connection))
-        return True
 
     def _make_room(self, address: str) -> bool:
         """Ask the oldest stranger to leave where strangers fill their room; return whether there is room."""

@@ -39,6 +39,7 @@ CHUNK_BYTES_OUT: Final = 4096
 
 # While the question of PublishRequested is open, bytes wait: nothing of a stranger's stream is looked at.
 READING: Final = frozenset(State) - {State.DECIDING, State.CLOSED}
+MEDIA: Final = frozenset({VIDEO, AUDIO})
 CONVERSING: Final = frozenset({State.CONNECTED, State.DECIDING, State.PUBLISHING})
 
 CONTROL_CHUNK_STREAM: Final = 2
@@ -220,7 +221,7 @@ class Session:
 
     def _take(self, message: Message, now: float) -> None:
         type_id = message.type_id
-        if type_id in {VIDEO, AUDIO}:
+        if type_id in MEDIA:
             # An empty audio message is an encoder's way to say silence.
             if message.payload and self._state is State.PUBLISHING:
                 self._stage = Stage.MEDIA

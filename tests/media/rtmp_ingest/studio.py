@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from media.rtmp_ingest.errors import Refused
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from media.rtmp_ingest.server import RtmpServer
 
 KEY = "sk_live_0123456789"
+CERTIFICATE = Path(__file__).parents[2] / "vectors" / "tls" / "certificate.pem"
 SECONDS = 20  # For what should take milliseconds. Nothing below waits for it to pass.
 
 
@@ -147,3 +151,23 @@ async def serving(studio: Studio, **limits: Any) -> AsyncIterator[RtmpServer]:
         await server.close()
 
         assert server.connections == 0
+
+
+def server_tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+    return context
+
+
+def client_tls() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=CERTIFICATE)
+
+
+async def run(*command: str) -> tuple[int, str]:
+    """Run a program to its end and return its exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    return process.returncode or 0, output.decode(errors="replace")

@@ -11,20 +11,10 @@ import pytest
 from media.rtmp_ingest.publishers import Limits
 from media.rtmp_ingest.server import household, serve
 from tests.media.rtmp_ingest.publisher import C0_C1, C2
-from tests.media.rtmp_ingest.studio import KEY, SECONDS, happens, serving, until
+from tests.media.rtmp_ingest.studio import KEY, SECONDS, happens, run, serving, until
 
 CAMERA = ("-f", "lavfi", "-i", "testsrc2=size=160x96:rate=15", "-f", "lavfi", "-i", "sine")
 ENCODED = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "15", "-c:a", "aac")
-
-
-async def run(*command: str) -> tuple[int, str]:
-    """Run a program to its end and return its exit code and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
-    return process.returncode or 0, output.decode(errors="replace")
 
 
 def flv_tags(data: bytes) -> list[tuple[int, int, bytes]]:
