@@ -11,6 +11,8 @@ import logging
 import signal
 import sys
 import uuid
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.binaries import BinaryError
@@ -57,8 +59,15 @@ def parser() -> argparse.ArgumentParser:
     rotate = key.add_parser("rotate", help="a new stream key; the old one is dead", parents=[for_scripts])
     rotate.add_argument("nickname", metavar="NICKNAME")
 
-    ledger = verbs.add_parser("ledger", help="audit the books").add_subparsers(dest="what", required=True)
+    ledger = verbs.add_parser("ledger", help="audit, report, export, verify").add_subparsers(dest="what", required=True)
     ledger.add_parser("audit", help="exit code 0 only if the books balance", parents=[for_scripts])
+    export = ledger.add_parser("export", help="write every sealed transfer into a file", parents=[for_scripts])
+    export.add_argument("file", metavar="FILE", type=Path)
+    report = ledger.add_parser("report", help="the figures and findings of one day", parents=[for_scripts])
+    report.add_argument("--day", type=date.fromisoformat, help="YYYY-MM-DD, in UTC; without it yesterday")
+    verify = ledger.add_parser("verify", help="exit code 0 only if an export is whole", parents=[for_scripts])
+    verify.add_argument("file", metavar="FILE", type=Path)
+    verify.add_argument("--head", metavar="NUMBER:DIGEST", help="a seal that was written down earlier")
     orders = verbs.add_parser("orders", help="settle what hangs").add_subparsers(dest="what", required=True)
     orders.add_parser("reconcile", help="look up every order that is due at the provider", parents=[for_scripts])
     verbs.add_parser("version", help="print the version", parents=[for_scripts])
@@ -99,7 +108,7 @@ async def doctor(*, as_json: bool) -> int:
 
 async def at_the_desk(given: argparse.Namespace) -> int:
     """Do one verb of the desk."""
-    from console import desk  # noqa: PLC0415
+    from console import desk, ledger_desk  # noqa: PLC0415
 
     settings = from_environment()
     match given.verb, getattr(given, "what", None):
@@ -117,20 +126,9 @@ async def at_the_desk(given: argparse.Namespace) -> int:
         case "migrate", _:
             said = {"applied": await desk.migrate_database(settings)}
         case _:
-            return audit(await desk.ledger_audit(settings), as_json=given.json)
+            return await ledger_desk.work(settings, given)
     show(said, as_json=given.json)
     return 0
-
-
-def audit(findings: list[str], *, as_json: bool) -> int:
-    """Say whether the books balance."""
-    if as_json:
-        say(json.dumps({"balanced": not findings, "findings": findings}, ensure_ascii=False))
-    else:
-        for finding in findings:
-            say(finding)
-        say("the books do not balance" if findings else "the books balance")
-    return 1 if findings else 0
 
 
 async def stay_up() -> int:

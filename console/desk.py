@@ -124,12 +124,6 @@ async def key_rotate(settings: Settings, nickname: str) -> dict[str, Any]:
     return {"nickname": member.nickname, "stream_server": server, "stream_key": key}
 
 
-async def ledger_audit(settings: Settings) -> list[str]:
-    """Return what is wrong with the books; nothing if they balance."""
-    async with open_desk(settings) as (pool, _):
-        return await Ledger(pool).audit()
-
-
 async def orders_reconcile(settings: Settings) -> dict[str, Any]:
     """Look up every order that is due at the provider; tell how many that was, and how all orders stand."""
     async with open_desk(settings) as (pool, found), aiohttp.ClientSession() as http:

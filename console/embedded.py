@@ -57,9 +57,9 @@ class PostgreSQL(EmbeddedServer):
         """The database cluster."""
         return self.folder / "pg"
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "postgres", *, user: str = "postgres") -> str:
         """Return the address of `database`, as asyncpg takes it."""
-        return f"postgresql://postgres@/{database}?host={quote(str(self.socket_path.parent), safe='/')}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self.socket_path.parent), safe='/')}"
 
     def data_major(self) -> int | None:
         """Return the major version that made the data, or None if there is none."""

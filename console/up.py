@@ -20,6 +20,7 @@ from db.ledger import Ledger
 from db.members import Members
 from db.migrate import migrate
 from db.pool import open_pool, open_redis
+from db.roles import APPLICATION_ROLE
 from routes.passwords import Passwords
 from routes.process import StartError, addresses, answering, port_trouble
 from routes.settings import SettingsError, find_ffmpeg, from_environment
@@ -62,7 +63,7 @@ async def up() -> None:
         for server in (servers.postgresql, servers.valkey):
             if server is not None:
                 group.create_task(keep_server(server))
-        await start_processes(settings, group)
+        await start_processes(as_application(settings, servers), group)
         identity = await start_demo(settings, group, stack, embedded=servers.postgresql is not None)
         welcome(settings, identity)
         await asyncio.Event().wait()
@@ -137,6 +138,13 @@ async def migrated(settings: Settings) -> None:
     applied = await answering(migrate(database_url), store="PostgreSQL", setting="COMMEOW_DATABASE_URL")
     if applied:
         say(f"migrated the database ({len(applied)} steps)")
+
+
+def as_application(settings: Settings, servers: Servers) -> Settings:
+    """Return what the processes are to know: on our own server they log in as who may not change the books."""
+    if servers.postgresql is None:
+        return settings
+    return replace(settings, database_url=servers.postgresql.url(user=APPLICATION_ROLE))
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

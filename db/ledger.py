@@ -54,6 +54,7 @@ AUDIT = """
     SELECT * FROM ledger_audit()
     UNION ALL SELECT * FROM ledger_audit_refunds()
     UNION ALL SELECT * FROM order_audit()
+    UNION ALL SELECT * FROM ledger_audit_seals()
 """
 # The audit reads everything; it may take its time (five seconds for 300,000 transfers).
 AUDIT_SECONDS_MAX = 300

@@ -13,6 +13,7 @@ import asyncpg
 
 from db.errors import StoreUnavailable
 from db.pool import reading
+from db.roles import give_rights
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -90,7 +91,9 @@ async def migrate(database_url: str, *, folder: Path = MIGRATIONS) -> list[str]:
         raise StoreUnavailable(f"{type(error).__name__} on connect") from error
     try:
         await _lock(connection)
-        return await _apply_missing(connection, migrations)
+        applied = await _apply_missing(connection, migrations)
+        await give_rights(connection)
+        return applied
     finally:
         await connection.close()  # and with the session goes its lock
 
@@ -149,13 +152,16 @@ async def _lock(connection: Any) -> None:
 
 
 async def _apply_missing(connection: Any, migrations: list[Migration]) -> list[str]:
-    # dbmate's own table, so that its status and rollback work on this database, and ours beside it.
-    await connection.execute(
-        """
-        CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) PRIMARY KEY);
-        CREATE TABLE IF NOT EXISTS schema_migration_checksums (version varchar(128) PRIMARY KEY, sha256 text NOT NULL);
-        """
-    )
+    if not await connection.fetchval("SELECT to_regclass('schema_migration_checksums') IS NOT NULL"):
+        # dbmate's own table, so that its status and rollback work on this database, and ours beside it. Not asked for
+        # when they are there: the application, which may not make a table, may look whether it has work to do.
+        await connection.execute(
+            """
+            CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) PRIMARY KEY);
+            CREATE TABLE IF NOT EXISTS schema_migration_checksums (
+                version varchar(128) PRIMARY KEY, sha256 text NOT NULL);
+            """
+        )
     rows = await connection.fetch(
         "SELECT version, sha256 FROM schema_migrations LEFT JOIN schema_migration_checksums USING (version)"
     )

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from db.errors import StoreUnavailable, StoreUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 # Our statements take milliseconds; one that takes seconds is waiting for something that will not come.
 STATEMENT_SECONDS_MAX = 5
@@ -55,8 +55,17 @@ REDIS_FAILURES = (RedisError, OSError, TimeoutError)
 _CLIENT_FAILURES = (asyncpg.InterfaceError, InternalClientError, OSError, TimeoutError)
 
 
-async def open_pool(url: str, *, size: int = POOL_CONNECTIONS, application_name: str = "commeow") -> asyncpg.Pool:
-    """Open a pool of at most `size` connections and prove it with one. Raises StoreUnavailable."""
+async def open_pool(
+    url: str,
+    *,
+    size: int = POOL_CONNECTIONS,
+    application_name: str = "commeow",
+    on_connect: Callable[[Any], Awaitable[None]] | None = None,
+) -> asyncpg.Pool:
+    """Open a pool of at most `size` connections and prove it with one. Raises StoreUnavailable.
+
+    `on_connect` is awaited with each new connection before it is lent.
+    """
     try:
         return await asyncpg.create_pool(
             url,
@@ -67,6 +76,7 @@ async def open_pool(url: str, *, size: int = POOL_CONNECTIONS, application_name:
             max_size=size,
             timeout=CONNECT_SECONDS_MAX,
             command_timeout=COMMAND_SECONDS_MAX,
+            init=on_connect,
             server_settings={
                 "application_name": application_name,
                 "statement_timeout": f"{STATEMENT_SECONDS_MAX}s",

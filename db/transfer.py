@@ -23,6 +23,10 @@ MEMBER_ID_MAX = 2**59 - 1
 # The pockets of a member, as in the account table: id = member id * 16 + kind.
 WALLET = 1
 EARNINGS = 2
+ACCOUNT_KINDS = 16
+# From here on the accounts are the house's own, which may go below zero.
+HOUSE_KIND_MIN = 9
+POCKET_NAMES = {WALLET: "wallets", EARNINGS: "earnings", 3: "payouts held", 9: "issued", 10: "paid out", 11: "fees"}
 
 # The kinds of a transfer row, by number and by name.
 DONATION = 1
@@ -39,6 +43,10 @@ KIND_NAMES = {
     TOP_UP_REFUND: "top_up_refund",
     REFUND_UNDONE: "refund_undone",
 }
+
+
+# Why a donation on record was refused, by its status.
+REFUSAL_NAMES = {2: "too few points", 3: "no such streamer", 4: "off air"}
 
 
 class TransferError(Exception):

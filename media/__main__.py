@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from db.acts import Acts
+from db.bookkeeper import Bookkeeper
 from db.bus import Bus
 from db.channels import Channels
 from db.follows import Follows
@@ -20,6 +21,7 @@ from db.migrate import missing
 from db.orders import Orders
 from db.pool import open_pool, open_redis
 from db.refresh_tokens import RefreshTokens
+from db.roles import may_rewrite, take_role
 from db.sandbox_payments import SandboxPayments
 from media.broadcasts import Broadcasts
 from media.rtmp_ingest.server import serve
@@ -112,17 +114,18 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         process.say_ready(
             f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
         )
-        await process.own(stop, broadcasts.run(), top_ups.run())
+        await process.own(stop, broadcasts.run(), top_ups.run(), Bookkeeper(pool).run())
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:
     pool = await process.answering(
-        open_pool(stores.database_url, application_name="commeow media"),
+        open_pool(stores.database_url, application_name="commeow media", on_connect=take_role),
         store="PostgreSQL",
         setting="COMMEOW_DATABASE_URL",
     )
     stack.push_async_callback(pool.close)
     await process.check_schema(missing(pool))
+    await process.check_rights(may_rewrite(pool))
     redis = open_redis(stores.redis_url)
     stack.push_async_callback(redis.aclose)
     bus = Bus(redis)

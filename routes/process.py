@@ -102,6 +102,12 @@ async def check_schema(missing: Awaitable[list[str]]) -> None:
         raise StartError(f"the database lacks {len(names)} migrations, {names[0]} first: run ./commeow migrate")
 
 
+async def check_rights(may_rewrite: Awaitable[bool]) -> None:
+    """Warn if this process could change past transfers: it then relies on the triggers alone."""
+    if await may_rewrite:
+        log.warning("database_user may_rewrite_the_ledger=true: let its user CREATE ROLE and run ./commeow migrate")
+
+
 def addresses(settings: Settings) -> Addresses:
     """Give the house's own addresses as these settings have them."""
     return Addresses(

@@ -18,6 +18,7 @@ from db.ledger import Ledger
 from db.members import Members
 from db.migrate import missing
 from db.pool import open_pool, open_redis
+from db.roles import may_rewrite, take_role
 from routes import events, process
 from routes.admission import Admission
 from routes.chat import ChatDoors, RoomNumbers
@@ -100,12 +101,13 @@ def _rooms(bus: Bus) -> Rooms:
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Bus]:
     pool = await process.answering(
-        open_pool(stores.database_url, application_name="commeow rsocket_server"),
+        open_pool(stores.database_url, application_name="commeow rsocket_server", on_connect=take_role),
         store="PostgreSQL",
         setting="COMMEOW_DATABASE_URL",
     )
     stack.push_async_callback(pool.close)
     await process.check_schema(missing(pool))
+    await process.check_rights(may_rewrite(pool))
     redis = open_redis(stores.redis_url)
     stack.push_async_callback(redis.aclose)
     bus = Bus(redis)

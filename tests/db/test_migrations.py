@@ -37,6 +37,10 @@ async def test_what_happened_cannot_be_changed(pool, gave):
         "UPDATE donation SET amount = 1",
         "UPDATE donation SET status = 2, transfer_id = NULL",
         "DELETE FROM donation",
+        "UPDATE refund SET reason = ''",
+        "UPDATE point_grant SET reason = ''",
+        "UPDATE seal SET transfers = 1",
+        "DELETE FROM seal",
         "TRUNCATE donation",
     ):
         with pytest.raises(asyncpg.RaiseError, match="a correction is another transfer"):
@@ -113,6 +117,7 @@ async def test_without_the_row_locks_the_versions_still_refuse_a_lost_update(poo
 # What no code of ours does, done by hand with the walls taken down; and every rule that must notice, no more, no less.
 TRIGGERS_OFF = "SET LOCAL session_replication_role = replica"
 TWICE = "SELECT post_transfer({wallet}, {earnings}, 10, 1::smallint)"
+SEALED = "SELECT seal_transfers(9223372036854775807, 100)"
 REFUNDED = "SELECT refund_donation(id, streamer_id, '') FROM donation WHERE status = 1"
 ORDERED = """
     INSERT INTO point_order (id, member_id, product, points, amount_won, provider, cid, state, transfer_id, paid_at,
@@ -195,9 +200,12 @@ FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
         ],
         {"no balance below the floor"},
     ),
-    "a grant nobody answers for": (["DELETE FROM point_grant"], {"a grant transfer has exactly one grant"}),
+    "a grant nobody answers for": (
+        [TRIGGERS_OFF, "DELETE FROM point_grant"],
+        {"a grant transfer has exactly one grant"},
+    ),
     "a grant of other points": (
-        ["UPDATE point_grant SET points = points + 1"],
+        [TRIGGERS_OFF, "UPDATE point_grant SET points = points + 1"],
         {"a grant transfer has exactly one grant"},
     ),
     "a grant without its transfer": (
@@ -244,6 +252,14 @@ FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
     "an order of a transfer that is not": (
         [ORDERED % "expired", "INSERT INTO point_order_transfer SELECT 0, id FROM point_order"],
         {"the transfer of an order is there"},
+    ),
+    "a sealed row changed without a trace in the sums": (
+        [SEALED, TRIGGERS_OFF, "UPDATE transfer SET created_at = created_at - interval '1 microsecond' WHERE kind = 1"],
+        {"a seal fits its transfers"},
+    ),
+    "a seal removed": (
+        ["SELECT seal_transfers(1, 1)", SEALED, TRIGGERS_OFF, "DELETE FROM seal WHERE number = 1"],
+        {"a seal fits its transfers"},
     ),
     "an alert of nothing": (
         ["INSERT INTO alert VALUES (0, {streamer}, '')"],

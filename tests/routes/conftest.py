@@ -23,6 +23,8 @@ from db.channel import hash_stream_key
 from db.channels import Channels
 from db.ledger import Ledger
 from db.members import Members
+from db.pool import open_pool
+from db.roles import take_role
 from media.broadcasts import Broadcasts
 from media.flv import TagKind, TagReader
 from media.spool import Spool
@@ -227,6 +229,14 @@ async def new_member(pool):
     return add
 
 
+@pytest.fixture
+async def application(database_url):
+    """A pool with the rights that the processes have, and no more."""
+    pool = await open_pool(database_url, on_connect=take_role)
+    yield pool
+    await pool.close()
+
+
 @asynccontextmanager
 async def conversing(pool, redis, tokens, connect, name="one"):
     """Run one worker of the RSocket side."""
@@ -278,14 +288,14 @@ async def conversing(pool, redis, tokens, connect, name="one"):
 
 
 @pytest.fixture
-async def conversation(pool, redis, tokens, connect):
-    async with conversing(pool, redis, tokens, connect) as one:
+async def conversation(application, redis, tokens, connect):
+    async with conversing(application, redis, tokens, connect) as one:
         yield one
 
 
 @pytest.fixture
-async def other_worker(pool, redis, tokens, connect):
-    async with conversing(pool, redis, tokens, connect, "other") as other:
+async def other_worker(application, redis, tokens, connect):
+    async with conversing(application, redis, tokens, connect, "other") as other:
         yield other
 
 

@@ -1,0 +1,147 @@
+"""Shell: the books by night: seals a few seconds behind the donations; once a day the audit and the report."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from db.errors import StoreError
+from db.ledger import AUDIT_SECONDS_MAX, Ledger
+from db.pool import reading, writing
+from db.seals import Seals
+from db.transfer import KIND_NAMES, POCKET_NAMES, REFUSAL_NAMES
+
+if TYPE_CHECKING:
+    import asyncpg
+
+# A past row is under a seal after two of these; shorter makes more seals and no donation safer.
+SEAL_SECONDS = 10.0
+# A house that was off for longer has nothing to tell of the days before.
+DAYS_MAX = 31
+
+log = logging.getLogger("commeow.books")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a day has brought, in lines for a person; `findings` of the audit when it was over."""
+
+    day: date
+    lines: list[str]
+    findings: list[str]
+
+
+class Bookkeeper:
+    """Keeps the books in order; several at once do no harm, and one is enough."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._ledger = Ledger(pool)
+        self._seals = Seals(pool)
+        self._done: date | None = None  # the last day that is known to have its report
+
+    async def run(self) -> None:
+        """Work until cancelled; a store that is away is tried again."""
+        while True:
+            try:
+                await self.tick(datetime.now(UTC))
+            except StoreError as error:
+                log.warning("books_wait reason=%s", error)
+            await asyncio.sleep(SEAL_SECONDS)
+
+    async def tick(self, now: datetime) -> None:
+        """Seal what is settled; report every day that is over and has no report. Raises StoreError."""
+        await self._seals.advance()
+        yesterday = now.date() - timedelta(days=1)
+        if self._done == yesterday:
+            return
+        for day in await self._days_without(yesterday):
+            report = await self.report(day)
+            log.info("daily_report day=%s %s", report.day, "; ".join(report.lines))
+            for finding in report.findings:
+                log.error("books_do_not_balance %s", finding)
+        self._done = yesterday
+
+    async def report(self, day: date) -> Report:
+        """Return the report of a day that is over, and make and keep it if nobody has. Raises StoreError."""
+        kept = await self._kept(day)
+        if kept is None:
+            findings = await self._ledger.audit()
+            await self._make(day, findings)
+            kept = await self._kept(day)
+            assert kept is not None, "a report is never removed"
+        return kept
+
+    async def _days_without(self, yesterday: date) -> list[date]:
+        async with reading(self._pool) as connection:
+            last = await connection.fetchval("SELECT max(day) FROM daily_report")
+        first = yesterday if last is None else max(last + timedelta(days=1), yesterday - timedelta(days=DAYS_MAX))
+        return [first + timedelta(days=number) for number in range((yesterday - first).days + 1)]
+
+    async def _kept(self, day: date) -> Report | None:
+        async with reading(self._pool) as connection:
+            row = await connection.fetchrow("SELECT day, lines, findings FROM daily_report WHERE day = $1", day)
+        return None if row is None else Report(row["day"], list(row["lines"]), list(row["findings"]))
+
+    async def _make(self, day: date, findings: list[str]) -> None:
+        head = await self._seals.head()
+        begin = datetime.combine(day, time(), UTC)
+        async with writing(self._pool) as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = '{AUDIT_SECONDS_MAX}s'")
+            moved = await connection.fetch(_MOVED, begin, begin + timedelta(days=1), day, timeout=AUDIT_SECONDS_MAX)
+            asked = await connection.fetch(_ASKED, begin, begin + timedelta(days=1), day, timeout=AUDIT_SECONDS_MAX)
+            held = await connection.fetch(_HELD)
+            waiting = await connection.fetchval("SELECT count(*) FROM alert")
+            lines = [*_moved_lines(moved), *_asked_lines(asked), *_held_lines(held)]
+            lines += [f"alerts waiting: {waiting}", f"head: {head or '-'}"]
+            await connection.execute(
+                """
+                INSERT INTO daily_report (day, lines, findings, last_transfer, last_donation)
+                VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+                """,
+                day,
+                lines,
+                findings,
+                max((row["last"] for row in moved), default=0),
+                max((row["last"] for row in asked), default=0),
+            )
+
+
+# Ids rise with time but for transactions that overlapped: a thousand ids back are seen again, and their time decides.
+_MOVED = """
+    SELECT kind, count(*) AS transfers, sum(amount)::bigint AS points, max(id) AS last FROM transfer
+    WHERE created_at >= $1 AND created_at < $2
+          AND id > (SELECT coalesce(max(last_transfer), 0) - 1000 FROM daily_report WHERE day < $3)
+    GROUP BY kind ORDER BY kind
+"""
+_ASKED = """
+    SELECT status, count(*) AS donations, max(id) AS last FROM donation
+    WHERE created_at >= $1 AND created_at < $2
+          AND id > (SELECT coalesce(max(last_donation), 0) - 1000 FROM daily_report WHERE day < $3)
+    GROUP BY status ORDER BY status
+"""
+_HELD = "SELECT kind, sum(balance)::bigint AS points FROM account GROUP BY kind ORDER BY kind"
+
+
+def _moved_lines(rows: list[Any]) -> list[str]:
+    if not rows:
+        return ["nothing moved"]
+    return [
+        f"{KIND_NAMES.get(row['kind'], row['kind'])}: {row['points']} points in {row['transfers']} transfers"
+        for row in rows
+    ]
+
+
+def _asked_lines(rows: list[Any]) -> list[str]:
+    return [
+        f"donations refused ({REFUSAL_NAMES[row['status']]}): {row['donations']}"
+        for row in rows
+        if row["status"] in REFUSAL_NAMES
+    ]
+
+
+def _held_lines(rows: list[Any]) -> list[str]:
+    return [f"{POCKET_NAMES.get(row['kind'], row['kind'])}: {row['points']} points in all" for row in rows]
