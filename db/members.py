@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -93,6 +94,15 @@ class Members:
                 "SELECT 1 FROM member WHERE id = $1 AND erased_at IS NULL AND banned_at IS NULL", member_id
             )
         return welcome is None
+
+    async def gone_within(self, seconds: float) -> list[int]:
+        """List who was banned or has left within so many seconds. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(
+                "SELECT id FROM member WHERE banned_at > now() - $1::interval OR erased_at > now() - $1::interval",
+                timedelta(seconds=seconds),
+            )
+        return [row["id"] for row in rows]
 
     async def set_password_hash(self, member_id: int, password_hash: str) -> None:
         """Replace the hash. Raises MemberUnknown, StoreUnavailable, StoreUnknown (setting it again is harmless)."""

@@ -146,6 +146,11 @@ class RefreshTokens:
             if member_id is not None:
                 await self._end(int(member_id), family)
 
+    def login_of(self, token: str) -> str:
+        """Name the login of a token, the same for each generation, without giving it away. Raises RefreshInvalid."""
+        family, _ = self._read(token)
+        return hashlib.sha256(family.encode()).hexdigest()[:32]
+
     async def revoke_all(self, member_id: int) -> None:
         """End every login of a member. Raises StoreUnavailable."""
         with asking():

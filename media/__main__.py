@@ -160,6 +160,7 @@ def _doors(
             members=Members(pool),
             ledger=ledger,
             follows=follows,
+            bus=bus,
             refresh_tokens=RefreshTokens(redis, derive(stores.secret, "refresh token")),
             tokens=tokens,
             passwords=passwords,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from db.member import Member
 from routes import problems
+from rsocket_server.doors import Badge
 
 if TYPE_CHECKING:
+    from routes.revocations import Revocations
     from routes.tokens import Tokens
 
 log = logging.getLogger("commeow.rsocket")
@@ -19,13 +21,16 @@ log = logging.getLogger("commeow.rsocket")
 class Admission:
     """What a roof hands the RSocket server beside the doors."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, revocations: Revocations) -> None:
         self._tokens = tokens
+        self._revocations = revocations
 
-    def verify(self, token: bytes) -> Member:
-        """Say whose token it is. Raises TokenExpired or TokenInvalid."""
-        bearer = self._tokens.check(token, now=time.time())
-        return Member(id=bearer.member_id, nickname=bearer.nickname, roles=bearer.roles)
+    async def verify(self, token: bytes | str) -> Badge:
+        """Say what a token makes of its connection. Raises TokenExpired or TokenInvalid."""
+        now = time.time()
+        bearer = self._tokens.check(token, now=now)
+        member = Member(id=bearer.member_id, nickname=bearer.nickname, roles=bearer.roles)
+        return self._revocations.check(Badge(member, key=bearer.login, seconds=bearer.expires_at - now))
 
     def translate(self, error: BaseException) -> tuple[int, bytes]:
         """Give the error code and data of an ERROR frame; what is unknown goes to the log with its incident id."""

@@ -1,4 +1,4 @@
-"""Door: RSocket: chat.watch, chat.say, session.hello: the talk of a channel."""
+"""Door: RSocket: chat.watch, chat.say, session.hello, session.renew: the talk of a channel, and who talks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Final
 from db.channel import ChannelUnknown
 from db.conduct import NO_RULES, Case
 from routes import events, problems, wire
+from routes.access import NotYours
 from rsocket_server import room
 from rsocket_server.doors import Door, HandlerTimeout, MembersOnly, Model
 from rsocket_server.limits import HANDLER_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from db.channels import Channels
     from db.conduct import Standing
     from db.member import Member
-    from rsocket_server.doors import Caller
+    from rsocket_server.doors import Badge, Caller
     from rsocket_server.laws import Laws
     from rsocket_server.rooms import Rooms
     from rsocket_server.viewer_stream import Watch
@@ -80,8 +83,11 @@ def viewer_of(caller: Caller) -> int | str:
 class ChatDoors:
     """The doors of the talk."""
 
-    def __init__(self, rooms: Rooms, numbers: RoomNumbers, laws: Laws) -> None:
+    def __init__(
+        self, rooms: Rooms, numbers: RoomNumbers, laws: Laws, verify: Callable[[str], Awaitable[Badge]]
+    ) -> None:
         self._rooms = rooms
+        self._verify = verify
         self._numbers = numbers
         self._laws = laws
 
@@ -92,6 +98,7 @@ class ChatDoors:
             Door("chat.say", Model.RESPONSE, members_only=True, handle=self._say),
             Door("chat.say", Model.FIRE_AND_FORGET, members_only=True, handle=self._say_and_forget),
             Door("session.hello", Model.RESPONSE, members_only=False, handle=self._hello),
+            Door("session.renew", Model.RESPONSE, members_only=True, handle=self._renew),
         ]
 
     async def _watch(self, caller: Caller, data: bytes) -> Watch:
@@ -140,4 +147,14 @@ class ChatDoors:
         if data:
             wire.read(wire.Empty, data)
         nickname = caller.member.nickname if caller.member else None
-        return wire.write(wire.Hello(nickname=nickname, now=datetime.now(UTC)))
+        seconds = caller.badge.seconds if caller.badge else None
+        expires_in = None if seconds is None else int(seconds)
+        return wire.write(wire.Hello(nickname=nickname, now=datetime.now(UTC), expires_in=expires_in))
+
+    async def _renew(self, caller: Caller, data: bytes) -> bytes:
+        """Let a connection live on with a newer token of the same member."""
+        badge = await self._verify(wire.read(wire.Renew, data).token)
+        if badge.member.id != member_of(caller).id:
+            raise NotYours
+        caller.admit(badge, asyncio.get_running_loop().time())
+        return wire.write(wire.Renewed(expires_in=int(badge.seconds or 0)))

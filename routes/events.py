@@ -125,6 +125,12 @@ class Refused(Struct, frozen=True, omit_defaults=True, tag="refused", tag_field=
     retry_after_ms: int | None = None
 
 
+class Drain(Struct, frozen=True, tag="drain", tag_field="kind"):
+    """This server is about to end, and the watch with it: connect anew after so long, and say since when."""
+
+    retry_after_ms: int
+
+
 class LiveChannels(Struct, frozen=True, tag="channels", tag_field="kind"):
     """channels.watch: everyone who is on air; each event replaces the one before."""
 
@@ -174,6 +180,11 @@ def keep(payload: bytes) -> bool:
 def gap(skipped: int, from_seq: int, to_seq: int) -> bytes:
     """Encode what a slow or returning viewer missed."""
     return write(Gap(skipped=skipped, from_seq=from_seq, to_seq=to_seq))
+
+
+def drain(retry_after_ms: int) -> bytes:
+    """Encode goodbye."""
+    return write(Drain(retry_after_ms=retry_after_ms))
 
 
 def count(viewers: int) -> bytes:

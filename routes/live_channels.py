@@ -52,6 +52,12 @@ class LiveChannels:
             self._picture = self._picture or BehaviorSubject(shown)
         return latest_wins(self._picture)
 
+    def close(self) -> None:
+        """Complete every watch: this worker is about to end."""
+        if self._picture is not None:
+            self._picture.on_completed()
+            self._picture = None
+
     async def run(self) -> None:
         """Look again when there is news, and every LOOK_SECONDS, while anybody watches; ends when cancelled."""
         following = False

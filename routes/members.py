@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from db import channel, member
-from db.refresh_tokens import IDLE_SECONDS, RefreshError
-from routes import access, problems, wire
+from db.refresh_tokens import IDLE_SECONDS, RefreshError, RefreshInvalid, RefreshReused
+from routes import access, problems, revocations, wire
 from routes.access import Who
 from routes.addresses import is_loopback
 from routes.doors import HttpDoor
@@ -19,6 +20,7 @@ from routes.rate_limit import RateLimit
 from routes.tokens import ACCESS_SECONDS, TokenInvalid
 
 if TYPE_CHECKING:
+    from db.bus import Bus
     from db.follows import Follows
     from db.ledger import Ledger
     from db.member import Member
@@ -64,6 +66,7 @@ class MemberDoors:
         members: Members,
         ledger: Ledger,
         follows: Follows,
+        bus: Bus,
         refresh_tokens: RefreshTokens,
         tokens: Tokens,
         passwords: Passwords,
@@ -72,6 +75,7 @@ class MemberDoors:
         self._members = members
         self._ledger = ledger
         self._follows = follows
+        self._bus = bus
         self._refresh_tokens = refresh_tokens
         self._tokens = tokens
         self._passwords = passwords
@@ -184,16 +188,27 @@ class MemberDoors:
         if found is None or await self._members.is_banned(member_id):
             await self._refresh_tokens.revoke(token)
             raise access.LoginCookieInvalid
-        _, successor = await self._refresh_tokens.rotate(token)
+        try:
+            _, successor = await self._refresh_tokens.rotate(token)
+        except RefreshReused:
+            # Thief or owner: neither shall go on talking with what the login gave out.
+            await self._end_connections(token)
+            raise
         return self._logged_in(found, successor)
 
     async def _log_out(self, request: web.Request) -> web.StreamResponse:
         token = request.cookies.get(COOKIE)
         if token:
             await self._refresh_tokens.revoke(token)
+            await self._end_connections(token)
         response = web.Response(status=204)
         self._forget(response)
         return response
+
+    async def _end_connections(self, token: str) -> None:
+        """Close the chat of a login that is over; of a token that is none there is nothing to close."""
+        with suppress(RefreshInvalid):
+            await revocations.tell(self._bus, self._refresh_tokens.login_of(token))
 
     async def _me(self, request: web.Request) -> web.StreamResponse:
         found = await self._members.by_id(request[BEARER].member_id)
@@ -220,6 +235,7 @@ class MemberDoors:
             found.roles,
             token_id=secrets.token_urlsafe(TOKEN_ID_BYTES),
             now=time.time(),
+            login=self._refresh_tokens.login_of(refresh_token),
         )
         response = answer(wire.LoggedIn(access_token=token, expires_in=ACCESS_SECONDS, nickname=found.nickname))
         response.set_cookie(

@@ -53,6 +53,7 @@ _SHAPE = Row("wire.shape", 400, INVALID, retry=False, says="The request has not 
 _TOO_LARGE = Row("wire.too_large", 413, INVALID, retry=False, says="The request is too large.")
 _MEMBERS_ONLY = Row("auth.members_only", 401, REJECTED, retry=False, says="This is for members; log in.")
 _TOKEN_INVALID = Row("auth.token_invalid", 401, REJECTED, retry=False, says="Log in again; the token is not valid.")
+_TOKEN_EXPIRED = Row("auth.token_expired", 401, REJECTED, retry=False, says="The token is over; refresh it.")
 _TOO_FAST = Row("limit.too_fast", 429, REJECTED, retry=True, says="Too fast; wait a little.")
 _UNKNOWN = Row("store.unknown", 503, CANCELED, retry=True, says="It may be done; send the same id again.")
 _UNAVAILABLE = Row("store.unavailable", 503, REJECTED, retry=True, says="Nothing was done; try again shortly.")
@@ -69,7 +70,7 @@ _ROUTES: dict[type[BaseException], Row] = {
     wire.WireError: _SHAPE,
     wire.WireTooLarge: _TOO_LARGE,
     tokens.TokenInvalid: _TOKEN_INVALID,
-    tokens.TokenExpired: Row("auth.token_expired", 401, REJECTED, retry=False, says="The token is over; refresh it."),
+    tokens.TokenExpired: _TOKEN_EXPIRED,
     # Only a wrong setting at start can raise it: nobody's request is at fault.
     tokens.TokenError: INTERNAL,
     access.AccessError: _FORBIDDEN,
@@ -97,12 +98,15 @@ _RSOCKET_SERVER: dict[type[BaseException], Row] = {
         "setup.resume", 400, REJECTED_SETUP, retry=False, says="No resumption: connect anew and say since when."
     ),
     gate_errors.TooManyStreams: _TOO_FAST,
+    gate_errors.TokenOver: _TOKEN_EXPIRED,
+    gate_errors.TokenRevoked: _TOKEN_INVALID,
     gate_errors.HouseClosing: Row("house.closing", 503, REJECTED, retry=True, says="Closing; come back in a moment."),
     metadata.MetadataError: _PROTOCOL,
     metadata.AuthenticationUnsupported: _TOKEN_INVALID,
     doors.DoorError: Row("route.unknown", 404, INVALID, retry=False, says="There is no such route."),
     metadata.RouteMissing: Row("route.unknown", 404, INVALID, retry=False, says="There is no such route."),
     doors.MembersOnly: _MEMBERS_ONLY,
+    doors.ScopeMissing: _FORBIDDEN,
     doors.HandlerTimeout: _UNKNOWN,
     room.RoomError: _TEXT,
     room.TooLong: Row("chat.too_long", 400, APPLICATION_ERROR, retry=False, says="The line is too long."),

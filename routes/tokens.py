@@ -75,13 +75,17 @@ class SecretTooShort(TokenError):
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """What a token says: its member, its own id (`token_id`, unique) and when it ends (seconds since the epoch)."""
+    """What a token says: its member, its own id (`token_id`, unique) and when it ends (seconds since the epoch).
+
+    `login` names the login that it came with; empty where there was none.
+    """
 
     member_id: int
     nickname: str
     roles: frozenset[str]
     token_id: str
     expires_at: float
+    login: str = ""
 
 
 class _Claims(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,6 +100,7 @@ class _Claims(msgspec.Struct, forbid_unknown_fields=True):
     exp: int
     nickname: str
     roles: list[str]
+    login: str
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
@@ -118,8 +123,10 @@ class Tokens:
     def _encode(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._key, algorithm="HS256", headers={"typ": HEADER_TYPE})
 
-    def issue(self, member_id: int, nickname: str, roles: frozenset[str], *, token_id: str, now: float) -> str:
-        """Issue a token for a member; `token_id` is random, 128 bits or more, and unique."""
+    def issue(
+        self, member_id: int, nickname: str, roles: frozenset[str], *, token_id: str, now: float, login: str = ""
+    ) -> str:
+        """Issue a token for a member; `token_id` is random, 128 bits or more, and unique; `login` is what it is of."""
         issued_at = int(now)
         return self._encode(
             {
@@ -132,6 +139,7 @@ class Tokens:
                 "exp": issued_at + ACCESS_SECONDS,
                 "nickname": nickname,
                 "roles": sorted(roles),
+                "login": login,
             }
         )
 
@@ -156,6 +164,7 @@ class Tokens:
             roles=frozenset(claims.roles),
             token_id=claims.jti,
             expires_at=float(claims.exp),
+            login=claims.login,
         )
 
     def _claims(self, token: bytes | str) -> _Claims:

@@ -33,6 +33,9 @@ LINE_CHARS_MAX = 4_000
 LINE_ID_CHARS_MAX = 64
 """Characters of the id a client gives its chat line: a UUID with room to spare."""
 
+TOKEN_CHARS_MAX = 4_096
+"""Characters of a token, as in routes/tokens.py."""
+
 TAGS_MAX = 20
 """Tags in one edit before the channel's own rule speaks."""
 
@@ -280,6 +283,12 @@ class Give(Struct, frozen=True, forbid_unknown_fields=True):
     anonymous: bool = False
 
 
+class Renew(Struct, frozen=True):
+    """session.renew: a newer access token of the connection's own member."""
+
+    token: Annotated[str, Meta(max_length=TOKEN_CHARS_MAX)]
+
+
 class Empty(Struct, frozen=True):
     """A request without wishes: session.hello, channels.watch."""
 
@@ -301,10 +310,20 @@ class Gave(Struct, frozen=True):
 
 
 class Hello(Struct, frozen=True):
-    """session.hello: who the connection is (null for a guest) and the server's time."""
+    """session.hello: who the connection is (null for a guest), the server's time, and the seconds of its token.
+
+    `expires_in` counts from when the token was shown; null where it does not end.
+    """
 
     nickname: str | None
     now: datetime
+    expires_in: int | None = None
+
+
+class Renewed(Struct, frozen=True):
+    """session.renew: the seconds that the new token lasts."""
+
+    expires_in: int
 
 
 # --- reading and writing -----------------------------------------------------------------------------------------

@@ -30,11 +30,11 @@ from rsocket.rsocket_server import RSocketServer
 from rsocket.stream_control import StreamControl
 
 from rsocket_server import frames, limits
-from rsocket_server.doors import Caller, MembersOnly, Model, RouteUnknown
+from rsocket_server.doors import Caller, Model, RouteUnknown
 from rsocket_server.doorway import Answering, DeferredChannel, DeferredPublisher, in_time
 from rsocket_server.frames import CloseCode, ErrorCode
 from rsocket_server.gate import Allow, Answer, Ask, Close, Gate, State
-from rsocket_server.gate_errors import HouseClosing
+from rsocket_server.gate_errors import HouseClosing, TokenOver
 from rsocket_server.metadata import MetadataMalformed, read_bearer, read_route
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
         self._inbox: deque[tuple[bytes, bytes]] = deque()
         self._pump: asyncio.Task[None] | None = None
         self._inbox_low: asyncio.Future[None] | None = None
-        self._lost = False
+        self._lost = self._refusing = False
         self._reason = "the client went"
         super().__init__(socket)
 
@@ -129,6 +129,8 @@ class Connection(RSocketServer):  # type: ignore[misc]
         closing = self.gate.tick(now)
         if closing is not None:
             self._close(closing)
+        elif self.caller.ends_at is not None and now >= self.caller.ends_at + limits.RENEW_SECONDS:
+            self.expel(TokenOver())
 
     def pause(self) -> None:
         """Stop all streams: the socket is full."""
@@ -171,10 +173,18 @@ class Connection(RSocketServer):  # type: ignore[misc]
 
     def close_house(self) -> None:
         """Say goodbye: this process is about to end. The streams have been completed."""
+        self.expel(HouseClosing())
+
+    def expel(self, error: GateError) -> None:
+        """Say why and close."""
         if self.gate.state is not State.CLOSED:
             self.gate.close()
-            error = HouseClosing()
             self._close(Close(frames.error(0, error.error_code, self._words(error)), error.close_code, error))
+
+    def refuse_requests(self) -> set[asyncio.Task[Any]]:
+        """Begin nothing new: this process is about to end. Answer what is still being done."""
+        self._refusing = True
+        return set(self._tasks)
 
     def refuse_text(self) -> None:
         """Close a connection that sent a text message: RSocket is binary."""
@@ -243,9 +253,9 @@ class Connection(RSocketServer):  # type: ignore[misc]
         try:
             async with asyncio.timeout(limits.SETUP_SECONDS):
                 token = read_bearer(setup.metadata_mime, setup.metadata)
-                member = self._entrance.verify(token) if token is not None else None
-                if inspect.isawaitable(member):
-                    member = await member
+                badge = self._entrance.verify(token) if token is not None else None
+                if inspect.isawaitable(badge):
+                    badge = await badge
         except Exception as error:  # noqa: BLE001 - translated.
             if self.gate.state is State.ASKED:
                 broken = isinstance(error, MetadataMalformed)
@@ -254,7 +264,8 @@ class Connection(RSocketServer):  # type: ignore[misc]
                 self._close(self.gate.reject(code, self._translate(error)[1]))
             return
         if self.gate.state is State.ASKED:
-            self.caller.member = member
+            if badge is not None:
+                self.caller.admit(badge, self._now())
             self.gate.accept(self._now())
 
     # --- requests ---------------------------------------------------------------------------------------------------
@@ -287,12 +298,13 @@ class Connection(RSocketServer):  # type: ignore[misc]
 
     async def _through(self, model: Model, data: bytes, metadata: bytes) -> Any:
         """Find the door and let its handler answer in time."""
+        if self._refusing:
+            raise HouseClosing
         route = read_route(self._metadata_mime, metadata)
         door = self._entrance.doors.get((model, route))
         if door is None:
             raise RouteUnknown(route)
-        if door.members_only and self.caller.member is None:
-            raise MembersOnly
+        self.caller.check(door)
         return await in_time(door.handle(self.caller, data))
 
     def _enqueue(self, data: bytes, metadata: bytes) -> Awaitable[None] | None:

@@ -43,6 +43,21 @@ class RouteUnknown(DoorError):
         return f"no door {self.route[:80]!r}"
 
 
+class ScopeMissing(DoorError):
+    """A bot's token was not given for this door.
+
+    Attributes:
+        scope: what it would take; None where no bot may go.
+    """
+
+    def __init__(self, scope: str | None) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+    def __str__(self) -> str:
+        return f"the token has not the scope {self.scope}" if self.scope else "not for bots"
+
+
 class MembersOnly(DoorError):
     """A guest tried a door for members."""
 
@@ -68,28 +83,70 @@ class Door:
         handle: takes the caller and the request's data. A response door gives bytes, a stream door a Publisher, a
             fire-and-forget door nothing, a channel door (Publisher or None, Subscriber or None). What it raises goes
             through `translate`, except for fire-and-forget, where nobody waits: it tells the caller by `whisper`.
+        scope: what a bot's token must have been given; None: where guests may go so may bots, elsewhere none.
     """
 
     route: str
     model: Model | str
     members_only: bool
     handle: Callable[[Caller, bytes], Awaitable[Any]]
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """What a token makes of a connection.
+
+    Attributes:
+        member: whose it is.
+        key: names the token, or the login that it came with: revoking that ends the connection.
+        seconds: how long it lasts from now; None until it is revoked.
+        scopes: what a bot's token was given for; None for a member in person.
+    """
+
+    member: Member
+    key: str = ""
+    seconds: float | None = None
+    scopes: frozenset[str] | None = None
 
 
 class Caller:
     """Who is on the other end of one connection.
 
     Attributes:
-        member: None for a guest.
+        badge: None for a guest.
+        ends_at: when the badge is over, on the clock of `admit`; None for never.
         connection_id: unlike any other's, for log lines.
     """
 
-    __slots__ = ("_whisper", "connection_id", "member")
+    __slots__ = ("_whisper", "badge", "connection_id", "ends_at")
 
-    def __init__(self, member: Member | None, connection_id: str, whisper: Callable[[int, bytes], None]) -> None:
-        self.member = member
+    def __init__(self, badge: Badge | None, connection_id: str, whisper: Callable[[int, bytes], None]) -> None:
+        self.badge = badge
+        self.ends_at: float | None = None
         self.connection_id = connection_id
         self._whisper = whisper
+
+    @property
+    def member(self) -> Member | None:
+        """Whose connection it is; None for a guest."""
+        return None if self.badge is None else self.badge.member
+
+    def admit(self, badge: Badge, now: float) -> None:
+        """Take a badge, the first or a newer one."""
+        self.badge = badge
+        self.ends_at = None if badge.seconds is None else now + badge.seconds
+
+    def check(self, door: Door) -> None:
+        """Let the caller through a door. Raises MembersOnly, ScopeMissing."""
+        if self.badge is None:
+            if door.members_only:
+                raise MembersOnly
+            return
+        scopes = self.badge.scopes
+        is_open = door.scope is None and not door.members_only
+        if scopes is not None and not is_open and door.scope not in scopes:
+            raise ScopeMissing(door.scope)
 
     def whisper(self, room: int, payload: bytes) -> None:
         """Give an event to this connection's own watches of a room, to nobody else; it is in no history."""
@@ -102,12 +159,12 @@ class Entrance:
 
     Attributes:
         doors: by model and route.
-        verify: answers whose token it is, or raises; may be a coroutine function.
+        verify: answers what a token makes of its connection, or raises; may be a coroutine function.
         translate: answers the RSocket error code and the public bytes for any exception.
     """
 
     doors: Mapping[tuple[Model, str], Door]
-    verify: Callable[[bytes], Member | Awaitable[Member]]
+    verify: Callable[[bytes], Badge | Awaitable[Badge]]
     translate: Callable[[BaseException], tuple[int, bytes]]
 
 

@@ -234,6 +234,26 @@ class ClientClosed(GateError):
         return f"the client closed with error {self.number:#x}"
 
 
+class TokenOver(GateError):
+    """The access token has ended and no newer one came; come back with one."""
+
+    code = "auth.token_expired"
+    close_code = CloseCode.POLICY
+
+    def __str__(self) -> str:
+        return "the token has ended"
+
+
+class TokenRevoked(GateError):
+    """The token, its login or its member is not welcome any more."""
+
+    code = "auth.token_invalid"
+    close_code = CloseCode.POLICY
+
+    def __str__(self) -> str:
+        return "the token was revoked"
+
+
 class HouseClosing(GateError):
     """This process is about to end; come back, to it or to another."""
 

@@ -28,6 +28,10 @@ LIFETIME_SECONDS_MIN = 10.0
 LIFETIME_SECONDS_MAX = 600.0
 # One request's handler. Donations answer in milliseconds; after this the outcome is unknown and the client asks again.
 HANDLER_SECONDS = 10.0
+# From an access token's end to the end of its connection, for `session.renew`: a hidden tab is woken once a minute.
+RENEW_SECONDS = 60.0
+# At the end of this process, for requests that are being answered.
+DRAIN_SECONDS = 0.3
 # From our close frame to cutting the line: a peer that reads has answered long before.
 CLOSE_SECONDS = 2.0
 # How often silent connections are looked for; the deadlines above are met to within this.

@@ -208,10 +208,13 @@ class Rooms:
             for task in self._tasks:
                 task.cancel()
 
-    def close(self) -> None:
-        """Complete every watch: this worker is about to end."""
+    def close(self, goodbye: Callable[[], bytes] | None = None) -> None:
+        """Complete every watch, after an event for it alone: this worker is about to end."""
         for hall in self._halls.values():
-            hall.fanout.complete()
+            for viewer in list(hall.fanout.viewers):
+                if goodbye is not None:
+                    viewer.whisper(goodbye())
+                viewer.complete()
 
     # --- the bus ----------------------------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ from rsocket_server.transport import Socket
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from db.member import Member
-    from rsocket_server.doors import Door
+    from rsocket_server.doors import Badge, Door
+    from rsocket_server.gate_errors import GateError
 
 PATHS = ("/rsocket", "/rs")  # The second is the original's.
 _BACKLOG = 1024  # Everyone comes back at once after a restart.
@@ -31,7 +31,7 @@ _BACKLOG = 1024  # Everyone comes back at once after a restart.
 async def serve(
     *,
     doors: Iterable[Door],
-    verify: Callable[[bytes], Member | Awaitable[Member]],
+    verify: Callable[[bytes], Badge | Awaitable[Badge]],
     translate: Callable[[BaseException], tuple[int, bytes]],
     origins: frozenset[str],
     host: str,
@@ -42,7 +42,7 @@ async def serve(
 
     Args:
         doors: every route there is.
-        verify: whose token it is, or raises; may be a coroutine function.
+        verify: what a token makes of its connection, or raises; may be a coroutine function.
         translate: RSocket error code and public bytes for any exception.
         origins: pages that may connect, as browsers write an Origin. An entry `:8080` stands for a page on port 8080 of
             the very host that the client connects to, whatever it is called. No Origin at all is no browser: let in.
@@ -99,6 +99,22 @@ class Server:
             listener.close()
             raise
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    def expel(self, is_meant: Callable[[Badge], bool], error: GateError) -> int:
+        """Close the connections of whose badge is meant; answer how many."""
+        meant = [each for each in self._connections if each.caller.badge and is_meant(each.caller.badge)]
+        for connection in meant:
+            connection.expel(error)
+        return len(meant)
+
+    async def drain(self) -> None:
+        """Stop listening, refuse new requests, and wait for those that are being answered, DRAIN_SECONDS at most."""
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
+        answering = set().union(*(connection.refuse_requests() for connection in self._connections))
+        if answering:
+            await asyncio.wait(answering, timeout=limits.DRAIN_SECONDS)
 
     async def close(self) -> None:
         """Stop listening, say goodbye to everyone, and wait for at most half of CLOSE_SECONDS before cutting."""

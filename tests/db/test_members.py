@@ -127,3 +127,13 @@ async def test_a_member_who_has_left_is_found_no_more(pool, members):
     assert 0 == await members.count()
     with pytest.raises(MemberUnknown):
         await members.ban("냥냥")
+
+
+async def test_who_has_just_gone_is_told(pool, people):
+    banned, erased, long_ago, stays = await people(4)
+    await pool.execute("UPDATE member SET banned_at = now() - interval '5 seconds' WHERE id = $1", banned)
+    await pool.execute("UPDATE member SET erased_at = now() WHERE id = $1", erased)
+    await pool.execute("UPDATE member SET banned_at = now() - interval '1 hour' WHERE id = $1", long_ago)
+
+    assert set(await Members(pool).gone_within(60.0)) == {banned, erased}
+    assert stays not in await Members(pool).gone_within(7_200.0)

@@ -213,3 +213,14 @@ def test_a_short_pepper_is_refused_at_the_start():
     RefreshTokens(open_redis("redis://127.0.0.1:1"), b"p" * 32)
     with pytest.raises(ValueError, match="31 bytes, at least 32"):
         RefreshTokens(open_redis("redis://127.0.0.1:1"), b"p" * 31)
+
+
+async def test_a_login_has_one_name_through_all_generations(redis):
+    tokens = RefreshTokens(redis, b"p" * 32)
+    first, other = await tokens.issue(7), await tokens.issue(7)
+    _, second = await tokens.rotate(first)
+
+    assert tokens.login_of(first) == tokens.login_of(second) != tokens.login_of(other)
+    assert tokens.login_of(first) not in first
+    with pytest.raises(RefreshInvalid):
+        tokens.login_of(first[:-1] + ("A" if first[-1] != "A" else "B"))

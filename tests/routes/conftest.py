@@ -40,6 +40,7 @@ from routes.middleware import Guard
 from routes.moderation import ModerationDoors
 from routes.notices import Notices
 from routes.playback import Playback
+from routes.revocations import Revocations
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens
 from rsocket_server.alert_relay import AlertRelay
@@ -178,12 +179,20 @@ class Conversation:
         self._connect = connect
 
     async def connect(self, member=None):
-        token = None
-        if member is not None:
-            token = self._tokens.issue(
-                member.id, member.nickname, member.roles, token_id=secrets.token_hex(8), now=time.time()
-            )
-        return await self._connect(self.url, token)
+        return await self._connect(self.url, None if member is None else self.token(member))
+
+    async def log_in(self, member, login):
+        return await self._connect(self.url, self.token(member, login=login))
+
+    def token(self, member, *, age_seconds=0.0, login=""):
+        return self._tokens.issue(
+            member.id,
+            member.nickname,
+            member.roles,
+            token_id=secrets.token_hex(8),
+            now=time.time() - age_seconds,
+            login=login,
+        )
 
 
 @pytest.fixture
@@ -256,11 +265,12 @@ async def conversing(pool, redis, tokens, connect, name="one"):
     relay = AlertRelay(Alerts(pool), bus)
     numbers = RoomNumbers(channels)
     live = LiveChannels(channels, bus, rooms)
-    admission = Admission(tokens)
+    revocations = Revocations(Members(pool), rooms)
+    admission = Admission(tokens, revocations)
     async with Ledger(pool, on_settled=relay.wake) as ledger:
         server = await serve_rsocket(
             doors=[
-                *ChatDoors(rooms, numbers, laws).doors(),
+                *ChatDoors(rooms, numbers, laws, admission.verify).doors(),
                 *DonationDoors(ledger, numbers, laws).doors(),
                 *ModerationDoors(
                     acts=acts, members=Members(pool), bus=bus, numbers=numbers, laws=laws, notices=Notices(bus)
@@ -273,11 +283,17 @@ async def conversing(pool, redis, tokens, connect, name="one"):
             host="127.0.0.1",
             port=0,
         )
-        running = [asyncio.create_task(work) for work in (rooms.run(), relay.run(), live.run(), laws.run())]
+        running = [
+            asyncio.create_task(work)
+            for work in (rooms.run(), relay.run(), live.run(), laws.run(), revocations.run(server))
+        ]
         conversation = Conversation(server, tokens, connect)
         conversation.bus = bus
         conversation.live = live
         conversation.laws = laws
+        conversation.admission = admission
+        conversation.server = server
+        conversation.rooms = rooms
         conversation.redis = redis
         yield conversation
         rooms.close()

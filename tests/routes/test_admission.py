@@ -8,33 +8,43 @@ from rsocket.extensions.helpers import authenticate_bearer, composite
 
 from db.member import Member
 from routes.admission import Admission
+from routes.revocations import Revocations
 from routes.tokens import ACCESS_SECONDS, TokenExpired, TokenInvalid
 from rsocket_server.doors import MembersOnly
 
 
-def test_a_token_is_its_member(tokens, bearer):
-    token = bearer(7, "나비", {"operator"})["Authorization"].split()[1].encode()
+@pytest.fixture
+def admission(tokens):
+    return Admission(tokens, Revocations(None, None))
 
-    assert Admission(tokens).verify(token) == Member(7, "나비", frozenset({"operator"}))
+
+async def test_a_token_is_its_member_for_as_long_as_it_lasts(admission, bearer):
+    token = bearer(7, "나비", {"operator"}, age_seconds=100)["Authorization"].split()[1].encode()
+
+    badge = await admission.verify(token)
+
+    assert badge.member == Member(7, "나비", frozenset({"operator"}))
+    assert ACCESS_SECONDS - 105 < badge.seconds <= ACCESS_SECONDS - 99
+    assert badge.scopes is None
 
 
-def test_an_old_or_forged_token_is_nobodys(tokens, bearer):
+async def test_an_old_or_forged_token_is_nobodys(admission, bearer):
     old = bearer(7, "나비", age_seconds=ACCESS_SECONDS + 1)["Authorization"].split()[1].encode()
 
     with pytest.raises(TokenExpired):
-        Admission(tokens).verify(old)
+        await admission.verify(old)
     with pytest.raises(TokenInvalid):
-        Admission(tokens).verify(b"\xff")
+        await admission.verify(b"\xff")
 
 
-def test_a_known_error_becomes_its_code_and_is_not_logged(tokens, caplog):
-    assert Admission(tokens).translate(MembersOnly()) == (0x202, b'{"code":"auth.members_only","retry":false}')
+def test_a_known_error_becomes_its_code_and_is_not_logged(admission, caplog):
+    assert admission.translate(MembersOnly()) == (0x202, b'{"code":"auth.members_only","retry":false}')
     assert caplog.text == ""
 
 
-def test_an_unknown_error_is_logged_with_the_incident_that_the_peer_is_told(tokens, caplog):
+def test_an_unknown_error_is_logged_with_the_incident_that_the_peer_is_told(admission, caplog):
     with caplog.at_level(logging.ERROR):
-        number, data = Admission(tokens).translate(RuntimeError("hunter2"))
+        number, data = admission.translate(RuntimeError("hunter2"))
 
     told = json.loads(data)
     assert (number, told["code"]) == (0x201, "internal")

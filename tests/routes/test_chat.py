@@ -7,7 +7,9 @@ import pytest
 from db.bus import Bus
 from db.channel import ChannelUnknown
 from db.channels import Channels
+from routes import events
 from routes.chat import RoomNumbers, member_of
+from routes.tokens import ACCESS_SECONDS
 from rsocket_server import limits
 from rsocket_server.doors import Caller, MembersOnly
 
@@ -309,3 +311,39 @@ async def test_a_guest_with_many_watches_is_one_viewer(conversation, new_member)
     seen = [guest.watch("chat.watch", {"channel": "streamer"}) for _ in range(5)]
 
     assert (await seen[-1].next("count"))["viewers"] == 1
+
+
+async def test_a_connection_lives_on_with_a_newer_token_of_its_member(conversation, new_member):
+    nabi, mimi = await new_member("나비"), await new_member("mimi")
+    talker, guest = await conversation.connect(nabi), await conversation.connect()
+
+    hello = await talker.call("session.hello", {})
+    renewed = await talker.call("session.renew", {"token": conversation.token(nabi)})
+
+    assert ACCESS_SECONDS - 5 <= hello["expires_in"] <= ACCESS_SECONDS
+    assert ACCESS_SECONDS - 5 <= renewed["expires_in"] <= ACCESS_SECONDS
+    for asking, token, code in (
+        (talker, conversation.token(mimi), "auth.forbidden"),
+        (talker, conversation.token(nabi, age_seconds=ACCESS_SECONDS + 1), "auth.token_expired"),
+        (talker, "garbage", "auth.token_invalid"),
+        (talker, "x" * 5_000, "wire.shape"),
+        (guest, conversation.token(nabi), "auth.members_only"),
+    ):
+        assert (await _refusal(asking.call("session.renew", {"token": token}))).code == code
+    assert (await guest.call("session.hello", {}))["expires_in"] is None
+
+
+async def test_goodbye_is_said_with_a_time_to_come_back(conversation, new_member):
+    await new_member("streamer")
+    guest = await conversation.connect()
+    seen = guest.watch("chat.watch", {"channel": "streamer"})
+    live = guest.watch("channels.watch", {})
+    await seen.next("count")
+    await live.next("channels")
+
+    conversation.rooms.close(lambda: events.drain(1234))
+    conversation.live.close()
+
+    assert await seen.next() == {"kind": "drain", "retry_after_ms": 1234}
+    assert await seen.next() is None
+    assert await live.next() is None

@@ -1,10 +1,12 @@
 import asyncio
 import json
+import time
 from http.cookies import SimpleCookie
 
 import pytest
 from argon2 import PasswordHasher
 
+from db.bus import Bus
 from db.channel import hash_stream_key
 from db.channels import Channels
 from db.errors import StoreUnavailable
@@ -38,6 +40,7 @@ def doors(pool, redis, tokens, passwords):
         members=Members(pool),
         ledger=Ledger(pool),
         follows=Follows(pool),
+        bus=Bus(redis),
         refresh_tokens=RefreshTokens(redis, b"pepper" * 6),
         tokens=tokens,
         passwords=passwords,
@@ -155,6 +158,7 @@ async def test_behind_tls_the_cookie_is_secure(serve, pool, redis, tokens, passw
         members=Members(pool),
         ledger=Ledger(pool),
         follows=Follows(pool),
+        bus=Bus(redis),
         refresh_tokens=RefreshTokens(redis, b"pepper" * 6),
         tokens=tokens,
         passwords=passwords,
@@ -387,3 +391,36 @@ async def test_points_are_what_the_books_say(client, pool):
     me = await client.get("/api/members/me", headers={"Authorization": f"Bearer {token}"})
 
     assert (await me.json())["points"] == 300
+
+
+class Told:
+    """A bus that keeps what is announced."""
+
+    def __init__(self):
+        self.told = []
+
+    async def announce(self, topic, payload):
+        self.told.append((topic, payload.decode()))
+
+
+async def test_a_logout_and_a_theft_are_told_by_the_logins_name(client, doors, tokens):
+    doors._bus = told = Told()
+    token, cookie = await _log_in(client)
+    login = tokens.check(token, now=time.time()).login
+    assert login
+
+    await client.post("/api/members/logout", cookies={COOKIE: "forged.1.token"})
+    assert told.told == []
+    await client.post("/api/members/logout", cookies={COOKIE: cookie})
+    assert told.told == [("revoked", login)]
+
+
+async def test_a_cookie_that_was_stolen_ends_the_conversation_of_both(client, doors, tokens, redis):
+    doors._bus = told = Told()
+    token, cookie = await _log_in(client)
+    heir = _cookie(await client.post("/api/members/refresh", cookies={COOKIE: cookie})).value
+    await client.post("/api/members/refresh", cookies={COOKIE: heir})
+
+    assert (await client.post("/api/members/refresh", cookies={COOKIE: cookie})).status == 401
+
+    assert told.told == [("revoked", tokens.check(token, now=time.time()).login)]

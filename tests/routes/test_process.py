@@ -185,6 +185,24 @@ async def test_workers_share_the_port_and_end_with_their_parent(start, environme
             await asyncio.sleep(0.05)
 
 
+async def test_at_the_end_viewers_are_told_to_come_back_and_by_which_number(start, environment, connect, pool):
+    streamer = await Members(pool).add(
+        login_id="streamer", nickname="streamer", password_hash="-", stream_key_hash=bytes(32)
+    )
+    roof = await start("rsocket_server")
+    await roof.ready()
+    guest = await connect(f"ws://127.0.0.1:{environment['COMMEOW_RSOCKET_PORT']}/rsocket")
+    seen = guest.watch("chat.watch", {"channel": streamer.nickname})
+    await seen.next("count")
+
+    code, errors = await roof.stop(signal.SIGTERM)
+    drain = await seen.next("drain")
+
+    assert 0 <= drain["retry_after_ms"] < 8_000
+    assert await seen.next() is None
+    assert (code, "Traceback" in errors) == (0, False)
+
+
 def _is_free(port):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -53,6 +53,7 @@ def _http_doors():
             members=None,
             ledger=None,
             follows=None,
+            bus=None,
             refresh_tokens=None,
             tokens=None,
             passwords=None,
@@ -107,7 +108,7 @@ def test_the_sandbox_table_is_the_sandboxes():
 def test_the_rsocket_table_is_the_servers():
     routes, *_ = _rows("RSocket")
     doors = [
-        *ChatDoors(None, None, None).doors(),
+        *ChatDoors(None, None, None, None).doors(),
         *DonationDoors(None, None, None).doors(),
         *ModerationDoors(acts=None, members=None, bus=None, numbers=None, laws=None, notices=None).doors(),
         *LiveChannels(None, None, None).doors(),

@@ -39,6 +39,7 @@ GOOD_CLAIMS = {
     "exp": int(NOW) + ACCESS_SECONDS,
     "nickname": "나비",
     "roles": ["operator"],
+    "login": "",
 }
 
 

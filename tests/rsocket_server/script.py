@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rsocket_server.doors import DoorError, MembersOnly
+from rsocket_server.doors import Badge, DoorError, MembersOnly
 from rsocket_server.gate_errors import GateError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Forged(Exception):
 def verify(token: bytes) -> Any:
     if token not in TOKENS:
         raise Forged(SECRET)
-    return TOKENS[token]
+    return Badge(TOKENS[token], key=token.decode())
 
 
 def translate(error: BaseException) -> tuple[int, bytes]:

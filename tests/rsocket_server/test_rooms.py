@@ -545,3 +545,16 @@ async def test_what_is_kept_is_kept_of_the_news_and_of_the_history(worker: Any, 
     slow.subscription.request(3)
 
     assert [b"1:kept of the history", b"2:kept of the news", b"3:0"] == await slow.heard(3)
+
+
+async def test_at_the_end_everyone_is_told_when_to_come_back(worker: Any) -> None:
+    rooms = await worker()
+    reader, poor = await watch(rooms), await watch(rooms, n=0)
+    goodbyes = iter((b"come back in 1", b"come back in 2"))
+
+    rooms.close(lambda: next(goodbyes))
+
+    assert reader.lines == [b"come back in 1"]
+    # Who has no credit is told nothing, and is let go all the same.
+    assert poor.lines == []
+    assert (reader.completed, poor.completed) == (1, 1)

@@ -9,10 +9,22 @@ import aiohttp
 import pytest
 
 from rsocket_server import limits
-from rsocket_server.doors import Door
+from rsocket_server.doors import Badge, Door
+from rsocket_server.gate_errors import TokenRevoked
 from rsocket_server.server import PATHS, _listen, serve
 from tests.rsocket_server import script
-from tests.rsocket_server.script import FNF, RESPONSE, STREAM, UNBOUNDED, error, keepalive, request, setup
+from tests.rsocket_server.script import (
+    FNF,
+    NABI,
+    RESPONSE,
+    STREAM,
+    UNBOUNDED,
+    bearer,
+    error,
+    keepalive,
+    request,
+    setup,
+)
 
 
 async def knock(server: Any, path: str = "/rsocket", **headers: str) -> int:
@@ -241,3 +253,108 @@ async def test_a_thousand_strangers_come_and_go(house: Any) -> None:
 
     assert server.connections == 0
     assert await knock(server) == 101
+
+
+# --- badges -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_connection_ends_a_while_after_its_token(house: Any, connect: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "SWEEP_SECONDS", 0.01)
+
+    def verify(token: bytes) -> Badge:
+        seconds = {b"old": -limits.RENEW_SECONDS, b"young": -limits.RENEW_SECONDS + 60.0, b"bot": None}[token]
+        return Badge(NABI, seconds=seconds)
+
+    server = await house(verify=verify)
+    young, bot = [await connect(server, setup(metadata=bearer(token))) for token in (b"young", b"bot")]
+    guest = await connect(server)
+    old = await connect(server, setup(metadata=bearer(b"old")))
+
+    refused = await old.error(0)
+    assert (refused.code, refused.data) == (0x101, b"auth.token_expired")
+    assert await old.closed() == 1008
+    for client in (young, bot, guest):
+        await client.settled()
+        assert client.close_code is None
+
+
+async def test_a_newer_badge_keeps_a_connection_alive(house: Any, connect: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "SWEEP_SECONDS", 0.01)
+
+    async def renew(caller: Any, _data: bytes) -> bytes:
+        caller.admit(Badge(NABI, seconds=600.0), asyncio.get_running_loop().time())
+        return b"renewed"
+
+    server = await house(
+        Door("renew", "response", True, renew), verify=lambda _token: Badge(NABI, seconds=-limits.RENEW_SECONDS + 1.0)
+    )
+    client = await connect(server, setup(metadata=bearer(b"x")), request(RESPONSE, 1, "renew"))
+
+    assert await client.got(1, 1) == [b"renewed"]
+    (connection,) = server._connections
+    connection.tick(asyncio.get_running_loop().time() + 80.0)
+    await client.settled()
+    assert client.close_code is None
+
+
+async def test_who_is_meant_is_shown_out_and_nobody_else(house: Any, connect: Any) -> None:
+    server = await house()
+    nabi, other_nabi, mimi, guest = [
+        await connect(server, setup(metadata=bearer(token)) if token else setup())
+        for token in (b"token of nabi", b"token of nabi", b"token of mimi", None)
+    ]
+    for client in (nabi, other_nabi, mimi, guest):
+        await client.settled()
+
+    assert server.expel(lambda badge: badge.member is NABI, TokenRevoked()) == 2
+
+    for client in (nabi, other_nabi):
+        assert (await client.error(0)).data == b"auth.token_invalid"
+        assert await client.closed() == 1008
+    for client in (mimi, guest):
+        await client.settled()
+        assert client.close_code is None
+    assert server.expel(lambda badge: badge.member is NABI, TokenRevoked()) == 0
+
+
+async def test_at_the_end_what_is_under_way_is_answered_and_nothing_new_begun(house: Any, connect: Any) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(_caller: Any, _data: bytes) -> bytes:
+        begun.set()
+        await go_on.wait()
+        return b"done"
+
+    server = await house(Door("work", "response", False, work))
+    client = await connect(server, setup(), request(RESPONSE, 1, "work"))
+    async with asyncio.timeout(5):
+        await begun.wait()
+    draining = asyncio.create_task(server.drain())
+    await client.settled()
+    await client.send(request(RESPONSE, 3, "work"))
+    refused = await client.error(3)
+    go_on.set()
+    await draining
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await connect(server)
+
+    assert await client.got(1, 1) == [b"done"]
+    assert refused.data == b"house.closing"
+    await server.close()
+    assert (await client.error(0)).data == b"house.closing"
+
+
+async def test_what_takes_too_long_does_not_hold_the_end(house: Any, connect: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "DRAIN_SECONDS", 0.01)
+
+    async def work(_caller: Any, _data: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    server = await house(Door("work", "response", False, work))
+    client = await connect(server, setup(), request(RESPONSE, 1, "work"))
+    await client.settled()
+    await server.drain()
+    await server.drain()
+
+    assert client.items(1) == []

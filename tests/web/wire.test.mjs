@@ -12,7 +12,7 @@ const { WAIT_FIRST_MS } = await import("../../web/js/core/backoff.js");
 const { Wire } = await import("../../web/js/net/wire.js");
 
 const REQUEST_RESPONSE = 4;
-const HELLO = JSON.stringify({ nickname: null, now: 1 });
+const HELLO = { nickname: null, now: 1 };
 
 /** PAYLOAD with NEXT and COMPLETE. */
 function answer(streamId, text) {
@@ -23,6 +23,9 @@ function answer(streamId, text) {
 }
 
 let server;
+/** What the server says to every request, and what it was asked. */
+let said;
+let asked;
 let sockets;
 let wire;
 
@@ -32,7 +35,9 @@ before(async () => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("message", (frame) => {
-      if (frame.readUInt16BE(4) >> 10 === REQUEST_RESPONSE) socket.send(answer(frame.readUInt32BE(0), HELLO));
+      if (frame.readUInt16BE(4) >> 10 !== REQUEST_RESPONSE) return;
+      asked.push(frame.toString("latin1"));
+      socket.send(answer(frame.readUInt32BE(0), JSON.stringify(said)));
     });
   });
   await once(server, "listening");
@@ -41,9 +46,11 @@ after(() => server.close());
 afterEach(() => wire.stop());
 
 /** A wire that stands, and what becomes of it. */
-async function standing() {
+async function standing(token = async () => null, hello = HELLO) {
   sockets = new Set();
-  wire = new Wire(`ws://127.0.0.1:${server.address().port}`, async () => null);
+  said = hello;
+  asked = [];
+  wire = new Wire(`ws://127.0.0.1:${server.address().port}`, token);
   wire.start();
   await opened();
 }
@@ -111,4 +118,22 @@ test("a network that comes back while a connection is being made does not leave 
   await alone();
 
   assert.equal(sockets.size, 1);
+});
+
+test("a connection is given a newer token before the old one ends, again and again", async () => {
+  let count = 0;
+  await standing(async ({ fresh }) => `token ${(count += 1)} ${fresh}`, { ...HELLO, expires_in: 1 });
+  while (asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+
+  assert.match(asked[0], /session\.hello/);
+  assert.match(asked[1], /session\.renew.*"token 2 true"/s);
+  assert.match(asked[2], /session\.renew.*"token 3 true"/s);
+  assert.equal(sockets.size, 1);
+});
+
+test("a guest's connection needs no token", async () => {
+  await standing(async () => assert.equal(asked.length, 0), { ...HELLO, expires_in: null });
+  await wire.call("session.hello", {});
+
+  assert.equal(asked.length, 2);
 });

@@ -11,7 +11,7 @@ import { Problem } from "../core/problem.js";
 import { ANSWER_MS_MAX, open } from "./rsocket.js";
 
 /** @typedef {"idle" | "connecting" | "open" | "waiting"} WireState */
-/** @typedef {{ nickname: string | null, now: string | number }} Hello */
+/** @typedef {{ nickname: string | null, now: string | number, expires_in?: number | null }} Hello */
 /** @typedef {import("./rsocket.js").RSocket} RSocket */
 /** @typedef {import("./rsocket.js").RoomEvent} RoomEvent */
 /**
@@ -21,6 +21,9 @@ import { ANSWER_MS_MAX, open } from "./rsocket.js";
  * @property {(problem: Problem) => void} onRefused the house does not want this stream; it is not asked again
  */
 
+/** A connection is given a newer token this long before the old one ends: a hidden tab's timers may be a minute late. */
+const NEWER_TOKEN_BEFORE_MS = 60_000;
+
 /** One connection to the house's RSocket server. Events: `state`. */
 export class Wire extends EventTarget {
   /** @type {RSocket | null} */
@@ -29,6 +32,8 @@ export class Wire extends EventTarget {
   #subscriptions = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #tokenTimer;
   #attempt = 0;
   #wanted = false;
   #freshToken = false;
@@ -130,11 +135,31 @@ export class Wire extends EventTarget {
       this.#attempt = 0;
       this.#freshToken = false;
       this.#become("open");
+      this.#keepToken(socket, hello.expires_in);
       for (const subscription of [...this.#subscriptions]) subscription.connected(socket);
     } catch (error) {
       socket?.close();
       this.#lost(generation, error);
     }
+  }
+
+  /**
+   * The server ends a connection with its token, unless a newer one comes in time.
+   * @param {RSocket} socket @param {number | null | undefined} seconds null for a guest
+   */
+  #keepToken(socket, seconds) {
+    clearTimeout(this.#tokenTimer);
+    if (typeof seconds !== "number") return;
+    this.#tokenTimer = setTimeout(async () => {
+      try {
+        const token = await this.token({ fresh: true });
+        if (token === null || socket !== this.#socket) return;
+        const renewed = await socket.respond("session.renew", { token });
+        if (socket === this.#socket) this.#keepToken(socket, renewed.expires_in);
+      } catch {
+        // The server will close this connection, and `#lost` makes another.
+      }
+    }, Math.max(0, seconds * 1000 - NEWER_TOKEN_BEFORE_MS));
   }
 
   /** @param {number} generation @param {unknown} error */
@@ -149,6 +174,7 @@ export class Wire extends EventTarget {
 
   #drop() {
     this.#generation += 1;
+    clearTimeout(this.#tokenTimer);
     const socket = this.#socket;
     this.#socket = null;
     for (const subscription of this.#subscriptions) subscription.disconnected();
