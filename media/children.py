@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import resource
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
 # Encoders before everything else of ours would make the source late, which needs no encoder.
 NICENESS: Final = 10
 
-_PR_SET_PDEATHSIG: Final = 1
-# Looked up before any fork: a child of a process with threads may not load anything.
-_PRCTL: Any = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+# Run as a file: it becomes the program, after what must be done in the child itself.
+LAUNCHER: Final = Path(__file__).parent.parent / "console" / "exec_launcher.py"
 
 
-def in_child(*, niceness: int = NICENESS, cpu_seconds: int | None = None) -> Callable[[], None]:
-    """What to do between fork and exec: die with the parent, give way, write no file, leave no core.
+def launched(program: Sequence[str], *, niceness: int = NICENESS, cpu_seconds: int | None = None) -> list[str]:
+    """The command that runs `program` so that it dies with us, gives way, writes no file and leaves no core.
 
-    The parent is the thread that forks: start programs from the main thread. With `cpu_seconds` a program that has used
-    so much is killed.
+    The parent is the thread that starts it: start programs from the main thread. It has a session of its own. With
+    `cpu_seconds` a program that has used so much is killed. One that cannot be run says why and exits with 1.
     """
-
-    def prepare() -> None:
-        if _PRCTL is not None:
-            _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.nice(niceness)
-        for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
-            resource.setrlimit(limit, (0, 0))
-        if cpu_seconds is not None:
-            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-
-    return prepare
+    options = [f"--parent={os.getpid()}", f"--signal={signal.SIGKILL.value}", f"--nice={niceness}", "--no-files"]
+    if cpu_seconds is not None:
+        options.append(f"--cpu-seconds={cpu_seconds}")
+    return [sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *program]
 
 
 def kill(process: asyncio.subprocess.Process) -> None:

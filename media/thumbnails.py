@@ -12,10 +12,9 @@ import contextlib
 import hashlib
 import logging
 from dataclasses import dataclass
-from subprocess import SubprocessError
 from typing import TYPE_CHECKING, Final
 
-from media.children import in_child, reap
+from media.children import launched, reap
 from media.ffmpeg_args import still_arguments
 from media.flv import TagKind, write_header, write_tag
 
@@ -100,7 +99,7 @@ class Thumbnails:
         try:
             async with asyncio.timeout(RUN_SECONDS_MAX):
                 data = await self._run(film)
-        except (OSError, TimeoutError, SubprocessError) as error:
+        except (OSError, TimeoutError) as error:
             log.warning("no_thumbnail words=%s", error or "it took too long")
             return
         if not data.startswith(JPEG_START) or len(data) > JPEG_BYTES_MAX:
@@ -110,13 +109,11 @@ class Thumbnails:
 
     async def _run(self, film: bytes) -> bytes:
         process = await asyncio.create_subprocess_exec(
-            *still_arguments(self._ffmpeg),
+            *launched(still_arguments(self._ffmpeg), niceness=NICENESS, cpu_seconds=CPU_SECONDS_MAX),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=self._folder,
-            start_new_session=True,
-            preexec_fn=in_child(niceness=NICENESS, cpu_seconds=CPU_SECONDS_MAX),
         )
         try:
             feeding = asyncio.ensure_future(_feed(process, film))

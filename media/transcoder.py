@@ -14,11 +14,10 @@ import logging
 import os
 from collections import deque
 from dataclasses import dataclass
-from subprocess import SubprocessError
 from typing import TYPE_CHECKING, Final, Protocol
 
 from media.backlog import Backlog
-from media.children import in_child, kill, reap
+from media.children import kill, launched, reap
 from media.ffmpeg_args import Rung, Version, arguments, read_version
 from media.flv import (
     FlvError,
@@ -74,12 +73,10 @@ async def detect(ffmpeg: str) -> Version | None:
     try:
         async with asyncio.timeout(VERSION_SECONDS_MAX):
             process = await asyncio.create_subprocess_exec(
-                ffmpeg,
-                "-version",
+                *launched([ffmpeg, "-version"]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
-                preexec_fn=in_child(),
             )
             out, _ = await process.communicate()
     except (OSError, TimeoutError):
@@ -225,7 +222,7 @@ class Run:
             self._restarts.started(now())
             try:
                 await self._one_process()
-            except (OSError, SubprocessError) as error:
+            except OSError as error:
                 self._words.append(str(error))
             if self._finished.is_set():
                 return
@@ -274,14 +271,12 @@ class Run:
                 stack.callback(transport.close)
                 readers.append(reader)
             process = await asyncio.create_subprocess_exec(
-                *self._command(self._rungs, writing),
+                *launched(self._command(self._rungs, writing)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=writing,
                 cwd=self._folder,
-                start_new_session=True,
-                preexec_fn=in_child(),
             )
             self.process = process
             stack.push_async_callback(reap, process)

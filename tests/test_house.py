@@ -279,6 +279,16 @@ def marker_findings(root: Path) -> list[str]:
     return [f"{path.relative_to(root)} must not be" for path in sorted((root / "tests").rglob("__init__.py"))]
 
 
+def fork_findings(root: Path) -> list[str]:
+    """No program is started through a preexec_fn (console/exec_launcher.py says why)."""
+    return [
+        f"{module.name}:{node.value.lineno}: preexec_fn"
+        for module in rooms(root)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.keyword) and node.arg == "preexec_fn"
+    ]
+
+
 def wall_findings(root: Path) -> list[str]:
     """A JSON field and an environment variable are named in routes/ only (roofs hand them on)."""
     findings = []
@@ -541,6 +551,7 @@ def _configured_registries() -> set[str]:
         circle_findings,
         mirror_findings,
         marker_findings,
+        fork_findings,
         wall_findings,
         size_findings,
         hangul_findings,
@@ -735,6 +746,12 @@ def test_a_package_marker_under_tests_is_found(plant):
 )
 def test_meaning_outside_routes_is_found(plant, path, text):
     assert found(wall_findings(plant({path: text})), path.removesuffix(".py").replace("/", "."))
+
+
+def test_a_preexec_fn_is_found(plant):
+    text = '"""Shell: x."""\nimport subprocess\nsubprocess.run([], preexec_fn=print)\n'
+
+    assert found(fork_findings(plant({"media/x.py": text})), "media.x:3")
 
 
 def test_settings_and_roofs_may_read_the_environment(plant):

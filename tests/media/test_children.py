@@ -6,16 +6,15 @@ import resource
 import signal
 import sys
 
-from media.children import NICENESS, in_child, reap
+from media.children import NICENESS, launched, reap
 
 
 async def run(code: str, **limits) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", code),
+        *launched([sys.executable, "-c", code], **limits),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        preexec_fn=in_child(**limits),
     )
 
 
@@ -48,6 +47,20 @@ async def test_a_child_that_computes_for_too_long_is_killed():
     assert await said(code, cpu_seconds=7) == "(7, 7)"
     process = await run("while True: pass", cpu_seconds=1)
     assert await process.wait() == -signal.SIGKILL
+
+
+async def test_a_child_has_a_session_of_its_own():
+    process = await run("import os; print(os.getsid(0))")
+    out, _ = await process.communicate()
+
+    assert int(out) == process.pid
+
+
+async def test_a_program_that_cannot_be_run_says_why(tmp_path):
+    process = await asyncio.create_subprocess_exec(*launched([str(tmp_path)]), stderr=asyncio.subprocess.PIPE)
+    _, words = await process.communicate()
+
+    assert (process.returncode, words.decode()) == (1, f"{tmp_path}: Permission denied\n")
 
 
 async def test_reaping_ends_what_runs_and_takes_what_has_ended():

@@ -111,7 +111,8 @@ async def test_a_program_that_is_not_there_is_no_failure_of_ours(tmp_path, caplo
     still.offer(b"", b"")
     await Thumbnails(str(tmp_path / "nothing"), tmp_path, list).make(still)
 
-    assert "No such file" in caplog.text
+    assert "made no picture" in caplog.text
+    assert still.thumbnail is None
 
 
 async def test_no_program_outlives_a_cancelled_run(fake, tmp_path):

@@ -54,7 +54,9 @@ class Studio:
 
 
 @pytest.fixture
-async def studio(ffmpeg, version, tmp_path):
+async def studio(ffmpeg, version, tmp_path, monkeypatch):
+    # Films are played quicker than life: what comes while a process starts is more than a real backlog takes.
+    monkeypatch.setattr("media.backlog.BACKLOG_MS_MAX", 60_000)
     studio = Studio(ffmpeg, version, tmp_path)
     yield studio
     await studio.transcoder.close()
