@@ -130,6 +130,25 @@ class Channels:
         if done is None:
             raise BroadcastEnded(broadcast_id)
 
+    async def resume_broadcast(self, broadcast_id: int, *, late_seconds: float) -> Channel | None:
+        """Take over a broadcast whose process is gone, if its lease runs or ran out at most `late_seconds` ago.
+
+        None when it has ended, or another one of its channel has begun. Raises StoreUnavailable, StoreUnknown (taking
+        it over again is harmless).
+        """
+        async with writing(self._pool) as connection:
+            channel_id = await connection.fetchval(
+                """
+                UPDATE broadcast SET lease_until = now() + $2
+                WHERE id = $1 AND ended_at IS NULL AND lease_until > now() - $3::interval RETURNING channel_id
+                """,
+                broadcast_id,
+                timedelta(seconds=LEASE_SECONDS),
+                timedelta(seconds=late_seconds),
+            )
+            row = channel_id and await connection.fetchrow(f"{_CHANNEL} WHERE c.id = $1", channel_id)
+        return _channel(row) if row else None
+
     async def end_broadcast(self, broadcast_id: int) -> None:
         """Take a broadcast off the air; ending it twice is harmless. Raises StoreUnavailable, StoreUnknown."""
         async with writing(self._pool) as connection:

@@ -76,7 +76,6 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         channels = Channels(pool)
         spool = Spool(settings.data / "hls", quota_bytes=settings.dvr_disk_mb * 1024 * 1024)
         spool.start()
-        spool.sweep()
         stack.push_async_callback(spool.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         top_ups = TopUps(Orders(pool), kakaopay.of_settings(http, settings, stores))
@@ -89,6 +88,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             spool=spool,
             dvr_seconds=settings.dvr_minutes * 60,
         )
+        await broadcasts.recover()
         rtmp = await process.listen(
             serve(settings.host, settings.rtmp_port, broadcasts),
             host=settings.host,

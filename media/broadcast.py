@@ -115,6 +115,12 @@ class Broadcast:
         self._ends_at: float | None = None
         self._shut_until = float("-inf")
 
+    def resume(self, now: float) -> None:
+        """Another process had it on air and is gone: it waits for its publisher from now on."""
+        for happening in (Happening.BEGAN, Happening.LOST):
+            self._happen(happening)
+        self._ends_at = now + self._grace_seconds
+
     def publish(self, now: float) -> int:
         """A publisher with the right key came; its number as owner. Raises AlreadyLive, Kicked, Over.
 

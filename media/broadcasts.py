@@ -19,6 +19,7 @@ from db.channel import BroadcastEnded, ChannelUnknown, hash_stream_key
 from db.channels import HEARTBEAT_SECONDS
 from db.errors import StoreError
 from db.member import nickname_key
+from media import recovery
 from media.broadcast import GRACE_SECONDS, AlreadyLive, Kicked, State
 from media.feed import LATER, Feed
 from media.hls_writer import journal
@@ -48,6 +49,8 @@ TICK_SECONDS: Final = 0.25
 # What all broadcasts may hold in memory for a new one to begin: half of the machine's. The rest is for what the running
 # ones still grow to, for their encoders, and for the database beside them.
 MEDIA_BYTES_MAX: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+# After a lease has run out: a broadcast whose process was killed may still go on, if nobody took its place.
+RESUME_LATE_SECONDS: Final = 10.0
 # For `on_state`: news that takes longer is late anyway, and the publisher waits for it.
 TELL_SECONDS_MAX: Final = 5.0
 
@@ -164,6 +167,37 @@ class Broadcasts:
 
     # --- time --------------------------------------------------------------------------------------------------------
 
+    async def recover(self) -> None:
+        """Go on with what an earlier process left, or end it; to be done before anybody may publish."""
+        if self._spool is None:
+            return
+        try:
+            for left in await asyncio.to_thread(recovery.read_all, self._spool.folders()):
+                await self._recover(left, self._spool)
+        except StoreError as error:
+            log.warning("not_recovered words=%s", error)
+        else:
+            self._spool.sweep()
+
+    async def _recover(self, left: recovery.Left, spool: Spool) -> None:
+        broadcast_id, channel = left.story.began.broadcast_id, None
+        if not left.story.ended:
+            channel = await self._channels.resume_broadcast(broadcast_id, late_seconds=RESUME_LATE_SECONDS)
+        ended = channel is None
+        channel = channel or await self._channels.by_id(left.story.began.channel_id)
+        if channel is None or (ended and left.age_seconds >= self._dvr_seconds):
+            return
+        writer = recovery.resume(left, spool, window_seconds=self._dvr_seconds, ended=ended)
+        self._writers[broadcast_id] = writer
+        log.info("recovered broadcast=%d ended=%s", broadcast_id, ended)
+        if ended:
+            self._past.add(channel.nickname, writer, self.now() - left.age_seconds, cool=True)
+            return
+        on_air = self._on_air[channel.id] = OnAir(channel, self._grace_seconds)
+        on_air.broadcast_id, on_air.writer = broadcast_id, writer
+        on_air.broadcast.resume(self.now())
+        await self._follow(on_air)
+
     async def run(self) -> None:
         """End orphans of an earlier process, then tick, renew leases and sweep until cancelled."""
         try:
@@ -247,6 +281,12 @@ class Broadcasts:
             assert on_air.writer is not None
             if not on_air.broadcast.began(owner, self.now()):
                 raise Refused(LATER, "this connection is no longer on air")
+            if on_air.transcoder is None and on_air.writer.renditions != (SOURCE,):
+                # It was begun by an earlier process. Without an encoder its rungs end here.
+                await self._ladders.detect()
+                on_air.transcoder = self._ladders.transcoder(self._ladders.rungs(began), on_air.writer)
+                for name in () if on_air.transcoder else on_air.writer.renditions:
+                    on_air.writer.drop(name)
             on_air.writer.begin(began, date=time.time())
             if on_air.transcoder:
                 self._ladders.begin(on_air.transcoder, on_air.writer, began)

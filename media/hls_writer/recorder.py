@@ -20,12 +20,14 @@ from media.hls_writer.journal import Began, Closed, Ended, Opened, Part, write_r
 from media.hls_writer.playlist import ResourceName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from media.hls_writer.journal import Record
     from media.hls_writer.rendition import Rendition
+    from media.hls_writer.restore import TrackTold
     from media.hls_writer.timeline import Segment
 
+JOURNAL: Final = "journal_"
 # A file of the journal is given up when nothing that it tells of is left: ten minutes of one rendition.
 JOURNAL_RECORDS_MAX: Final = 4096
 # A first segment is whole after its keyframe interval, at most ten seconds.
@@ -84,6 +86,27 @@ class Recorder:
         self._journals: deque[tuple[int, dict[str, int]]] = deque()
         self._journal = journal - 1
         self._records = JOURNAL_RECORDS_MAX
+
+    def resume(
+        self, name: str, told: TrackTold, entries: Sequence[Entry], *, edge: Collection[int], init: int, next_part: int
+    ) -> None:
+        """Go on where another process was (restore.py): `entries` are on disk; with their parts those at the `edge`."""
+        track = self.tracks[name]
+        track.init, track.part = init, next_part - 1
+        track.target, track.independent = told.target, told.all_independent
+        for entry in entries:
+            segment = told.segments[entry.msn]
+            self._log(segment.opened)
+            for part in segment.parts if entry.msn in edge else ():
+                self._log(part)
+            self._log(segment.closed or told.close(name, entry))
+            self._journals[-1][1][name] = entry.msn
+            track.msn = entry.msn + 1
+            self._remove(name, track.archive.add(entry))
+
+    def forget_journals(self, numbers: Iterable[int]) -> None:
+        """What the files of another process told has been written down anew."""
+        self._store.remove([journal_name(number) for number in numbers])
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
@@ -269,7 +292,7 @@ class Recorder:
 
 def journal_name(number: int) -> str:
     """The name of a file of the journal."""
-    return f"journal_{number}"
+    return f"{JOURNAL}{number}"
 
 
 def _opened(rendition: Rendition, segment: Segment) -> Opened:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final
 from media.hls_writer.cutter import Cut, Cuts, Cutter, FollowedCuts, OwnCuts, Targets
 from media.hls_writer.fmp4 import VIDEO_CLOCK, init_segment
 from media.hls_writer.playlist import Variant
+from media.hls_writer.samples import read_init
 from media.hls_writer.timeline import Fragment, Opening, Timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from media.hls_writer.tracks import AudioTrack, VideoTrack
 
 # An encoder that changes its configuration with every segment keeps what the window lists; older ones are gone. With
@@ -60,6 +63,15 @@ class Rendition:
             self._init += 1
             self._inits[self._init] = init
             self._inits.pop(self._init - INITS_KEPT_MAX, None)
+
+    def resume(self, timeline: Timeline, inits: Mapping[int, bytes]) -> None:
+        """Go on where another process was; `inits` are the init segments that are still there."""
+        self.timeline = timeline
+        self._sequence = timeline.next_part  # Each fragment had one number, and one part.
+        self._inits = dict(sorted(inits.items())[-INITS_KEPT_MAX:])
+        self._init = max(self._inits, default=0)
+        if self._init:
+            self.video, self.audio = read_init(self._inits[self._init])
 
     def take_video(self, timestamp_ms: int, composition_ms: int, data: bytes, *, key: bool) -> bool:
         """One picture of the epoch; whether a playlist changed by it."""

@@ -25,9 +25,19 @@ _NOT_KEY = 0x00010000
 class NotOurs(HlsError):
     """Bytes that fmp4.py cannot have written: a file was changed, or cut off."""
 
+    def __str__(self) -> str:
+        return "a file is not as it was written"
+
 
 def read_init(data: bytes) -> tuple[VideoTrack | None, AudioTrack | None]:
     """The tracks of an init segment. Raises NotOurs, and what tracks.py raises."""
+    try:
+        return _tracks(data)
+    except (IndexError, ValueError, struct.error):
+        raise NotOurs from None
+
+
+def _tracks(data: bytes) -> tuple[VideoTrack | None, AudioTrack | None]:
     video, audio = None, None
     for name, trak in _boxes(_only(data, b"moov")):
         if name == b"trak":

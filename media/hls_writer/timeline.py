@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from media.hls_writer.fmp4 import VIDEO_CLOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Back far enough for a player that lost its network for a while; longer looking back is for the disk (DVR).
 WINDOW_SECONDS: Final = 30
@@ -96,6 +99,10 @@ class Segment:
                 at += part.size
         return self._data
 
+    def keep(self, data: bytes) -> None:
+        """It was joined before, by another process: this is the whole, and its parts lie in it."""
+        self._data = data
+
     def forget_parts(self) -> list[Part]:
         """Keep the whole only; the parts that are gone."""
         self.data()
@@ -125,6 +132,27 @@ class Timeline:
         self._removed: deque[Segment] = deque()
         self._parts: dict[int, Part] = {}
         self._discontinuity = False
+
+    def resume(
+        self,
+        segments: Iterable[Segment],
+        *,
+        next_msn: int,
+        next_part: int,
+        discontinuity_sequence: int,
+        independent: bool,
+        bits_a_second_max: int,
+    ) -> None:
+        """Go on where another process was: `segments` are listed, what comes next is a discontinuity."""
+        self.discontinuity_sequence = discontinuity_sequence
+        self.independent, self.bits_a_second_max = independent, bits_a_second_max
+        for segment in segments:
+            self.head += segment.duration
+            self.bytes_held += segment.size
+            self._parts.update((part.number, part) for part in segment.parts)
+            self._list(segment)
+        self.next_msn, self.next_part = next_msn, next_part
+        self._discontinuity = next_msn > 1
 
     def open_segment(self, opening: Opening) -> Segment:
         """Close what is open and begin the next segment; it is listed with its first part."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from media.flv import VideoConfig, VideoFrame
     from media.hls_writer.playlist import ResourceName
     from media.hls_writer.recorder import Recorder
+    from media.hls_writer.timeline import Timeline
     from media.hls_writer.tracks import AudioTrack
     from media.intake import Audio, Began, Video
 
@@ -95,6 +96,15 @@ class Writer:
         self._ts = TsSegments()
         self._shift_ms = 0
         self._line_ms: int | None = None
+
+    def resume(
+        self, renditions: Mapping[str, tuple[Timeline, Mapping[int, bytes]]], *, epoch: int, line_ms: int
+    ) -> None:
+        """Go on where another process was (restore.py): a timeline and init segments for each rendition."""
+        self.epoch, self._line_ms = epoch, line_ms
+        for name, (timeline, inits) in renditions.items():
+            self._renditions[name].resume(timeline, inits)
+            self._targets.duration = self._targets.duration or timeline.target_duration
 
     # --- media in ----------------------------------------------------------------------------------------------------
 

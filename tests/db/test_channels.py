@@ -174,3 +174,20 @@ async def test_what_no_nickname_can_be_is_not_asked_for(channels, pool):
         assert await channels.by_nickname(text) is None
         assert await Members(pool).by_nickname(text) is None
     assert await Members(pool).credentials("a\0b") is None
+
+
+async def test_a_broadcast_whose_process_is_gone_can_be_taken_over(pool, owner):
+    channels = Channels(pool)
+    broadcast_id = await channels.begin_broadcast(owner.id)
+    await pool.execute("UPDATE broadcast SET lease_until = now() - interval '5 s'")
+    assert not (await channels.by_id(owner.id)).on_air
+
+    assert await channels.resume_broadcast(broadcast_id, late_seconds=4) is None
+    channel = await channels.resume_broadcast(broadcast_id, late_seconds=6)
+    assert (channel.id, channel.on_air, channel.broadcast_id) == (owner.id, True, broadcast_id)
+    assert await pool.fetchval("SELECT lease_until > now() + interval '10 s' FROM broadcast")
+    assert await channels.resume_broadcast(broadcast_id, late_seconds=0)
+
+    await channels.begin_broadcast(owner.id)  # by somebody else, meanwhile
+    assert await channels.resume_broadcast(broadcast_id, late_seconds=60) is None
+    assert await channels.resume_broadcast(999, late_seconds=60) is None

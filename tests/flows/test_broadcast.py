@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+import aiohttp
 import pytest
 from house import Encoder, RefusedError, eventually
 
@@ -122,6 +123,49 @@ async def test_the_same_key_continues_with_a_discontinuity(house, ffmpeg, nickna
         assert playlist.discontinuities == 1
         assert after["playback"] == before["playback"]
         assert not playlist.ended
+
+
+async def test_a_sidecar_that_is_killed_comes_back_with_the_sequence_unbroken(
+    new_house, ffmpeg, nickname, player, tmp_path
+):
+    house = await new_house().start()
+    streamer = await house.sign_up(nickname())
+    async with Encoder(ffmpeg, streamer.stream_server, streamer.stream_key):
+        before = await house.on_air(streamer.nickname)
+        playing = await player(house, before)
+        first = await playing.playlist(msn=(await playing.playlist()).next_sequence)
+        [sidecar] = [each for each in house.family() if each.cmdline()[1:] == ["-m", "media"]]
+        sidecar.kill()
+
+    async def back():
+        try:
+            return await playing.playlist()
+        except (aiohttp.ClientError, AssertionError):
+            return None
+
+    interrupted = await eventually(back, what="the sidecar")
+    async with Encoder(ffmpeg, streamer.stream_server, streamer.stream_key) as again:
+
+        async def continued():
+            assert again.process.returncode is None, again.text
+            playlist = await playing.playlist()
+            return playlist if playlist.discontinuities else None
+
+        playlist = await eventually(continued, what="the discontinuity")
+        after = await house.on_air(streamer.nickname)
+        dvr = await player(house, {"playback": str(after["playback"]).replace("index.m3u8", "dvr.m3u8")})
+        past = await dvr.playlist()
+        film = b"".join([await dvr.resource(name) for name in (*past.maps[:1], *past.segments)])
+        words = await decoded(ffmpeg, film, tmp_path)
+
+    assert interrupted.sequence == first.sequence == playlist.sequence == past.sequence == 1
+    assert interrupted.next_sequence >= first.next_sequence
+    assert interrupted.segments[: len(first.segments)] == first.segments
+    assert not interrupted.ended
+    assert playlist.segments[: len(interrupted.segments)] == interrupted.segments
+    assert playlist.discontinuities == 1
+    assert after["playback"] == before["playback"]
+    assert "Video: h264" in words
 
 
 async def test_rotating_the_key_cuts_the_publisher(house, ffmpeg, nickname):

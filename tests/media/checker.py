@@ -157,12 +157,15 @@ class Checker:
         self.findings.append(words)
 
     def _alone(self, playlist: Playlist) -> None:
-        if float(playlist.control["PART-HOLD-BACK"]) < 3 * playlist.part_target - 1e-6:
-            self._finding("PART-HOLD-BACK below three part targets")
-        if float(playlist.control["CAN-SKIP-UNTIL"]) < 6 * playlist.target:
+        if playlist.part_target:
+            if float(playlist.control["PART-HOLD-BACK"]) < 3 * playlist.part_target - 1e-6:
+                self._finding("PART-HOLD-BACK below three part targets")
+            if playlist.ended == bool(playlist.hint):
+                self._finding("a hint after the end, or none before it")
+        elif playlist.parts or playlist.hint:
+            self._finding("parts without a part target")
+        if float(playlist.control.get("CAN-SKIP-UNTIL", "inf")) < 6 * playlist.target:
             self._finding("CAN-SKIP-UNTIL below six target durations")
-        if playlist.ended == bool(playlist.hint):
-            self._finding("a hint after the end, or none before it")
         for segment in playlist.segments:
             self._segment(playlist, segment)
         dates = [segment.date for segment in playlist.segments]

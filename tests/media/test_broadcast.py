@@ -161,6 +161,18 @@ def test_who_was_kicked_is_kept_out_for_a_while_and_the_broadcast_waits():
     assert broadcast.state is State.LIVE
 
 
+def test_what_another_process_had_on_air_waits_for_its_publisher():
+    broadcast = Broadcast()
+    broadcast.resume(100.0)
+    assert (broadcast.state, broadcast.owned, broadcast.next_deadline) == (
+        State.INTERRUPTED,
+        False,
+        100.0 + GRACE_SECONDS,
+    )
+    assert broadcast.began(broadcast.publish(101.0), 102.0)
+    assert broadcast.state is State.LIVE
+
+
 @pytest.mark.parametrize("prepare", [lambda _: None, lambda each: each.lost(1, 0.0, clean=False)])
 def test_it_can_be_stopped_at_any_time_and_is_over(prepare):
     broadcast = live()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,7 @@ from media.hls_writer.classic import Form
 from media.hls_writer.rendition import AUDIO_BITS_A_SECOND, BANDWIDTH_ROOM
 from media.past import ENDED_RETENTION_SECONDS
 from media.rtmp_ingest.errors import Refused
+from media.spool import Spool
 from tests.media import films
 from tests.media.checker import read
 
@@ -373,6 +376,133 @@ async def test_closing_ends_all_and_tells_it(stage):
     assert stage.cuts == ["the server is closing"]
     assert stage.states == [State.LIVE, State.ENDED]
     assert (len(stage.broadcasts), await stage.open_broadcasts()) == (0, [])
+
+
+# --- another process -------------------------------------------------------------------------------------------------
+
+
+class Killed:
+    """A process that leaves its files and its lease, and nothing else."""
+
+    def __init__(self, pool, spool, root):
+        self.pool = pool
+        self.spool = Spool(root, quota_bytes=2**30)
+        shutil.copytree(spool.root, root)
+
+    async def next_stage(self, tmp_path, **settings):
+        self.spool.start()
+        stage = Stage(self.pool, tmp_path, spool=self.spool, dvr_seconds=600, **settings)
+        await stage.broadcasts.recover()
+        await films.settled(self.spool)
+        return stage
+
+    async def close(self, stage):
+        await stage.broadcasts.close()
+        await self.spool.close()
+
+
+async def killed(pool, spool, tmp_path):
+    stage = Stage(pool, tmp_path, spool=spool, dvr_seconds=600)
+    feed = await stage.on_air()
+    await play(feed, 3000)
+    await films.settled(spool)
+    return stage, Killed(pool, spool, tmp_path / "killed")
+
+
+async def test_the_same_key_continues_what_a_killed_process_had_on_air(pool, owner, tmp_path, spool):
+    first, left = await killed(pool, spool, tmp_path)
+    [broadcast_id] = await first.open_broadcasts()
+    before = await first.playlist()
+    stage = await left.next_stage(tmp_path)
+    assert (stage.told, len(stage.broadcasts)) == ([("Nyan", State.INTERRUPTED)], 1)
+    assert stage.broadcasts.find("Nyan") is stage.broadcasts.find_broadcast(broadcast_id)
+    await stage.later(GRACE_SECONDS - TICK)
+    await stage.on_air()
+
+    assert stage.states == [State.INTERRUPTED, State.LIVE]
+    assert [broadcast_id] == await stage.open_broadcasts()
+    after = await stage.playlist()
+    assert (after.sequence, after.segments[0].msn) == (before.sequence, before.segments[0].msn)
+    assert after.segments[-1].msn > before.segments[-1].msn
+    assert [before.segments[-1].msn + 1] == [each.msn for each in after.segments if each.discontinuity]
+    await left.close(stage)
+
+
+async def test_a_killed_broadcast_that_nobody_continues_ends_after_the_grace(pool, owner, tmp_path, spool):
+    _, left = await killed(pool, spool, tmp_path)
+    stage = await left.next_stage(tmp_path)
+    await stage.later(GRACE_SECONDS)
+
+    assert stage.states == [State.INTERRUPTED, State.ENDED]
+    assert await stage.open_broadcasts() == []
+    assert (await stage.playlist()).ended
+    await left.close(stage)
+
+
+@pytest.mark.parametrize("how", ["the lease is over", "another has begun"])
+async def test_what_cannot_go_on_keeps_its_past(pool, owner, tmp_path, spool, how):
+    first, left = await killed(pool, spool, tmp_path)
+    [broadcast_id] = await first.open_broadcasts()
+    if how == "the lease is over":
+        await pool.execute("UPDATE broadcast SET lease_until = now() - interval '60 s'")
+    else:
+        await Channels(pool).begin_broadcast(owner.id)
+    stage = await left.next_stage(tmp_path)
+
+    assert (stage.told, len(stage.broadcasts), stage.broadcasts.find("Nyan")) == ([], 0, None)
+    writer = stage.broadcasts.find("Nyan", on_disk=True)
+    assert writer is stage.broadcasts.find_broadcast(broadcast_id)
+    assert read(await writer.classic_playlist("source", Form.DVR, skip=False)).ended
+    await stage.later(600)
+    await films.settled(left.spool)
+    assert list(left.spool.root.iterdir()) == []
+    await left.close(stage)
+
+
+async def test_what_is_too_old_is_swept(pool, owner, tmp_path, spool):
+    _, left = await killed(pool, spool, tmp_path)
+    await pool.execute("UPDATE broadcast SET lease_until = now() - interval '60 s'")
+    for path in (left.spool.root).rglob("*.m4s"):
+        os.utime(path, (0, 0))
+    stage = await left.next_stage(tmp_path)
+
+    assert stage.broadcasts.find("Nyan", on_disk=True) is None
+    assert list(left.spool.root.iterdir()) == []
+    await left.close(stage)
+
+
+async def test_a_database_that_is_away_at_the_start_costs_no_file(pool, owner, tmp_path, spool, monkeypatch, caplog):
+    async def away(*_, **__):
+        raise StoreUnavailable("gone")
+
+    _, left = await killed(pool, spool, tmp_path)
+    monkeypatch.setattr(Channels, "resume_broadcast", away)
+    stage = await left.next_stage(tmp_path)
+
+    assert "not_recovered" in caplog.text
+    assert len(stage.broadcasts) == 0
+    assert list(left.spool.root.iterdir())
+    await left.close(stage)
+
+
+async def test_rungs_of_a_killed_process_get_an_encoder_again_or_end(pool, owner, tmp_path, spool, ffmpeg):
+    settings = {"ladder": ("source", "180p"), "spool": spool, "dvr_seconds": 600}
+    first = Stage(pool, tmp_path, ffmpeg=ffmpeg, **settings)
+    await first.on_air()
+    await films.settled(spool)
+    left = [Killed(pool, spool, tmp_path / f"killed{index}") for index in range(2)]
+    [on_air] = first.broadcasts._on_air.values()
+    await on_air.transcoder.close()
+    for each, program in zip(left, (ffmpeg, None), strict=True):
+        stage = await each.next_stage(tmp_path, ladder=("source", "180p"), ffmpeg=program)
+        assert stage.broadcasts.find("Nyan").renditions == ("source", "180p")
+        await stage.on_air()
+        [resumed] = stage.broadcasts._on_air.values()
+        assert (resumed.transcoder is not None) is (program is not None)
+        assert resumed.writer.renditions == (("source", "180p") if program else ("source",))
+        if resumed.transcoder:
+            await resumed.transcoder.close()
+        await each.spool.close()
 
 
 # --- what fails -------------------------------------------------------------------------------------------------------

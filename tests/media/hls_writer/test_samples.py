@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
+from media.hls_writer.errors import HlsError
 from media.hls_writer.fmp4 import init_segment
 from media.hls_writer.samples import NotOurs, read_init, read_segment
 from media.hls_writer.writer import Writer
@@ -46,3 +49,17 @@ def test_what_we_did_not_write_is_refused(data):
         read_init(data)
     with pytest.raises(NotOurs):
         list(read_segment(data))
+
+
+def test_an_init_segment_that_was_changed_is_refused_in_words(rendition):
+    init = rendition.init(1)
+    for position in range(8, len(init)):
+        try:
+            read_init(init[:position])
+        except HlsError as error:
+            assert str(error)
+    for position in range(0, len(init), 3):
+        changed = bytearray(init)
+        changed[position] ^= 0xFF
+        with suppress(HlsError):
+            read_init(bytes(changed))
