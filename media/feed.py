@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from media.flv import FlvError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from media.intake import Event, Video
     from media.on_air import OnAir
+
+log = logging.getLogger(__name__)
 
 # RTMP's word for "not now": encoders try again. (BadName, Denied and Rejected make OBS stop.)
 LATER: Final = "NetStream.Failed"
@@ -63,6 +66,8 @@ class Feed:
 
     async def end(self, clean: bool) -> None:  # noqa: FBT001 - as the protocol has it
         """The session is over."""
+        if self._intake.extra_tracks:
+            log.info("extra_tracks_ignored broadcast=%s", self._on_air.broadcast_id)
         await self._air.lost(self._on_air, self._owner, clean=clean)
 
     def _take(self, read: Callable[[int, bytes], list[Event]], timestamp_ms: int, payload: bytes) -> Awaitable[None]:

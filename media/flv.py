@@ -134,15 +134,15 @@ AUDIO_FOURCCS: Final = {b"mp4a": Codec.AAC, b"Opus": Codec.OPUS}
 _SEQUENCE_START: Final = 0
 _CODED_FRAMES: Final = 1
 _CODED_FRAMES_X: Final = 3  # composition offset 0, not written
-_MULTITRACK: Final = {"video": 6, "audio": 5}
 _MOD_EX: Final = 7
+# The packet type of several tracks in one packet (media/multitrack.py).
+MULTITRACK: Final = {TagKind.VIDEO: 6, TagKind.AUDIO: 5}
 
 
 def read_video(payload: bytes) -> VideoConfig | VideoFrame | None:
-    """What a video payload carries; None when it is nothing to show (end of sequence, command, metadata, extra track).
+    """What a video payload carries; None when it is nothing to show (end of sequence, command, metadata).
 
-    A multitrack packet carries tracks beyond the first in all encoders known to us (track 0 comes as a plain packet),
-    so it is passed over. Raises UnknownCodec, TagTruncated.
+    A multitrack packet is nothing here either: media/multitrack.py unpacks it. Raises UnknownCodec, TagTruncated.
     """
     if not payload:
         return None
@@ -165,8 +165,8 @@ def read_video(payload: bytes) -> VideoConfig | VideoFrame | None:
 
 def _read_ex_video(payload: bytes) -> VideoConfig | VideoFrame | None:
     frame_type = payload[0] >> 4 & 0x07
-    packet, position = _after_mod_ex(payload, payload[0] & 0x0F)
-    if frame_type == _COMMAND_FRAME or packet == _MULTITRACK["video"]:
+    packet, position = after_mod_ex(payload, payload[0] & 0x0F)
+    if frame_type == _COMMAND_FRAME or packet == MULTITRACK[TagKind.VIDEO]:
         return None
     codec = _fourcc("video", payload, position, VIDEO_FOURCCS)
     position += 4
@@ -183,7 +183,7 @@ def _read_ex_video(payload: bytes) -> VideoConfig | VideoFrame | None:
 
 
 def read_audio(payload: bytes) -> AudioConfig | AudioFrame | None:
-    """What an audio payload carries; None when it is nothing to play (silence, end of sequence, extra track).
+    """What an audio payload carries; None when it is nothing to play (silence, end of sequence, multitrack packet).
 
     Raises UnknownCodec, TagTruncated.
     """
@@ -197,8 +197,8 @@ def read_audio(payload: bytes) -> AudioConfig | AudioFrame | None:
         return AudioFrame(payload[2:]) if len(payload) > 2 else None
     if sound_format != AUDIO_FOURCCS_FORMAT:
         raise UnknownCodec("audio", str(sound_format))
-    packet, position = _after_mod_ex(payload, payload[0] & 0x0F)
-    if packet == _MULTITRACK["audio"]:
+    packet, position = after_mod_ex(payload, payload[0] & 0x0F)
+    if packet == MULTITRACK[TagKind.AUDIO]:
         return None
     codec = _fourcc("audio", payload, position, AUDIO_FOURCCS)
     data = payload[position + 4 :]
@@ -207,7 +207,7 @@ def read_audio(payload: bytes) -> AudioConfig | AudioFrame | None:
     return AudioFrame(data) if packet == _CODED_FRAMES and data else None
 
 
-def _after_mod_ex(payload: bytes, packet: int) -> tuple[int, int]:
+def after_mod_ex(payload: bytes, packet: int) -> tuple[int, int]:
     """Pass over ModEx prefixes; the real packet type and where what follows begins. Each turn eats three bytes."""
     position = 1
     while packet == _MOD_EX:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from media.flv import AudioConfig, AudioFrame, Unwrapper, VideoConfig, VideoFrame, read_audio, read_video
+from media.flv import AudioConfig, AudioFrame, TagKind, Unwrapper, VideoConfig, VideoFrame, read_audio, read_video
 from media.hls_writer.errors import MediaError
 from media.hls_writer.tracks import AudioTrack, VideoTrack, audio_track, video_track
+from media.multitrack import first_track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,8 @@ class Intake:
         self._last_ms: int | None = None
         self._held: list[Video | Audio] = []
         self._held_bytes = 0
+        self.extra_tracks = False
+        """Whether the publisher has sent tracks that nobody plays."""
 
     def metadata(self, values: Mapping[str, object]) -> None:
         """onMetaData: believed only about which tracks there are, and only to wait less long."""
@@ -88,6 +91,10 @@ class Intake:
 
     def video(self, timestamp_ms: int, payload: bytes) -> list[Event]:
         """One video payload."""
+        plain = self._first_track(TagKind.VIDEO, payload)
+        if plain is None:
+            return []
+        payload = plain
         read = read_video(payload)
         if isinstance(read, VideoFrame):
             line_ms = self._line.unwrap(timestamp_ms)
@@ -103,7 +110,10 @@ class Intake:
 
     def audio(self, timestamp_ms: int, payload: bytes) -> list[Event]:
         """One audio payload."""
-        read = read_audio(payload)
+        plain = self._first_track(TagKind.AUDIO, payload)
+        if plain is None:
+            return []
+        read = read_audio(plain)
         if isinstance(read, AudioFrame):
             line_ms = self._line.unwrap(timestamp_ms)
             return self._on_packet(Audio(line_ms, read.data)) if self._audio else []
@@ -114,6 +124,11 @@ class Intake:
                 self._stale = self._current is not None
                 self._drop([held for held in self._held if isinstance(held, Video)])
         return []
+
+    def _first_track(self, kind: TagKind, payload: bytes) -> bytes | None:
+        plain = first_track(kind, payload)
+        self.extra_tracks = self.extra_tracks or plain is None
+        return plain
 
     def _on_picture(self, video: Video) -> list[Event]:
         if self._current is None:

@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 from media.flv import FlvError, TagKind, TagReader, read_audio, read_video, write_header, write_tag  # noqa: E402
 from media.hls_writer.errors import MediaError  # noqa: E402
 from media.intake import Audio, Began, Intake, Video  # noqa: E402
+from media.multitrack import first_track  # noqa: E402
 from media.rtmp_ingest import amf0, messages  # noqa: E402
 from media.rtmp_ingest.chunks import ChunkReader, ChunkWriter  # noqa: E402
 from media.rtmp_ingest.errors import AmfError, ChunkError, HandshakeError, MessageError  # noqa: E402
@@ -269,10 +270,11 @@ def session(random: Random, known: Corpus) -> bool:
 
 def tags(random: Random, known: Corpus) -> bool:
     accepted = False
-    for payloads, read in ((known.video, read_video), (known.audio, read_audio)):
+    for kind, payloads, read in ((TagKind.VIDEO, known.video, read_video), (TagKind.AUDIO, known.audio, read_audio)):
         payload = broken(random.choice(payloads)[:2000], random, payloads)
         try:
-            accepted |= read(payload) is not None
+            plain = first_track(kind, payload)
+            accepted |= read(payload if plain is None else plain) is not None
         except FlvError as error:
             assert str(error).isprintable()
     data = broken(random.choice(known.flv), random, known.flv)

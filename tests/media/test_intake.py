@@ -117,6 +117,27 @@ def test_a_configured_picture_is_waited_for_however_much_sound_comes():
     assert ["Bva", "A11000", "A12000", "V12500"] == story.video(12_500, key()).take()
 
 
+def several(packet: int, *tracks: tuple[int, bytes]) -> bytes:
+    """A multitrack packet of Enhanced RTMP, all tracks H.264."""
+    bodies = b"".join(bytes((number,)) + len(data).to_bytes(3, "big") + data for number, data in tracks)
+    return bytes((0x96, 0x10 | packet)) + b"avc1" + bodies
+
+
+def test_the_first_track_of_a_multitrack_packet_plays_like_a_plain_one():
+    plain = Story().video(0, CONFIG).audio(0, SOUND).video(0, key()).video(33, films.picture())
+    config, picture = CONFIG[5:], films.picture()[2:]
+    packed = Story().video(0, several(0, (1, b"other"), (0, config))).audio(0, SOUND)
+    packed.video(0, several(1, (0, key()[2:]), (1, picture)))
+    packed.video(20, several(1, (1, picture))).video(33, films.picture())
+
+    assert [event.frame for event in packed.events[1:]] == [event.frame for event in plain.events[1:]]
+    # What an encoder of ours is given holds one track.
+    assert packed.events[1].payload == b"\x91avc1" + key()[2:]
+    assert packed.events[0].video_payload == b"\x90avc1" + config
+    assert packed.take() == ["Bva", "V0", "V33"]
+    assert (packed.intake.extra_tracks, plain.intake.extra_tracks) == (True, False)
+
+
 def test_frames_without_a_configuration_are_nothing():
     assert [] == Story().video(0, key()).audio(0, films.packet()).video(0, b"").audio(0, b"").take()
 
