@@ -149,3 +149,14 @@ test("roles are the words among them", () => {
   const log = next(emptyLog(null), { ...said(1), from: { nickname: "mia", roles: ["operator", 7] } });
   assert.deepEqual(log.lines[0]?.roles, ["operator"]);
 });
+
+test("a removal names numbers: another's line with the same id stays", () => {
+  const log = reduce(emptyLog(null), [said(1, "bad", "troll", "x"), said(2, "good", "mia", "x"), { kind: "removed", seq: 3, ids: ["x"], seqs: [1] }]);
+  assert.deepEqual(log.lines.map((line) => [line.text, line.removed]), [["", true], ["good", false]]);
+  assert.equal(log.seq, 3);
+});
+
+test("a removal of lines that are not here changes nothing", () => {
+  const log = reduce(emptyLog(null), [said(5), { kind: "removed", ids: [], seqs: [1, 0] }]);
+  assert.deepEqual(texts(log), ["line 5"]);
+});

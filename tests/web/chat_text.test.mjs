@@ -6,6 +6,9 @@ test("chat line: one line, trimmed, counted in characters", () => {
   assert.deepEqual(chatLine("  a\n\n b  "), { text: "a b", left: CHARACTERS_MAX - 3, fits: true });
   assert.equal(chatLine(" \n ").fits, false);
   assert.equal(chatLine("😺".repeat(CHARACTERS_MAX)).fits, true);
+  const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
+  assert.equal(chatLine(family.repeat(100)).left, CHARACTERS_MAX - 100);
+  assert.equal(chatLine(`a${"\u0301".repeat(3_000)}`).fits, false);
   assert.deepEqual([chatLine("x".repeat(CHARACTERS_MAX + 1)).fits, chatLine("x".repeat(CHARACTERS_MAX + 1)).left], [false, -1]);
 });
 

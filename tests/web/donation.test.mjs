@@ -70,7 +70,7 @@ for (const code of OTHERS_WORDS) {
   });
 }
 
-for (const code of ["points.insufficient", "transfer.id_reused"]) {
+for (const code of ["points.insufficient", "transfer.id_reused", "channel.off_air"]) {
   test(`${code} after an unknown outcome is the ledger's answer`, () => {
     const refused = failed(sent(failed(sent(newDonation(), "id-1"), lost), "id-2"), new Problem(code));
     assert.deepEqual([refused.stage, refused.id, refused.maybe], ["editing", null, false]);
@@ -82,9 +82,9 @@ test("a fault of our own may come after the sending", () => {
 });
 
 test("what was sent outlives the page, and is asked for again with the same id", () => {
-  const sending = sent(edited(newDonation(), { points: 300, text: "hi" }), "id-1");
+  const sending = sent(edited(newDonation(), { points: 300, text: "hi", anonymous: true }), "id-1");
   const back = restored(pending(sending));
-  assert.deepEqual([back.stage, back.id, back.points, back.text, back.maybe], ["unknown", "id-1", 300, "hi", true]);
+  assert.deepEqual([back.stage, back.id, back.points, back.text, back.anonymous, back.maybe], ["unknown", "id-1", 300, "hi", true, true]);
   assert.deepEqual(restored(pending(failed(sending, lost))), back);
   assert.equal(sent(back, "id-2").id, "id-1");
 });

@@ -14,6 +14,7 @@ export const DRAFTS_MAX = 20;
  * @typedef {object} Line
  * @property {string} key unlike any other in this log
  * @property {"said" | "donated" | "gap"} kind
+ * @property {number} seq its number in the room; 0 for a gap
  * @property {string} id of the message; "" for a gap
  * @property {string} nickname
  * @property {readonly string[]} roles
@@ -76,7 +77,7 @@ export function reduce(log, events) {
         viewers = number(event.viewers);
         break;
       case "removed":
-        remove(lines, event.ids);
+        remove(lines, event);
         break;
       case "refused":
         drafts = withCode(drafts, string(event.id), string(event.code) || "internal", number(event.retry_after_ms));
@@ -126,6 +127,7 @@ function lineOf(event, me) {
   const mine = me !== null && nickname === me;
   return {
     key: `${number(event.seq)}:${id}`,
+    seq: number(event.seq),
     kind: event.kind === "donated" ? "donated" : "said",
     id,
     nickname,
@@ -148,16 +150,17 @@ function addGap(lines, event) {
   const before = last?.kind === "gap" ? last.skipped : 0;
   if (last?.kind === "gap") lines.pop();
   const key = `gap:${number(event.from_seq)}:${number(event.to_seq)}`;
-  const gap = { id: "", nickname: "", roles: [], text: "", at: "", points: 0, mine: false, mentioned: false, removed: false };
+  const gap = { seq: 0, id: "", nickname: "", roles: [], text: "", at: "", points: 0, mine: false, mentioned: false, removed: false };
   lines.push({ ...gap, key, kind: "gap", skipped: before + skipped });
 }
 
-/** @param {Line[]} lines @param {unknown} ids */
-function remove(lines, ids) {
-  if (!Array.isArray(ids)) return;
-  const gone = new Set(ids);
+/** By number; by id where the house gave none, for an id is its sender's own choice. @param {Line[]} lines @param {RoomEvent} event */
+function remove(lines, { ids, seqs }) {
+  const numbers = new Set(Array.isArray(seqs) ? seqs : []);
+  const names = new Set(Array.isArray(ids) && numbers.size === 0 ? ids : []);
   lines.forEach((line, index) => {
-    if (line.id !== "" && gone.has(line.id)) lines[index] = { ...line, text: "", removed: true };
+    const gone = numbers.has(line.seq) || (line.id !== "" && names.has(line.id));
+    if (gone && line.kind !== "gap") lines[index] = { ...line, text: "", removed: true };
   });
 }
 

@@ -5,17 +5,22 @@
 
 /** The room's own limit (PROTOCOL.md, chat.say): said here before the server has to. */
 export const CHARACTERS_MAX = 500;
+/** And its bound on what one "character" may be made of, as code points of the whole line. */
+const CODE_POINTS_MAX = 2_000;
 /** From here on the composer shows how many are left. */
 export const CHARACTERS_WARN = 400;
 
+const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
 /**
- * One line of text, counted as the server counts: in code points, so that an emoji is not two.
+ * One line of text, counted as the server counts: as a reader does, so that a family of four is one.
  * @param {string} typed
  * @returns {{ text: string, left: number, fits: boolean }} `fits` is false for nothing and for too much
  */
 export function chatLine(typed) {
   const text = typed.replace(/\s+/g, " ").trim();
-  const left = CHARACTERS_MAX - [...text].length;
+  const points = [...text].length;
+  const left = points > CODE_POINTS_MAX ? CODE_POINTS_MAX - points : CHARACTERS_MAX - [...characters.segment(text)].length;
   return { text, left, fits: text !== "" && left >= 0 };
 }
 

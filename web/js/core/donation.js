@@ -23,18 +23,19 @@ export const AMOUNTS_POINTS = Object.freeze([AMOUNT_FIRST_POINTS, 500, 1000, 500
  * @property {boolean} maybe this id may have reached the ledger, and the ledger has not answered
  * @property {number} points
  * @property {string} text
+ * @property {boolean} anonymous the streamer is not told by whom
  * @property {import("./problem.js").Problem | null} problem why the last try did not end well
  * @property {number | null} pointsLeft the ledger's answer
  */
 
 /** @returns {Donation} */
 export function newDonation() {
-  return { stage: "editing", id: null, maybe: false, points: AMOUNT_FIRST_POINTS, text: "", problem: null, pointsLeft: null };
+  return { stage: "editing", id: null, maybe: false, points: AMOUNT_FIRST_POINTS, text: "", anonymous: false, problem: null, pointsLeft: null };
 }
 
 /**
  * @param {Donation} donation
- * @param {{ points?: number, text?: string }} change
+ * @param {{ points?: number, text?: string, anonymous?: boolean }} change
  * @returns {Donation} unchanged unless it is still being written
  */
 export function edited(donation, change) {
@@ -81,9 +82,9 @@ export function failed(donation, problem) {
     : { ...donation, stage: "editing", id: null, maybe, problem };
 }
 
-/** The books looked the id up and will say the same for ever. @param {import("./problem.js").Problem} problem */
+/** The books looked the id up, have its refusal on record and will say the same for ever. @param {import("./problem.js").Problem} problem */
 function isLedgersWord({ code, unknown }) {
-  return !unknown && /^(?:points|transfer)\./.test(code);
+  return !unknown && (/^(?:points|transfer)\./.test(code) || code === "channel.off_air");
 }
 
 /** Of one try alone: `internal` is also what our own faults are called, and those may come after the sending. @param {import("./problem.js").Problem} problem */
@@ -97,8 +98,8 @@ function mayHaveArrived({ code, unknown }) {
  * @returns {string | null} null when there is nothing to keep
  */
 export function pending(donation) {
-  const { stage, maybe, id, points, text } = donation;
-  return id !== null && (stage === "sending" || maybe) ? JSON.stringify({ id, points, text }) : null;
+  const { stage, maybe, id, points, text, anonymous } = donation;
+  return id !== null && (stage === "sending" || maybe) ? JSON.stringify({ id, points, text, anonymous }) : null;
 }
 
 /**
@@ -107,9 +108,9 @@ export function pending(donation) {
  * @returns {Donation} a new one when nothing was kept
  */
 export function restored(kept) {
-  const { id, points, text } = parsed(kept);
+  const { id, points, text, anonymous = false } = parsed(kept);
   if (typeof id !== "string" || typeof points !== "number" || typeof text !== "string") return newDonation();
-  return { ...newDonation(), stage: "unknown", id, maybe: true, points, text };
+  return { ...newDonation(), stage: "unknown", id, maybe: true, points, text, anonymous: anonymous === true };
 }
 
 /** @param {string | null} kept @returns {Record<string, unknown>} */

@@ -105,6 +105,7 @@ export class ChannelAbout extends LightElement {
   /** @param {string} nickname */
   #donate(nickname) {
     if (identity.nickname === nickname) return html`<a class="button quiet" href="/studio">${t("nav.studio")}</a>`;
+    if (this.state === "offline" || this.state === "ended") return nothing; // The books take donations on air only.
     if (identity.nickname === null) {
       return html`<a class="button donate" href=${logInPath(location.pathname)}>${actIcons.paw}${t("donate.open")}</a>`;
     }

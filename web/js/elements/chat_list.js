@@ -4,7 +4,8 @@
  * A reader who scrolled up keeps what is there: nothing is drawn, so nothing is asked and nothing is sent. The same
  * holds for a hidden tab, because a hidden tab has no animation frames.
  *
- * Events: `room-event` (each event, at once), `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
+ * The arrow keys go from line to line; Enter, a finger on a line or a click on its name choose it.
+ * Events: `room-event` (each event, at once), `line-chosen`, `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
  * reader), `take-back` (a refused line's text), `no-room` (the room cannot be watched).
  * @module
  */
@@ -54,6 +55,7 @@ export class ChatList extends HTMLElement {
     this.replaceChildren(this.#lines, this.#drafts);
     this.addEventListener("scroll", this.#onScroll, { passive: true });
     this.addEventListener("keydown", this.#onKey);
+    this.addEventListener("click", this.#onClick);
     // A window that grows or shrinks keeps the newest line in view.
     this.#resized.observe(this);
   }
@@ -67,6 +69,7 @@ export class ChatList extends HTMLElement {
     this.#resized.disconnect();
     this.removeEventListener("scroll", this.#onScroll);
     this.removeEventListener("keydown", this.#onKey);
+    this.removeEventListener("click", this.#onClick);
   }
 
   /**
@@ -237,10 +240,53 @@ export class ChatList extends HTMLElement {
 
   /** @param {KeyboardEvent} event */
   #onKey = (event) => {
-    if (event.key !== "End" || event.target !== this) return;
+    if (event.target instanceof HTMLButtonElement) return; // Of a refused line.
+    const row = event.target instanceof HTMLElement && event.target !== this ? event.target : null;
+    const all = /** @type {HTMLElement[]} */ ([...this.#lines.querySelectorAll(".line[tabindex]")]);
+    const at = row === null ? all.length : all.indexOf(row);
+    switch (event.key) {
+      case "ArrowUp":
+        this.#select(all[Math.max(0, at - 1)]);
+        break;
+      case "ArrowDown":
+        this.#select(all[at + 1]);
+        break;
+      case "Enter":
+        if (row !== null) this.#choose(row);
+        break;
+      case "End":
+      case "Escape":
+        this.focus({ preventScroll: true });
+        this.resume();
+        break;
+      default:
+        return;
+    }
     event.preventDefault();
-    this.resume();
   };
+
+  /** While a line is looked at, the list stands still. @param {HTMLElement | undefined} row */
+  #select(row) {
+    if (row === undefined) return;
+    this.#paused = true;
+    row.focus();
+    this.#tellUnseen();
+  }
+
+  /** @param {MouseEvent} event */
+  #onClick = (event) => {
+    if (!(event.target instanceof Element)) return;
+    const isTouch = event instanceof PointerEvent && event.pointerType !== "mouse";
+    const row = event.target.closest(isTouch ? ".line[tabindex]" : ".line[tabindex] .name")?.closest(".line");
+    if (row instanceof HTMLElement && event.target.closest("button") === null) this.#choose(row);
+  };
+
+  /** @param {HTMLElement} row */
+  #choose(row) {
+    for (const { line, row: shown } of this.#rows.values()) {
+      if (shown === row && !line.removed && line.nickname !== "") this.#tell("line-chosen", line);
+    }
+  }
 
   #resized = new ResizeObserver(() => {
     if (!this.#paused) this.scrollTop = this.scrollHeight;

@@ -10,6 +10,8 @@ import { heard, quiet, speak } from "../core/announcer.js";
 import { CHARACTERS_WARN, CHARACTERS_MAX, chatLine } from "../core/chat_text.js";
 import { logInPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
+import { mutedForMs, newStanding, ruled } from "../core/room_rules.js";
+import { moderation } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { errorText, format, t } from "../net/words.js";
@@ -18,6 +20,9 @@ import * as actIcons from "./act_icons.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
 
+/** A browser's timer runs off at once above this. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export class ChatRoom extends LightElement {
   static properties = {
     viewers: { state: true },
@@ -25,6 +30,9 @@ export class ChatRoom extends LightElement {
     spoken: { state: true },
     closed: { state: true },
     left: { state: true },
+    standing: { state: true },
+    chosen: { state: true },
+    ruling: { state: true },
   };
 
   /** @type {import("lit/directives/ref.js").Ref<import("./chat_list.js").ChatList>} */
@@ -37,6 +45,11 @@ export class ChatRoom extends LightElement {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #speaking;
   #channel = "";
+  #me = identity.nickname;
+  /** Whether the house was asked if this member moderates here. */
+  #asked = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #unmuting;
 
   constructor() {
     super();
@@ -47,12 +60,18 @@ export class ChatRoom extends LightElement {
     /** Why the room cannot be watched. @type {unknown} */
     this.closed = null;
     this.left = CHARACTERS_MAX;
+    this.standing = newStanding(null, "");
+    /** The line that something is to be done with. @type {import("../core/chat_log.js").Line | null} */
+    this.chosen = null;
+    /** Whether the room's rules are open to be changed. */
+    this.ruling = false;
   }
 
   /** Enter the room. @param {import("../net/wire.js").Wire} wire @param {string} channel */
   async enter(wire, channel) {
     this.#wire = wire;
     this.#channel = channel;
+    this.standing = newStanding(identity.nickname, channel);
     wire.addEventListener("state", this.#changed);
     identity.addEventListener("change", this.#changed);
     await this.updateComplete;
@@ -64,10 +83,16 @@ export class ChatRoom extends LightElement {
     this.#wire?.removeEventListener("state", this.#changed);
     identity.removeEventListener("change", this.#changed);
     clearTimeout(this.#speaking);
+    clearTimeout(this.#unmuting);
     super.disconnectedCallback();
   }
 
   #changed = () => {
+    if (this.#me !== identity.nickname) {
+      this.#me = identity.nickname;
+      this.#asked = false;
+      this.standing = { ...newStanding(this.#me, this.#channel), rules: this.standing.rules };
+    }
     if (this.#list.value !== undefined) this.#list.value.me = identity.nickname;
     this.requestUpdate();
   };
@@ -76,22 +101,66 @@ export class ChatRoom extends LightElement {
     return html`
       <header>
         <h2>${t("chat.title")}</h2>
+        ${this.standing.moderates ? this.#rule() : nothing}
         ${this.viewers === null
           ? nothing
           : html`<span class="count" title=${t("live.viewers", { count: this.viewers })}>${icons.eye}<span
               class="visually-hidden">${t("live.viewers", { count: this.viewers })}</span><span
               aria-hidden="true">${format.compact(this.viewers)}</span></span>`}
       </header>
+      ${this.ruling
+        ? html`<chat-rules .wire=${this.#wire} .channel=${this.#channel} .rules=${this.standing.rules} @done=${this.#toggleRuling}></chat-rules>`
+        : nothing}
+      ${this.#pinned()}
       <div class="lines">
         <chat-list ${ref(this.#list)} @room-event=${this.#onRoomEvent} @viewers=${this.#onViewers} @unseen=${this.#onUnseen}
-          @worth-saying=${this.#onWorthSaying} @take-back=${this.#onTakeBack} @no-room=${this.#onNoRoom}></chat-list>
+          @worth-saying=${this.#onWorthSaying} @take-back=${this.#onTakeBack} @no-room=${this.#onNoRoom}
+          @line-chosen=${this.#onChosen}></chat-list>
         <p class="nobody">${t("chat.empty")}</p>
         ${this.unseen.paused ? this.#newer() : nothing}
       </div>
       <p class="visually-hidden" aria-live="polite">${this.spoken}</p>
-      ${this.#state()}
+      <chat-acts .line=${this.chosen} .me=${identity.nickname} .channel=${this.#channel} .wire=${this.#wire}
+        .moderates=${this.standing.moderates} @answer=${this.#onAnswer} @done=${this.#onActed}></chat-acts>
+      ${this.#state()} ${this.#rules()}
       ${identity.nickname === null ? this.#guest() : this.#composer()}
     `;
+  }
+
+  #rule() {
+    const label = t("rules.open");
+    return html`<button class="icon-button rule" type="button" aria-label=${label} title=${label} aria-expanded=${this.ruling}
+      @click=${this.#toggleRuling}>${actIcons.shield}</button>`;
+  }
+
+  #toggleRuling = () => {
+    void import("./chat_rules.js");
+    this.ruling = !this.ruling;
+  };
+
+  #pinned() {
+    const { pinned } = this.standing.rules;
+    return pinned === "" ? nothing : html`<p class="pinned">${actIcons.pin}<span class="visually-hidden">${t("rules.pinned")}</span><bdi>${pinned}</bdi></p>`;
+  }
+
+  /** Before one writes in vain. */
+  #rules() {
+    const { slowSeconds, followersOnlyMinutes, membersOnly, blockedLinks } = this.standing.rules;
+    const words = [
+      slowSeconds > 0 ? t("rules.slow", { count: slowSeconds }) : "",
+      followersOnlyMinutes === null ? "" : followersOnlyMinutes === 0 ? t("rules.followers") : t("rules.followers_for", { count: followersOnlyMinutes }),
+      membersOnly ? t("rules.members") : "",
+      blockedLinks ? t("rules.links") : "",
+    ].filter((word) => word !== "");
+    return words.length === 0 ? nothing : html`<p class="rules">${words.map((word) => html`<span>${word}</span>`)}</p>`;
+  }
+
+  /** @param {number} forMs */
+  #muted(forMs) {
+    clearTimeout(this.#unmuting);
+    const ends = Number.isFinite(forMs);
+    if (ends) this.#unmuting = setTimeout(() => this.requestUpdate(), Math.min(forMs + 100, TIMER_MS_MAX));
+    return html`<p class="muted" role="status">${ends ? t("chat.muted_until", { time: format.clock(Date.now() + forMs) }) : t("error.chat.banned")}</p>`;
   }
 
   #newer() {
@@ -115,6 +184,8 @@ export class ChatRoom extends LightElement {
   }
 
   #composer() {
+    const forMs = mutedForMs(this.standing, Date.now());
+    if (forMs !== null) return this.#muted(forMs);
     const { left } = this;
     const tight = left <= CHARACTERS_MAX - CHARACTERS_WARN;
     return html`<form class="composer" @submit=${this.#onSubmit}>
@@ -167,8 +238,40 @@ export class ChatRoom extends LightElement {
 
   /** @param {CustomEvent<import("../core/chat_log.js").RoomEvent>} event */
   #onRoomEvent = ({ detail }) => {
+    this.standing = ruled(this.standing, detail, identity.nickname);
     if (detail.kind === "drain") this.#wire?.renew(Number(detail.retry_after_ms) || 0);
     this.tell("room-news", detail);
+  };
+
+  /** @param {CustomEvent<import("../core/chat_log.js").Line>} event */
+  #onChosen = async ({ detail }) => {
+    await Promise.all([import("./chat_acts.js"), this.#askStanding()]);
+    this.chosen = detail;
+  };
+
+  /** The room does not tell a moderator so before the first line: the house is asked once. */
+  async #askStanding() {
+    if (identity.nickname === null || this.standing.moderates || this.#asked) return;
+    this.#asked = true;
+    const moderates = await moderation(this.#channel).then(() => true, () => false);
+    if (moderates) this.standing = { ...this.standing, moderates };
+  }
+
+  #onActed = () => {
+    this.chosen = null;
+    this.#list.value?.focus({ preventScroll: true });
+  };
+
+  /** @param {CustomEvent<string>} event */
+  #onAnswer = ({ detail }) => {
+    const field = this.#field.value;
+    this.#list.value?.resume();
+    if (field === undefined) return;
+    const name = `@${detail} `;
+    if (!field.value.includes(name)) field.value = `${name}${field.value}`;
+    this.#onInput();
+    // After the panel has given the focus back to the list.
+    requestAnimationFrame(() => field.focus());
   };
 
   /** @param {CustomEvent<number>} event */

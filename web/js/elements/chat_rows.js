@@ -51,8 +51,10 @@ function said(line, channel) {
   row.classList.toggle("mine", line.mine);
   row.classList.toggle("mentioned", line.mentioned);
   row.title = format.clock(line.at);
+  row.tabIndex = -1; // The arrow keys go from line to line.
   if (line.nickname === channel) row.append(part("span", "role", t("chat.role_streamer")));
   else if (line.roles.includes("operator")) row.append(part("span", "role", t("chat.role_operator")));
+  else if (line.roles.includes("moderator")) row.append(part("span", "role", t("chat.role_moderator")));
   row.append(name(line.nickname));
   row.append(line.removed ? part("span", "removed", t("chat.removed")) : part("bdi", "text", line.text));
   return row;
@@ -62,6 +64,7 @@ function said(line, channel) {
 function donation(line) {
   const row = part("div", "line donated");
   row.title = format.clock(line.at);
+  row.tabIndex = -1;
   const head = part("div", "donated-head");
   const donor = line.nickname === "" ? part("bdi", "name", t("chat.anonymous")) : name(line.nickname);
   head.append(donor, part("span", "points", t("chat.points", { count: line.points })));
@@ -71,7 +74,7 @@ function donation(line) {
   return row;
 }
 
-/** @param {string} nickname */
+/** Pressed, it opens what can be done with the line. @param {string} nickname */
 function name(nickname) {
   const element = part("bdi", "name", nickname);
   element.dataset.colour = String(nameColour(nickname));

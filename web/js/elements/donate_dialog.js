@@ -27,7 +27,7 @@ import { asProblem, Problem } from "../core/problem.js";
 import { points } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
-import { keep, kept } from "../net/storage.js";
+import { keepDonation, keptDonation } from "../net/kept_donation.js";
 import { errorText, format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
@@ -40,8 +40,8 @@ export class DonateDialog extends LightElement {
 
   /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
   #dialog = createRef();
-  /** The key of the donation that is shown. */
-  #keptAs = "";
+  /** Whose donation is shown. @type {string | null} */
+  #donor = null;
 
   constructor() {
     super();
@@ -53,16 +53,11 @@ export class DonateDialog extends LightElement {
     this.balance = null;
   }
 
-  /** Whose donation it is and to whom: a retry must never become another member's gift. */
-  get #key() {
-    return `commeow.donation.${identity.nickname ?? ""}.${this.channel}`;
-  }
-
-  /** A donation whose outcome is unknown is still here when the dialog opens again. */
+  /** A donation whose outcome is unknown is still here when the dialog opens again, also after a reload. */
   async open() {
-    if (this.#keptAs !== this.#key) {
-      this.#keptAs = this.#key;
-      this.donation = restored(kept(this.#keptAs, { tab: true }));
+    if (this.#donor !== identity.nickname) {
+      this.#donor = identity.nickname;
+      this.donation = restored(keptDonation(this.#donor, this.channel));
     }
     if (this.donation.stage === "given") this.donation = newDonation();
     this.#dialog.value?.showModal();
@@ -71,11 +66,6 @@ export class DonateDialog extends LightElement {
     } catch {
       this.balance = null; // The ledger will say it.
     }
-  }
-
-  /** The page before this one may have left without the ledger's answer: then that comes first. */
-  async resume() {
-    if (kept(this.#key, { tab: true }) !== null) await this.open();
   }
 
   render() {
@@ -91,7 +81,7 @@ export class DonateDialog extends LightElement {
   }
 
   #form() {
-    const { stage, points: amount, text } = this.donation;
+    const { stage, points: amount, text, anonymous } = this.donation;
     const locked = stage !== "editing";
     const left = TEXT_CHARACTERS_MAX - [...text].length;
     return html`<form novalidate @submit=${this.#onSubmit}>
@@ -112,6 +102,7 @@ export class DonateDialog extends LightElement {
           <textarea rows="3" .value=${live(text)} @input=${this.#onText} aria-describedby="donate-left"></textarea>
         </label>
         <span id="donate-left" class="left">${t("chat.left", { count: left })}</span>
+        <label class="check"><input type="checkbox" .checked=${live(anonymous)} @change=${this.#onAnonymous}>${t("donate.anonymous")}</label>
       </fieldset>
       ${this.#outcome()}
       <button class="main" type="submit" ?disabled=${stage === "sending"}>
@@ -138,7 +129,7 @@ export class DonateDialog extends LightElement {
     </div>`;
   }
 
-  /** @param {{ points?: number, text?: string }} change */
+  /** @param {{ points?: number, text?: string, anonymous?: boolean }} change */
   #edit(change) {
     this.donation = edited(this.donation, change);
   }
@@ -151,6 +142,11 @@ export class DonateDialog extends LightElement {
   /** @param {InputEvent} event */
   #onText = (event) => {
     if (event.target instanceof HTMLTextAreaElement) this.#edit({ text: event.target.value });
+  };
+
+  /** @param {Event} event */
+  #onAnonymous = (event) => {
+    if (event.target instanceof HTMLInputElement) this.#edit({ anonymous: event.target.checked });
   };
 
   /** @param {SubmitEvent} event */
@@ -168,24 +164,24 @@ export class DonateDialog extends LightElement {
 
   /** @param {import("../core/donation.js").Donation} next */
   #become(next) {
-    keep(this.#keptAs, pending(next), { tab: true }); // Before it is sent: a page may end at any moment.
+    keepDonation(this.#donor, this.channel, pending(next)); // Before it is sent: a page may end at any moment.
     this.donation = next;
   }
 
   async #give() {
-    const { id, points: amount, text } = this.donation;
-    const keptAs = this.#keptAs;
+    const { id, points: amount, text, anonymous } = this.donation;
+    const donor = this.#donor;
     for (let attempt = 0; ; attempt += 1) {
       /** @type {Problem | null} */
       let problem = null;
       let left = 0;
       try {
-        left = (await this.#ask({ id, channel: this.channel, points: amount, text })).points_left;
+        left = (await this.#ask({ id, channel: this.channel, points: amount, text, anonymous })).points_left;
       } catch (error) {
         problem = asProblem(error);
       }
       // Another member by now: what was sent stays in the tab, for the one who sent it.
-      if (keptAs !== this.#keptAs) return;
+      if (donor !== this.#donor) return;
       if (problem === null) {
         this.#become(given(this.donation, left));
         this.balance = left;
@@ -193,7 +189,7 @@ export class DonateDialog extends LightElement {
         return;
       }
       this.#become(failed(this.donation, problem));
-      if (this.donation.stage !== "unknown" || attempt + 1 >= TRIES_MAX || keptAs !== this.#key) return;
+      if (this.donation.stage !== "unknown" || attempt + 1 >= TRIES_MAX || donor !== identity.nickname) return;
       this.#become(sent(this.donation, newId()));
       await new Promise((resolve) => setTimeout(resolve, waitMs(attempt, Math.random())));
     }

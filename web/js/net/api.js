@@ -34,7 +34,7 @@ export function channel(nickname) {
   return request("GET", channelPath(nickname));
 }
 
-/** @param {string} nickname @param {{ title?: string, category?: string, tags?: string[] }} change @returns {Promise<Channel>} */
+/** @param {string} nickname @param {{ title?: string, category?: string, tags?: string[], rules?: Record<string, unknown> }} change @returns {Promise<Channel>} */
 export function editChannel(nickname, change) {
   return asMember("PATCH", channelPath(nickname), change);
 }
@@ -67,6 +67,28 @@ export function me() {
 /** @param {string} nickname @returns {Promise<{ donations: ReceivedDonation[], next: string | null }>} */
 export function donationsTo(nickname) {
   return asMember("GET", `${channelPath(nickname)}/donations`);
+}
+
+/**
+ * @typedef {object} Act
+ * @property {number} id
+ * @property {string} at
+ * @property {string} action
+ * @property {string | null} actor null: has left
+ * @property {string | null} target
+ * @property {string | null} until
+ * @property {number | null} seconds
+ * @property {string} text
+ * @property {string} reason
+ */
+/**
+ * For owner and moderators.
+ * @param {string} nickname
+ * @param {string | null} [cursor]
+ * @returns {Promise<{ rules: Record<string, unknown> & { blocked_words: string[] }, moderators: string[], entries: Act[], next: string | null }>}
+ */
+export function moderation(nickname, cursor = null) {
+  return asMember("GET", `${channelPath(nickname)}/moderation${cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`}`);
 }
 
 /** @returns {Promise<{ balance: number, earnings: number }>} */

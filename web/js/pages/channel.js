@@ -10,11 +10,11 @@ import { asked, momentMs, NOTHING_KNOWN, playedOut, told } from "../core/broadca
 import { asProblem } from "../core/problem.js";
 import { ChannelAbout } from "../elements/channel_about.js";
 import { ChatRoom } from "../elements/chat_room.js";
-import { DonateDialog } from "../elements/donate_dialog.js";
 import { LivePlayer } from "../elements/live_player.js";
 import "../elements/site_header.js";
 import { channel } from "../net/api.js";
 import { identity } from "../net/identity.js";
+import { keptDonation } from "../net/kept_donation.js";
 import { setting } from "../net/settings.js";
 import { keep, kept } from "../net/storage.js";
 import { Wire } from "../net/wire.js";
@@ -28,7 +28,6 @@ const nickname = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const player = /** @type {LivePlayer} */ (document.querySelector("live-player"));
 const about = /** @type {ChannelAbout} */ (document.querySelector("channel-about"));
 const room = /** @type {ChatRoom} */ (document.querySelector("chat-room"));
-const donate = /** @type {DonateDialog} */ (document.querySelector("donate-dialog"));
 const wire = new Wire(setting("commeow-rsocket"), (how) => identity.token(how));
 
 let broadcast = NOTHING_KNOWN;
@@ -37,7 +36,6 @@ fill(document);
 document.title = t("page_title", { page: nickname });
 player.nickname = nickname;
 spread(kept(THEATRE) !== null);
-donate.wire = wire;
 
 wire.addEventListener("state", () => {
   if (wire.state === "open") void ask();
@@ -57,7 +55,7 @@ document.addEventListener("keydown", (event) => {
   // Letters only: arrows and the space bar scroll a page whose reader has not turned to the player.
   if (event.target === document.body && /^[a-z]$/i.test(event.key)) player.onKey(event);
 });
-about.addEventListener("donate", () => void donate.open());
+about.addEventListener("donate", () => void give());
 identity.addEventListener("change", () => wire.renew());
 setInterval(() => {
   const well = broadcast.state === "live" && wire.state === "open" && !player.troubled;
@@ -68,10 +66,10 @@ if (await exists()) {
   // As its owner writes it: the address may differ in capitals.
   const own = about.channel?.nickname ?? nickname;
   player.nickname = own;
-  donate.channel = own;
   await room.enter(wire, own);
   wire.start();
-  await donate.resume();
+  // The page before this one may have left without the ledger's answer: then that comes first.
+  if (keptDonation(identity.nickname, own) !== null) await give();
 }
 
 /** @param {import("../core/broadcast_state.js").Broadcast} next */
@@ -80,6 +78,17 @@ function become(next) {
   broadcast = next;
   player.broadcast = next;
   about.state = next.state;
+}
+
+/** The dialog is not needed before somebody wants to give. */
+async function give() {
+  const { DonateDialog } = await import("../elements/donate_dialog.js");
+  const dialog = document.querySelector("donate-dialog");
+  if (!(dialog instanceof DonateDialog)) return;
+  dialog.wire = wire;
+  dialog.channel = about.channel?.nickname ?? nickname;
+  await dialog.updateComplete;
+  await dialog.open();
 }
 
 /** Give the picture all the room there is, or not. @param {boolean} wanted */

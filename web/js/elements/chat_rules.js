@@ -1,0 +1,125 @@
+/**
+ * Door: what a room asks of its speakers, to be changed by those who moderate it: slow mode and the notice; by its owner all.
+ *
+ * Loaded when it is opened for the first time. Events: `done`.
+ * @module
+ */
+
+import { html, nothing } from "/js/vendor/lit.js";
+import { asProblem } from "../core/problem.js";
+import { editChannel } from "../net/api.js";
+import { identity } from "../net/identity.js";
+import { errorText, t } from "../net/words.js";
+import { LightElement } from "./light_element.js";
+
+/** What one waits between two lines, as a choice: a breath, a thought, a pause. */
+const SLOW_SECONDS = Object.freeze([0, 3, 5, 10, 30, 60, 120]);
+/** For how long one has followed: at all, ten minutes, an hour, a day, a week. */
+const FOLLOWERS_MINUTES = Object.freeze([0, 10, 60, 1_440, 10_080]);
+const PINNED_CHARACTERS_MAX = 200;
+
+export class ChatRules extends LightElement {
+  // All that the room sets before this module is there must be properties of Lit's.
+  static properties = {
+    channel: {},
+    rules: { attribute: false },
+    wire: { attribute: false },
+    busy: { state: true },
+    problem: { state: true },
+    saved: { state: true },
+  };
+
+  constructor() {
+    super();
+    this.channel = "";
+    /** @type {import("../core/room_rules.js").Rules | null} */
+    this.rules = null;
+    /** @type {import("../net/wire.js").Wire | null} */
+    this.wire = null;
+    this.busy = false;
+    /** @type {unknown} */
+    this.problem = null;
+    this.saved = false;
+  }
+
+  render() {
+    if (this.rules === null) return nothing;
+    const { slowSeconds, pinned } = this.rules;
+    return html`<form @submit=${this.#onSubmit} @input=${this.#onInput}>
+      <h3>${t("rules.open")}</h3>
+      <label>${t("rules.slow_label")}
+        <select name="slow">${this.#options(SLOW_SECONDS, slowSeconds, (seconds) => (seconds === 0 ? t("rules.off") : t("rules.seconds", { count: seconds })))}</select>
+      </label>
+      <label>${t("rules.pin_label")}
+        <input name="pinned" type="text" maxlength=${PINNED_CHARACTERS_MAX} autocomplete="off" .defaultValue=${pinned} placeholder=${t("rules.pin_hint")}>
+      </label>
+      ${identity.nickname === this.channel ? this.#owner(this.rules) : nothing}
+      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      <div class="row">
+        <button type="submit" class="small" ?disabled=${this.busy}>${t("save")}</button>
+        <button type="button" class="quiet small" @click=${() => this.tell("done")}>${t("close")}</button>
+        <span class="said" role="status">${this.saved ? t("saved") : nothing}</span>
+      </div>
+    </form>`;
+  }
+
+  /** @param {import("../core/room_rules.js").Rules} rules */
+  #owner({ followersOnlyMinutes, membersOnly, blockedLinks }) {
+    const followers = followersOnlyMinutes ?? -1;
+    const words = (/** @type {number} */ minutes) =>
+      minutes < 0 ? t("rules.everybody") : minutes === 0 ? t("rules.followers") : t("rules.followers_for", { count: minutes });
+    return html`
+      <label>${t("rules.who")}
+        <select name="followers">${this.#options([-1, ...FOLLOWERS_MINUTES], followers, words)}</select>
+      </label>
+      <label class="check"><input name="members" type="checkbox" .defaultChecked=${membersOnly}>${t("rules.members")}</label>
+      <label class="check"><input name="links" type="checkbox" .defaultChecked=${blockedLinks}>${t("rules.links")}</label>
+    `;
+  }
+
+  /** The value that holds is offered also when it is none of ours. @param {readonly number[]} offers @param {number} chosen @param {(value: number) => string} words */
+  #options(offers, chosen, words) {
+    const all = offers.includes(chosen) ? offers : [...offers, chosen].sort((one, other) => one - other);
+    return all.map((value) => html`<option value=${String(value)} ?selected=${value === chosen}>${words(value)}</option>`);
+  }
+
+  #onInput = () => {
+    this.saved = false;
+  };
+
+  /** @param {SubmitEvent} event */
+  #onSubmit = async (event) => {
+    event.preventDefault();
+    if (!(event.currentTarget instanceof HTMLFormElement) || this.rules === null) return;
+    const form = new FormData(event.currentTarget);
+    this.busy = true;
+    this.problem = null;
+    try {
+      await this.#save(form, this.rules);
+      this.saved = true;
+    } catch (error) {
+      this.problem = asProblem(error);
+    }
+    this.busy = false;
+  };
+
+  /** Only what changed: another moderator may be at it too. @param {FormData} form @param {import("../core/room_rules.js").Rules} rules */
+  async #save(form, rules) {
+    const slow = Number(form.get("slow"));
+    const pinned = String(form.get("pinned") ?? "").trim();
+    const act = (/** @type {object} */ what) => this.wire?.call("moderation.act", { channel: this.channel, ...what });
+    if (slow !== rules.slowSeconds) await act({ action: "slow", seconds: slow });
+    if (pinned !== rules.pinned) await act({ action: "pin", text: pinned });
+    if (identity.nickname !== this.channel) return;
+    const followers = Number(form.get("followers"));
+    const wanted = {
+      followers_only_minutes: followers < 0 ? null : followers,
+      members_only: form.get("members") !== null,
+      blocked_links: form.get("links") !== null,
+    };
+    const held = { followers_only_minutes: rules.followersOnlyMinutes, members_only: rules.membersOnly, blocked_links: rules.blockedLinks };
+    if (JSON.stringify(wanted) !== JSON.stringify(held)) await editChannel(this.channel, { rules: wanted });
+  }
+}
+
+customElements.define("chat-rules", ChatRules);
