@@ -12,6 +12,7 @@ from aiohttp import web
 
 from db.acts import Acts
 from db.bookkeeper import Bookkeeper
+from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channels import Channels
 from db.follows import Follows
@@ -29,6 +30,7 @@ from media.spool import Spool
 from routes import kakaopay, pages, process, wire
 from routes.addresses import reachable
 from routes.announcements import Announcements
+from routes.bot_tokens import BotTokenDoors
 from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.follows import FollowDoors
@@ -175,6 +177,7 @@ def _doors(
             notices=notices,
             addresses=addresses,
         ).doors(),
+        *BotTokenDoors(BotTokens(pool)).doors(),
         *FollowDoors(channels, follows, notices).doors(),
         *ModerationLogDoors(channels, acts).doors(),
         *ChannelDonationDoors(channels, ledger).doors(),

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from db.bot_token import Scope
 from db.channel import ChannelUnknown
 from db.conduct import NO_RULES, Case
 from routes import events, problems, wire
@@ -94,23 +95,28 @@ class ChatDoors:
     def doors(self) -> list[Door]:
         """List the doors."""
         return [
-            Door("chat.watch", Model.STREAM, members_only=False, handle=self._watch),
-            Door("chat.say", Model.RESPONSE, members_only=True, handle=self._say),
-            Door("chat.say", Model.FIRE_AND_FORGET, members_only=True, handle=self._say_and_forget),
+            Door("chat.watch", Model.STREAM, members_only=False, handle=self._watch, scope=Scope.READ),
+            Door("chat.say", Model.RESPONSE, members_only=True, handle=self._say, scope=Scope.WRITE),
+            Door("chat.say", Model.FIRE_AND_FORGET, members_only=True, handle=self._say_and_forget, scope=Scope.WRITE),
             Door("session.hello", Model.RESPONSE, members_only=False, handle=self._hello),
             Door("session.renew", Model.RESPONSE, members_only=True, handle=self._renew),
         ]
 
-    async def _watch(self, caller: Caller, data: bytes) -> Watch:
-        wanted = wire.read(wire.Watch, data)
+    async def watch(self, caller: Caller, wanted: wire.Watch) -> tuple[int, Watch]:
+        """Answer a room's number and a watch of it. Raises ChannelUnknown, MembersOnly, StoreUnavailable."""
         number = await self._numbers.find(wanted.channel)
         rules = await self._laws.rules(number)
         if rules.members_only:
             member_of(caller)
         greeting = None if rules == NO_RULES else events.rules(rules)
-        return await self._rooms.watch(
+        watch = await self._rooms.watch(
             number, viewer=viewer_of(caller), since=wanted.since, history=wanted.history, greeting=greeting
         )
+        return number, watch
+
+    async def _watch(self, caller: Caller, data: bytes) -> Watch:
+        _, watch = await self.watch(caller, wire.read(wire.Watch, data))
+        return watch
 
     async def _say(self, caller: Caller, data: bytes) -> bytes:
         said = wire.read(wire.Say, data)
@@ -120,7 +126,10 @@ class ChatDoors:
     async def _say_and_forget(self, caller: Caller, data: bytes) -> None:
         """Say a line nobody waits for: what is refused comes back on the sender's own watch."""
         said = wire.read(wire.Say, data)
-        number = await self._numbers.find(said.channel)
+        await self.say_or_refuse(caller, await self._numbers.find(said.channel), said)
+
+    async def say_or_refuse(self, caller: Caller, number: int, said: wire.Say) -> None:
+        """Say a line nobody waits for, and whisper why where it is refused; raises nothing."""
         try:
             # Below the time of any handler, so that the sender hears of this end too.
             async with asyncio.timeout(0.8 * HANDLER_SECONDS):

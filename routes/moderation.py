@@ -15,6 +15,7 @@ import msgspec
 
 from db import act as acts_core
 from db.act import Action, LinesUnknown, Untouchable, check_mute, check_reason, permit
+from db.bot_token import Scope
 from db.bus import HISTORY_LINES_MAX
 from db.conduct import PINNED_CHARACTERS_MAX, SLOW_SECONDS_MAX
 from db.member import MemberUnknown
@@ -58,7 +59,7 @@ class ModerationDoors:
 
     def doors(self) -> list[Door]:
         """List the door."""
-        return [Door("moderation.act", Model.RESPONSE, members_only=True, handle=self._act)]
+        return [Door("moderation.act", Model.RESPONSE, members_only=True, handle=self._act, scope=Scope.MODERATE)]
 
     async def _act(self, caller: Caller, data: bytes) -> bytes:
         wanted = wire.read(Act, data)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from db import act, channel, conduct, errors, follow, member, order_errors, product, transfer
+from db import act, bot_token, channel, conduct, errors, follow, member, order_errors, product, transfer
 from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
@@ -164,6 +164,11 @@ _DB: dict[type[BaseException], Row] = {
     ),
     act.ModeratorsTooMany: Row(
         "moderation.too_many", 409, APPLICATION_ERROR, retry=False, says="A channel has at most 100 moderators."
+    ),
+    bot_token.BotTokenError: _SHAPE,
+    bot_token.BotTokensTooMany: Row("token.too_many", 409, APPLICATION_ERROR, retry=False, says="At most 20 tokens."),
+    bot_token.BotTokenUnknown: Row(
+        "token.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such token."
     ),
     conduct.ConductError: _SHAPE,
     conduct.Banned: Row("chat.banned", 403, REJECTED, retry=False, says="You may not write in this channel."),

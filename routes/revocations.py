@@ -1,8 +1,8 @@
 """Door: the bus and PostgreSQL: whose connections end before their tokens do.
 
-A ban and a member's leaving are looked for in PostgreSQL every LOOK_SECONDS, so that nobody must remember to tell; a
-logout is told over the bus. Whoever comes back with a token that has not ended yet is refused by what was learnt.
-Without PostgreSQL nobody is looked for; a connection then lasts as long as its token at most.
+Bans, leavings and revoked bot tokens are looked for in PostgreSQL every LOOK_SECONDS, so that nobody must remember to
+tell; a logout is told over the bus. Whoever comes back with a token that has not ended yet is refused by what was
+learnt. Without PostgreSQL nobody is looked for; a person's connection then lasts as long as its token at most.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rsocket_server.limits import RENEW_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from db.bot_tokens import BotTokens
     from db.bus import Bus
     from db.members import Members
     from rsocket_server.doors import Badge
@@ -44,6 +45,11 @@ KEYS_MAX: Final = 50_000
 log = logging.getLogger("commeow.revocations")
 
 
+def bot_key(token_id: int) -> str:
+    """Name a bot's token as badges do."""
+    return f"bot {token_id}"
+
+
 async def tell(bus: Bus, key: str) -> None:
     """Tell every worker that a login is over; without Redis its connections end with their tokens."""
     with suppress(StoreError):
@@ -53,8 +59,12 @@ async def tell(bus: Bus, key: str) -> None:
 class Revocations:
     """What this worker knows of it. `clock` is monotonic."""
 
-    def __init__(self, members: Members, rooms: Rooms, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, members: Members, bot_tokens: BotTokens, rooms: Rooms, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._members = members
+        self._bot_tokens = bot_tokens
+        self._bot_keys: frozenset[str] = frozenset()
         self._rooms = rooms
         self._clock = clock
         self._gone: frozenset[int] = frozenset()
@@ -69,8 +79,8 @@ class Revocations:
         return badge
 
     def is_revoked(self, badge: Badge) -> bool:
-        """Tell whether a badge's member has gone or its login is over."""
-        return badge.member.id in self._gone or badge.key in self._keys
+        """Tell whether a badge's member has gone, or its login or its bot's token is over."""
+        return badge.member.id in self._gone or badge.key in self._keys or badge.key in self._bot_keys
 
     async def run(self, server: Server) -> None:
         """Close what is to be closed, until cancelled."""
@@ -87,14 +97,16 @@ class Revocations:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """See who has been banned or has left. Raises StoreUnavailable."""
+        """See who has been banned or has left, and which bots' tokens were revoked. Raises StoreUnavailable."""
         now = self._clock()
         # Longer ago than usual where PostgreSQL was away.
-        self._gone = frozenset(await self._members.gone_within(REMEMBER_SECONDS + now - self._looked_at))
+        seconds = REMEMBER_SECONDS + now - self._looked_at
+        self._gone = frozenset(await self._members.gone_within(seconds))
+        self._bot_keys = frozenset(map(bot_key, await self._bot_tokens.revoked_within(seconds)))
         self._looked_at = now
         while self._keys and next(iter(self._keys.values())) < now - REMEMBER_SECONDS:
             self._keys.popitem(last=False)
-        self._expel(lambda badge: badge.member.id in self._gone)
+        self._expel(self.is_revoked)
 
     def _hear(self, news: bytes) -> None:
         if not news:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from db.acts import Acts
 from db.alerts import Alerts
+from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channels import Channels
 from db.ledger import Ledger
@@ -28,6 +29,7 @@ from routes.live_channels import LiveChannels
 from routes.moderation import ModerationDoors
 from routes.notices import Notices
 from routes.revocations import Revocations
+from routes.talk import TalkDoors
 from routes.tokens import Tokens
 from rsocket_server.alert_relay import AlertRelay
 from rsocket_server.laws import Laws
@@ -63,15 +65,18 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         numbers = RoomNumbers(channels)
         live = LiveChannels(channels, bus, rooms)
         members = Members(pool)
-        revocations = Revocations(members, rooms)
-        admission = Admission(Tokens(stores.secret), revocations)
+        bot_tokens = BotTokens(pool)
+        revocations = Revocations(members, bot_tokens, rooms)
+        admission = Admission(Tokens(stores.secret), bot_tokens, revocations)
+        chat = ChatDoors(rooms, numbers, laws, admission.verify)
         moderation = ModerationDoors(
             acts=acts, members=members, bus=bus, numbers=numbers, laws=laws, notices=Notices(bus)
         )
         server = await process.listen(
             serve(
                 doors=[
-                    *ChatDoors(rooms, numbers, laws, admission.verify).doors(),
+                    *chat.doors(),
+                    *TalkDoors(chat).doors(),
                     *DonationDoors(ledger, numbers, laws).doors(),
                     *moderation.doors(),
                     *live.doors(),

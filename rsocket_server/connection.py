@@ -66,7 +66,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
         self._now = now
         self._opened_at = now()
         self.gate = Gate(self._opened_at, self._words)
-        self.caller = Caller(None, secrets.token_hex(6), self._whisper)
+        self.caller = Caller(None, secrets.token_hex(6), self._whisper, self._spawn)
         self._metadata_mime = b""
         self._attached: dict[Attached, None] = {}
         self._tasks: set[asyncio.Task[Any]] = set()

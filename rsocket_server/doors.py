@@ -119,13 +119,20 @@ class Caller:
         connection_id: unlike any other's, for log lines.
     """
 
-    __slots__ = ("_whisper", "badge", "connection_id", "ends_at")
+    __slots__ = ("_spawn", "_whisper", "badge", "connection_id", "ends_at")
 
-    def __init__(self, badge: Badge | None, connection_id: str, whisper: Callable[[int, bytes], None]) -> None:
+    def __init__(
+        self,
+        badge: Badge | None,
+        connection_id: str,
+        whisper: Callable[[int, bytes], None],
+        spawn: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.badge = badge
         self.ends_at: float | None = None
         self.connection_id = connection_id
         self._whisper = whisper
+        self._spawn = spawn
 
     @property
     def member(self) -> Member | None:
@@ -147,6 +154,11 @@ class Caller:
         is_open = door.scope is None and not door.members_only
         if scopes is not None and not is_open and door.scope not in scopes:
             raise ScopeMissing(door.scope)
+
+    def spawn(self, work: Any) -> Any:
+        """Set a coroutine to work that this connection waits for when it ends."""
+        assert self._spawn is not None, "a caller without a connection"
+        return self._spawn(work)
 
     def whisper(self, room: int, payload: bytes) -> None:
         """Give an event to this connection's own watches of a room, to nobody else; it is in no history."""

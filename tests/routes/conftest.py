@@ -18,6 +18,7 @@ from rsocket.transports.aiohttp_websocket import TransportAioHttpClient
 
 from db.acts import Acts
 from db.alerts import Alerts
+from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channel import hash_stream_key
 from db.channels import Channels
@@ -41,6 +42,7 @@ from routes.moderation import ModerationDoors
 from routes.notices import Notices
 from routes.playback import Playback
 from routes.revocations import Revocations
+from routes.talk import TalkDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens
 from rsocket_server.alert_relay import AlertRelay
@@ -166,6 +168,12 @@ class Talker:
         self._client.request_stream(self._payload(name, body)).initial_request_n(credit).subscribe(events)
         return events
 
+    def talk(self, first, up, credit=2**31 - 1):
+        events = Events()
+        channel = self._client.request_channel(self._payload("chat.talk", first), up)
+        channel.initial_request_n(credit).subscribe(events)
+        return events
+
     async def close(self):
         await self._client.close()
 
@@ -180,6 +188,9 @@ class Conversation:
 
     async def connect(self, member=None):
         return await self._connect(self.url, None if member is None else self.token(member))
+
+    async def connect_with(self, token):
+        return await self._connect(self.url, token)
 
     async def log_in(self, member, login):
         return await self._connect(self.url, self.token(member, login=login))
@@ -265,12 +276,15 @@ async def conversing(pool, redis, tokens, connect, name="one"):
     relay = AlertRelay(Alerts(pool), bus)
     numbers = RoomNumbers(channels)
     live = LiveChannels(channels, bus, rooms)
-    revocations = Revocations(Members(pool), rooms)
-    admission = Admission(tokens, revocations)
+    bot_tokens = BotTokens(pool)
+    revocations = Revocations(Members(pool), bot_tokens, rooms)
+    admission = Admission(tokens, bot_tokens, revocations)
+    chat = ChatDoors(rooms, numbers, laws, admission.verify)
     async with Ledger(pool, on_settled=relay.wake) as ledger:
         server = await serve_rsocket(
             doors=[
-                *ChatDoors(rooms, numbers, laws, admission.verify).doors(),
+                *chat.doors(),
+                *TalkDoors(chat).doors(),
                 *DonationDoors(ledger, numbers, laws).doors(),
                 *ModerationDoors(
                     acts=acts, members=Members(pool), bus=bus, numbers=numbers, laws=laws, notices=Notices(bus)

@@ -15,7 +15,7 @@ from rsocket_server.doors import MembersOnly
 
 @pytest.fixture
 def admission(tokens):
-    return Admission(tokens, Revocations(None, None))
+    return Admission(tokens, None, Revocations(None, None, None))
 
 
 async def test_a_token_is_its_member_for_as_long_as_it_lasts(admission, bearer):

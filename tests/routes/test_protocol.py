@@ -10,6 +10,7 @@ from db.order import ENDED_UNPAID, State
 from media.verdicts import Code
 from routes import events
 from routes.addresses import Addresses
+from routes.bot_tokens import BotTokenDoors
 from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.chat import ChatDoors
@@ -28,6 +29,7 @@ from routes.points import PointDoors
 from routes.problems import codes
 from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
+from routes.talk import TalkDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.wire import BODY_BYTES_MAX
 
@@ -68,6 +70,7 @@ def _http_doors():
             notices=None,
             addresses=ADDRESSES,
         ).doors(),
+        *BotTokenDoors(None).doors(),
         *FollowDoors(None, None, None).doors(),
         *ModerationLogDoors(None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
@@ -109,6 +112,7 @@ def test_the_rsocket_table_is_the_servers():
     routes, *_ = _rows("RSocket")
     doors = [
         *ChatDoors(None, None, None, None).doors(),
+        *TalkDoors(None).doors(),
         *DonationDoors(None, None, None).doors(),
         *ModerationDoors(acts=None, members=None, bus=None, numbers=None, laws=None, notices=None).doors(),
         *LiveChannels(None, None, None).doors(),

@@ -27,6 +27,7 @@ class Gone:
 
     def __init__(self):
         self.ids = []
+        self.tokens = frozenset()
         self.asked = []
         self.broken = False
 
@@ -35,6 +36,9 @@ class Gone:
         if self.broken:
             raise StoreUnavailable("away")
         return self.ids
+
+    async def revoked_within(self, _seconds):
+        return self.tokens
 
 
 def _badge(member_id, key=""):
@@ -90,7 +94,7 @@ async def test_a_login_that_is_over_ends_its_own_connections_everywhere(conversa
 
 async def test_what_was_revoked_is_remembered_as_long_as_it_matters():
     clock, gone = Clock(), Gone()
-    revocations = Revocations(gone, None, clock=clock)
+    revocations = Revocations(gone, gone, None, clock=clock)
     revocations._hear(b"a")
     clock.now += REMEMBER_SECONDS
     await revocations.look()
@@ -99,15 +103,16 @@ async def test_what_was_revoked_is_remembered_as_long_as_it_matters():
     await revocations.look()
     assert not revocations.is_revoked(_badge(1, "a"))
 
-    gone.ids = [1]
+    gone.ids, gone.tokens = [1], frozenset({7})
     await revocations.look()
+    assert revocations.is_revoked(_badge(2, "bot 7"))
     assert revocations.is_revoked(_badge(1))
     assert revocations.check(_badge(2, "a")).member.id == 2
 
 
 async def test_after_postgresql_was_away_one_looks_further_back():
     clock, gone = Clock(), Gone()
-    revocations = Revocations(gone, None, clock=clock)
+    revocations = Revocations(gone, gone, None, clock=clock)
     gone.broken = True
     clock.now += 1_000.0
     with pytest.raises(StoreUnavailable):
@@ -122,7 +127,7 @@ async def test_after_postgresql_was_away_one_looks_further_back():
 
 def test_no_more_logins_are_remembered_than_may_be(monkeypatch):
     monkeypatch.setattr(module, "KEYS_MAX", 2)
-    revocations = Revocations(Gone(), None, clock=Clock())
+    revocations = Revocations(Gone(), Gone(), None, clock=Clock())
     for key in (b"a", b"b", b"c", b""):
         revocations._hear(key)
 
@@ -154,7 +159,7 @@ async def test_a_store_that_is_away_is_asked_again(quick, caplog):
 
     rooms = Rooms()
     gone.broken = True
-    running = asyncio.create_task(Revocations(gone, rooms).run(None))
+    running = asyncio.create_task(Revocations(gone, gone, rooms).run(None))
     async with asyncio.timeout(5):
         while len(gone.asked) < 2:
             await asyncio.sleep(0.01)
