@@ -52,7 +52,7 @@ async def examine(settings: Settings) -> list[Finding]:
 
 def ports(settings: Settings) -> Finding:
     """See that our ports are free, or that it is our own house that listens there."""
-    numbers = f"{settings.http_port} {settings.rsocket_port} {settings.rtmp_port}"
+    numbers = " ".join(map(str, settings.ports.values()))
     try:
         check_ports(settings)
     except StartError as error:

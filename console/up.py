@@ -21,6 +21,7 @@ from db.members import Members
 from db.migrate import migrate
 from db.pool import open_pool, open_redis
 from db.roles import APPLICATION_ROLE
+from routes.certificates import rtmps_context
 from routes.passwords import Passwords
 from routes.process import StartError, addresses, answering, port_trouble
 from routes.settings import SettingsError, find_ffmpeg, from_environment
@@ -47,6 +48,7 @@ async def up() -> None:
     """
     settings = from_environment()
     ffmpeg = find_ffmpeg(settings)
+    rtmps_context(settings)
     if ffmpeg is None:
         remedy = "pip install imageio-ffmpeg, or apt-get install ffmpeg, or set COMMEOW_FFMPEG to one"
         raise SettingsError("ffmpeg", "was not found", remedy)
@@ -80,12 +82,8 @@ async def ending_group() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 def check_ports(settings: Settings) -> None:
-    """See that nobody listens on our three ports. Raises StartError."""
-    for setting, port in (
-        ("COMMEOW_HTTP_PORT", settings.http_port),
-        ("COMMEOW_RSOCKET_PORT", settings.rsocket_port),
-        ("COMMEOW_RTMP_PORT", settings.rtmp_port),
-    ):
+    """See that nobody listens on our ports. Raises StartError."""
+    for setting, port in settings.ports.items():
         try:
             family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
             socket.create_server((settings.host, port), family=family).close()

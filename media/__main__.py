@@ -31,6 +31,7 @@ from routes import kakaopay, pages, process, wire
 from routes.addresses import reachable
 from routes.announcements import Announcements
 from routes.bot_tokens import BotTokenDoors
+from routes.certificates import rtmps_context
 from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.follows import FollowDoors
@@ -73,6 +74,7 @@ KEEPALIVE_SECONDS = 30.0
 async def work(settings: Settings, stop: asyncio.Event) -> None:
     """Serve HTTP and RTMP until `stop`."""
     stores = settings.require_stores()
+    tls = rtmps_context(settings)
     async with contextlib.AsyncExitStack() as stack:
         pool, redis, bus = await _open_stores(stores, stack)
         channels = Channels(pool)
@@ -97,6 +99,13 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             port=settings.rtmp_port,
             setting="COMMEOW_RTMP_PORT",
         )
+        if settings.rtmps_port is not None:
+            await process.listen(
+                rtmp.listen(settings.host, settings.rtmps_port, tls=tls),
+                host=settings.host,
+                port=settings.rtmps_port,
+                setting="COMMEOW_RTMPS_PORT",
+            )
         doors, guard = _doors(
             settings,
             stores,

@@ -77,13 +77,19 @@ class Settings:
     """Every setting, checked."""
 
     host: str = "127.0.0.1"
-    """The address that all three ports listen on."""
+    """The address that all ports listen on."""
     http_port: int = 8080
     """Pages, HTTP doors and playback."""
     rsocket_port: int = 6565
     """RSocket over WebSocket."""
     rtmp_port: int = 1935
     """Where encoders publish."""
+    rtmps_port: int | None = None
+    """Where encoders publish by TLS; None for nowhere."""
+    rtmps_certificate: Path | None = None
+    """The certificate of that port and those it is signed by, in PEM."""
+    rtmps_key: Path | None = None
+    """The certificate's private key, in PEM, without a password."""
     public_url: str | None = None
     """The site's address as browsers see it, without a slash at its end; None behind no proxy."""
     data: Path = Path(".data")
@@ -114,6 +120,16 @@ class Settings:
     """The merchant's code; the default is KakaoPay's own test merchant."""
     kakaopay_secret_key: str | None = field(default=None, repr=False)
     """KakaoPay's secret key."""
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """All ports that are listened on, by the setting that moves each."""
+        ports = {
+            "COMMEOW_HTTP_PORT": self.http_port,
+            "COMMEOW_RSOCKET_PORT": self.rsocket_port,
+            "COMMEOW_RTMP_PORT": self.rtmp_port,
+        }
+        return ports if self.rtmps_port is None else {**ports, "COMMEOW_RTMPS_PORT": self.rtmps_port}
 
     def require_stores(self) -> Stores:
         """Return what an engine started by itself needs, or raise SettingsError for the first that is missing."""
@@ -159,6 +175,9 @@ def read(environ: Mapping[str, str], toml: str | None) -> Settings:
         http_port=given.number("COMMEOW_HTTP_PORT", 8080, most=PORT_MAX),
         rsocket_port=given.number("COMMEOW_RSOCKET_PORT", 6565, most=PORT_MAX),
         rtmp_port=given.number("COMMEOW_RTMP_PORT", 1935, most=PORT_MAX),
+        rtmps_port=given.number_or_none("COMMEOW_RTMPS_PORT", most=PORT_MAX),
+        rtmps_certificate=given.path("COMMEOW_RTMPS_CERTIFICATE"),
+        rtmps_key=given.path("COMMEOW_RTMPS_KEY"),
         public_url=given.public_url(),
         data=Path(given.text("COMMEOW_DATA") or ".data"),
         database_url=given.url("COMMEOW_DATABASE_URL", "postgresql", "postgres"),
@@ -213,14 +232,27 @@ def _from_toml(toml: str | None) -> dict[str, str]:
 
 
 def _check_together(settings: Settings) -> None:
-    ports = {"COMMEOW_HTTP_PORT": settings.http_port}
-    for key, port in (("COMMEOW_RSOCKET_PORT", settings.rsocket_port), ("COMMEOW_RTMP_PORT", settings.rtmp_port)):
+    ports: dict[str, int] = {}
+    for key, port in settings.ports.items():
         for other, taken in ports.items():
             if port == taken:
                 raise SettingsError(key, f"is {port}, as {other} is", "give each its own port")
         ports[key] = port
+    _check_rtmps(settings)
     if settings.payments != SANDBOX:
         _check_kakaopay(settings)
+
+
+def _check_rtmps(settings: Settings) -> None:
+    given = {
+        "COMMEOW_RTMPS_PORT": settings.rtmps_port,
+        "COMMEOW_RTMPS_CERTIFICATE": settings.rtmps_certificate,
+        "COMMEOW_RTMPS_KEY": settings.rtmps_key,
+    }
+    missing = [key for key, value in given.items() if value is None]
+    if 0 < len(missing) < len(given):
+        present = next(key for key, value in given.items() if value is not None)
+        raise SettingsError(missing[0], f"is not set, but {present} is", "set all three for RTMPS, or none")
 
 
 def _check_kakaopay(settings: Settings) -> None:
@@ -258,6 +290,13 @@ class _Given:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
             raise SettingsError(key, f"is {text!r}", f"set a whole number from 1 to {most}")
         return int(text)
+
+    def number_or_none(self, key: str, *, most: int) -> int | None:
+        return None if key not in self._values else self.number(key, 0, most=most)
+
+    def path(self, key: str) -> Path | None:
+        text = self._values.get(key)
+        return None if text is None else Path(text)
 
     def choice(self, key: str, *words: str) -> str:
         text = self._values.get(key, words[0])

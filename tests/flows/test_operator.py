@@ -139,6 +139,7 @@ async def test_a_missing_ffmpeg_is_one_line(tmp_path):
     [
         ("COMMEOW_HTTP_PORT", "eighty"),
         ("COMMEOW_RTMP_PORT", "70000"),
+        ("COMMEOW_RTMPS_PORT", "1936"),
         ("COMMEOW_DEMO", "perhaps"),
         ("COMMEOW_PAYMENTS", "gold"),
         ("COMMEOW_LADDER", "480p,huge"),

@@ -13,12 +13,17 @@ from routes.settings import KEYS, Settings, SettingsError, find_ffmpeg, from_env
 
 SECRET = "s" * settings.SECRET_BYTES_MIN
 
+RTMPS = {"COMMEOW_RTMPS_PORT": "1936", "COMMEOW_RTMPS_CERTIFICATE": "c.pem", "COMMEOW_RTMPS_KEY": "k.pem"}
+
 RIGHT = [
     ("COMMEOW_HOST", "0.0.0.0", "host", "0.0.0.0"),
     ("COMMEOW_HOST", "::1", "host", "::1"),
     ("COMMEOW_HTTP_PORT", "1", "http_port", 1),
     ("COMMEOW_RSOCKET_PORT", "65535", "rsocket_port", 65_535),
     ("COMMEOW_RTMP_PORT", " 1936 ", "rtmp_port", 1936),
+    ("COMMEOW_RTMPS_PORT", "1937", "rtmps_port", 1937),
+    ("COMMEOW_RTMPS_CERTIFICATE", "/etc/c.pem", "rtmps_certificate", Path("/etc/c.pem")),
+    ("COMMEOW_RTMPS_KEY", "/etc/k.pem", "rtmps_key", Path("/etc/k.pem")),
     ("COMMEOW_PUBLIC_URL", "https://live.example.org/", "public_url", "https://live.example.org"),
     ("COMMEOW_PUBLIC_URL", "http://live.example.org:8443", "public_url", "http://live.example.org:8443"),
     ("COMMEOW_PUBLIC_URL", "https://Live.Example.org:443", "public_url", "https://live.example.org"),
@@ -90,14 +95,19 @@ def test_every_setting_has_a_key_and_a_right_value_here():
     assert len(KEYS) == len(fields(Settings))
 
 
+def needed(key):
+    """The settings without which this one is wrong."""
+    return {other: text for other, text in RTMPS.items() if key in RTMPS and other != key}
+
+
 @pytest.mark.parametrize(("key", "text", "name", "value"), RIGHT)
 def test_a_right_value_is_taken_from_the_environment(key, text, name, value):
-    assert value == getattr(read({key: text}, None), name)
+    assert value == getattr(read(needed(key) | {key: text}, None), name)
 
 
 @pytest.mark.parametrize(("key", "text", "name", "value"), RIGHT)
 def test_the_same_key_is_taken_from_the_file(key, text, name, value):
-    assert value == getattr(read({}, f'{key} = "{text}"'), name)
+    assert value == getattr(read(needed(key), f'{key} = "{text}"'), name)
 
 
 @pytest.mark.parametrize(("key", "text"), WRONG)
@@ -166,12 +176,29 @@ def test_a_wrong_file_is_one_line(toml, word):
     assert "\n" not in str(refused.value)
 
 
+def test_rtmps_is_a_port_a_certificate_and_a_key():
+    given = read(RTMPS, None)
+
+    assert (given.rtmps_port, given.rtmps_certificate, given.rtmps_key) == (1936, Path("c.pem"), Path("k.pem"))
+    assert list(given.ports.values()) == [8080, 6565, 1935, 1936]
+    assert "COMMEOW_RTMPS_PORT" not in read({}, None).ports
+
+
+@pytest.mark.parametrize("missing", RTMPS)
+def test_rtmps_wants_all_three(missing):
+    with pytest.raises(SettingsError) as refused:
+        read({key: value for key, value in RTMPS.items() if key != missing}, None)
+
+    assert refused.value.key == missing
+
+
 @pytest.mark.parametrize(
     ("given", "key"),
     [
         ({"COMMEOW_HTTP_PORT": "6565"}, "COMMEOW_RSOCKET_PORT"),
         ({"COMMEOW_HTTP_PORT": "1935"}, "COMMEOW_RTMP_PORT"),
         ({"COMMEOW_RSOCKET_PORT": "1935"}, "COMMEOW_RTMP_PORT"),
+        ({**RTMPS, "COMMEOW_RTMPS_PORT": "1935"}, "COMMEOW_RTMPS_PORT"),
     ],
 )
 def test_two_may_not_share_a_port(given, key):
