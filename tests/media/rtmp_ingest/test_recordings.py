@@ -16,6 +16,8 @@ FOLDER = Path(__file__).parents[2] / "vectors" / "rtmp"
 
 # Name: state, video and audio messages, bytes of both, first bytes of the first of each, last video time.
 RECORDINGS = {
+    "ffmpeg4_avc_aac": (State.CONNECTED, 17, 46, 9555, "1700", "af00", 956),
+    "ffmpeg9_two_tracks": (State.CONNECTED, 22, 0, 4410, "1700", "", 533),
     "ffmpeg9_avc_aac": (State.CONNECTED, 12, 46, 5021, "1700", "af00", 923),
     "ffmpeg9_hevc": (State.CONNECTED, 7, 0, 267, "9068766331", "", 400),
     "ffmpeg9_av1_opus": (State.CONNECTED, 7, 28, 1588, "9061763031", "904f707573", 407),
