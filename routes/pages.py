@@ -30,6 +30,7 @@ PAGES: Final = {
     "/login": "login.html",
     "/signup": "signup.html",
     "/studio": "studio.html",
+    "/wallet": "wallet.html",
 }
 
 FOLDERS: Final = ("css", "fonts", "i18n", "img", "js")

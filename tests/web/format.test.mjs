@@ -8,6 +8,7 @@ test("each language in its own way", () => {
   assert.equal(english.compact(1234), "1.2K");
   assert.equal(formats("ko", "UTC").compact(12345), "1.2만");
   assert.equal(english.seconds(1.26), "1.3");
+  assert.equal(english.won(11_900), "\u20a911,900");
   assert.equal(english.clock("2026-11-25T09:05:00Z"), "09:05");
   assert.equal(english.clock("never"), "");
   assert.match(english.day("2026-11-25T09:05:00Z"), /2026/);

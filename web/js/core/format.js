@@ -8,6 +8,7 @@
  * @property {(count: number) => string} count 1,234
  * @property {(count: number) => string} compact 1.2K, 1.2\uB9CC
  * @property {(seconds: number) => string} seconds 1.3
+ * @property {(amount: number) => string} won \u20A91,200
  * @property {(moment: string | number) => string} clock the hour and minute of a moment; "" for what is none
  * @property {(moment: string | number) => string} day the date and time of a moment; "" for what is none
  */
@@ -17,6 +18,7 @@ export function formats(locale, timeZone) {
   const count = new Intl.NumberFormat(locale);
   const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
   const seconds = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const won = new Intl.NumberFormat(locale, { style: "currency", currency: "KRW", currencyDisplay: "narrowSymbol" });
   const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone });
 
@@ -30,6 +32,7 @@ export function formats(locale, timeZone) {
     count: (value) => count.format(value),
     compact: (value) => compact.format(value),
     seconds: (value) => seconds.format(value),
+    won: (value) => won.format(value),
     clock: when(clock),
     day: when(day),
   };

@@ -8,7 +8,7 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { asProblem } from "../core/problem.js";
 import { tagsOf } from "../core/tags.js";
-import { editChannel } from "../net/api.js";
+import { editChannel } from "../net/studio_api.js";
 import { errorText, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";

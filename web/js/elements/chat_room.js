@@ -11,9 +11,9 @@ import { CHARACTERS_WARN, CHARACTERS_MAX, chatLine } from "../core/chat_text.js"
 import { logInPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
 import { mutedForMs, newStanding, ruled } from "../core/room_rules.js";
-import { moderation } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
+import { moderation } from "../net/studio_api.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_list.js";
 import * as actIcons from "./act_icons.js";

@@ -7,8 +7,8 @@
 
 import { html, nothing } from "/js/vendor/lit.js";
 import { asProblem } from "../core/problem.js";
-import { editChannel } from "../net/api.js";
 import { identity } from "../net/identity.js";
+import { editChannel } from "../net/studio_api.js";
 import { errorText, t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
 

@@ -24,10 +24,10 @@ import {
   TEXT_CHARACTERS_MAX,
 } from "../core/donation.js";
 import { asProblem, Problem } from "../core/problem.js";
-import { points } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { keepDonation, keptDonation } from "../net/kept_donation.js";
+import { points } from "../net/points_api.js";
 import { errorText, format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
@@ -85,7 +85,8 @@ export class DonateDialog extends LightElement {
     const locked = stage !== "editing";
     const left = TEXT_CHARACTERS_MAX - [...text].length;
     return html`<form novalidate @submit=${this.#onSubmit}>
-      <p class="balance">${this.balance === null ? nothing : t("donate.balance", { count: this.balance })}</p>
+      <p class="balance">${this.balance === null ? nothing : t("donate.balance", { count: this.balance })}
+        <a href="/wallet" target="_blank" rel="noopener">${t("donate.top_up")}</a></p>
       <fieldset ?disabled=${locked}>
         <legend class="visually-hidden">${t("donate.amount")}</legend>
         <div class="amounts">

@@ -51,11 +51,15 @@ export class SiteHeader extends LightElement {
   /** @param {string} nickname */
   #member(nickname) {
     return html`
-      ${location.pathname === "/studio" ? nothing : html`<a class="button quiet" href="/studio">${t("nav.studio")}</a>`}
-      <a class="me" href=${`/c/${encodeURIComponent(nickname)}`}>
+      <button class="me quiet" type="button" popovertarget="me-menu" aria-label=${t("nav.menu", { nickname })}>
         <span class="face">${icons.cat(nickname)}</span><span class="name">${nickname}</span>
-      </a>
-      <button class="quiet" type="button" @click=${this.#leave}>${t("nav.log_out")}</button>
+      </button>
+      <div class="menu" id="me-menu" popover>
+        <a href=${`/c/${encodeURIComponent(nickname)}`}>${t("nav.my_channel")}</a>
+        <a href="/studio">${t("nav.studio")}</a>
+        <a href="/wallet">${t("nav.wallet")}</a>
+        <button type="button" @click=${this.#leave}>${t("nav.log_out")}</button>
+      </div>
     `;
   }
 

@@ -5,9 +5,9 @@
  * @module
  */
 
+import { streamHealth } from "../net/studio_api.js";
 import { html, nothing } from "/js/vendor/lit.js";
 import { codecName, encoderName, kilobits } from "../core/stream_health.js";
-import { streamHealth } from "../net/api.js";
 import { t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";

@@ -5,7 +5,9 @@
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { duration } from "../core/format.js";
-import { channel, donationsTo, points, rotateStreamKey } from "../net/api.js";
+import { channel } from "../net/api.js";
+import { points } from "../net/points_api.js";
+import { donationsTo, rotateStreamKey } from "../net/studio_api.js";
 import { errorText, format, t } from "../net/words.js";
 import "./channel_form.js";
 import "./copy_field.js";
@@ -43,7 +45,7 @@ export class StudioDesk extends LightElement {
     this.key = null;
     /** @type {unknown} */
     this.keyProblem = null;
-    /** @type {{ earnings: number, donations: import("../net/api.js").ReceivedDonation[] } | null} */
+    /** @type {{ earnings: number, donations: import("../net/studio_api.js").ReceivedDonation[] } | null} */
     this.money = null;
   }
 
