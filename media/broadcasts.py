@@ -121,7 +121,7 @@ class Broadcasts:
         renditions = on_air.writer.renditions if on_air.writer else ()
         report = on_air.health.report(self.now()) if state is State.LIVE else None
         encoded = renditions not in {(), (SOURCE,)}
-        return Look(state=state, renditions=renditions, encoded=encoded, report=report)
+        return Look(state=state, renditions=renditions, encoded=encoded, refused=on_air.refused, report=report)
 
     async def publish(self, key: str, app: str, cut: Callable[[str], None]) -> Feed:
         """Whether a publisher with this key may stream, and where to. Any application name is taken. Raises Refused."""
@@ -209,6 +209,7 @@ class Broadcasts:
             tasks.create_task(self._tick_for_ever())
             tasks.create_task(self._renew_for_ever())
             tasks.create_task(self._depict_for_ever())
+            tasks.create_task(self._ladders.run())
 
     async def close(self) -> None:
         """End every broadcast, in the store too; nothing is left running."""
@@ -279,14 +280,16 @@ class Broadcasts:
             if on_air.writer is None:
                 await self._begin_writer(on_air, began)
             assert on_air.writer is not None
+            assert on_air.broadcast_id is not None
             if not on_air.broadcast.began(owner, self.now()):
                 raise Refused(LATER, "this connection is no longer on air")
             if on_air.transcoder is None and on_air.writer.renditions != (SOURCE,):
-                # It was begun by an earlier process. Without an encoder its rungs end here.
+                # It was begun by an earlier process. Rungs for which there is no encoder, or no room, end here.
                 await self._ladders.detect()
-                on_air.transcoder = self._ladders.transcoder(self._ladders.rungs(began), on_air.writer)
-                for name in () if on_air.transcoder else on_air.writer.renditions:
+                ladder = self._ladders.admit(on_air.broadcast_id, began)
+                for name in set(on_air.writer.renditions) - {rung.name for rung in ladder}:
                     on_air.writer.drop(name)
+                on_air.transcoder = self._ladders.open(on_air.writer, ladder)
             on_air.writer.begin(began, date=time.time())
             if on_air.transcoder:
                 self._ladders.begin(on_air.transcoder, on_air.writer, began)
@@ -303,13 +306,14 @@ class Broadcasts:
         on_air.channel = replace(
             on_air.channel, on_air=True, broadcast_id=on_air.broadcast_id, started_at=datetime.now(UTC)
         )
-        ladder = self._ladders.rungs(began)
+        ladder = self._ladders.admit(on_air.broadcast_id, began)
+        on_air.refused = len(ladder) < len(self._ladders.rungs(began))
         rates = {rung.name: rung.bits_a_second for rung in ladder}
         renditions = self._ladders.renditions(ladder)
         recorder = self._record(on_air, tuple(rates), hidden=SOURCE not in renditions)
         on_air.writer = Writer(on_air.broadcast_id, renditions, bits_a_second=rates, recorder=recorder)
         self._writers[on_air.broadcast_id] = on_air.writer
-        on_air.transcoder = self._ladders.transcoder(ladder, on_air.writer)
+        on_air.transcoder = self._ladders.open(on_air.writer, ladder)
 
     def _record(self, on_air: OnAir, rungs: tuple[str, ...], *, hidden: bool) -> Recorder | None:
         """Begin to keep a broadcast's past, if any is kept."""
@@ -343,6 +347,7 @@ class Broadcasts:
             on_air.writer.end()
             self._past.add(on_air.channel.nickname, on_air.writer, self.now())
         if on_air.broadcast_id is not None:
+            self._ladders.close(on_air.broadcast_id)
             try:
                 await self._channels.end_broadcast(on_air.broadcast_id)
             except StoreError as error:  # Its lease runs out by itself.

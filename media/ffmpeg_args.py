@@ -24,6 +24,8 @@ NEWEST_VERSION: Final = (99, 0)
 
 # One process decodes once and encodes each rung; more rungs than this are no ladder but a render farm.
 RUNGS_MAX: Final = 6
+# H.264 beside a HEVC or AV1 source: 720 lines cost half a core, 1080 a whole one, and most players take the source.
+FALLBACK_HEIGHT_MAX: Final = 720
 # Longer than any keyframe interval in use: keyframes come where the source has them.
 KEYFRAME_INTERVAL_FRAMES: Final = 600
 
@@ -100,6 +102,12 @@ def rungs(ladder: Sequence[str], width: int, height: int) -> list[Rung]:
     return found[:RUNGS_MAX]
 
 
+def fallback_rung(width: int, height: int) -> Rung:
+    """One rung for a source in a codec that not every browser plays: as large as the source, within reason."""
+    side = min(width, height, FALLBACK_HEIGHT_MAX) // 2 * 2
+    return Rung(f"{side}p", side, bits_a_second(side))
+
+
 def bits_a_second(height: int) -> int:
     """What a rung of that height may cost: the table's, in proportion between its lines and beyond them."""
     below = max((line for line in _BITS_A_SECOND if line[0] <= height), default=_BITS_A_SECOND[0])
@@ -107,6 +115,12 @@ def bits_a_second(height: int) -> int:
     if below[0] >= above[0]:
         return below[1] * height // below[0]
     return below[1] + (above[1] - below[1]) * (height - below[0]) // (above[0] - below[0])
+
+
+def rung_size(rung: Rung, width: int, height: int) -> tuple[int, int]:
+    """A rung's picture, of a source of that size: the other side in proportion, and even."""
+    other = round(max(width, height) * rung.height / min(width, height) / 2) * 2
+    return (other, rung.height) if width >= height else (rung.height, other)
 
 
 def arguments(

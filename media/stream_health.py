@@ -101,6 +101,7 @@ class Look:
     state: State
     renditions: tuple[str, ...]
     encoded: bool  # one of the renditions is of our own making: every browser plays it
+    refused: bool  # there is no room on this machine for all renditions that were asked for
     report: Report | None
 
 

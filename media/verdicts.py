@@ -58,6 +58,7 @@ class Code(StrEnum):
     LINE_SLOW = "line.slow"
     LINE_STALLS = "line.stalls"
     BITRATE_HIGH = "bitrate.high"
+    LADDER_REFUSED = "ladder.refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,11 @@ class Verdict:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def judge(report: Report, *, encoded: bool) -> list[Verdict]:
-    """Everything to be said, the worst first. `encoded`: there is a rendition of ours, which every browser plays."""
+def judge(report: Report, *, encoded: bool, refused: bool) -> list[Verdict]:
+    """Everything to be said, the worst first.
+
+    `encoded`: there is a rendition of ours, which every browser plays. `refused`: there is no room for all of them.
+    """
     found = _line(report)
     if report.picture:
         found += _picture(report.picture, report)
@@ -85,6 +89,8 @@ def judge(report: Report, *, encoded: bool) -> list[Verdict]:
     bits = sum(each.bits_a_second for each in (report.picture, report.sound) if each)
     if bits > BITS_A_SECOND_MAX:
         found.append(Verdict(Code.BITRATE_HIGH, Level.HINT, {"megabits": round(bits / 1_000_000, 1)}))
+    if refused:
+        found.append(Verdict(Code.LADDER_REFUSED, Level.HINT))
     order = list(Level)
     return sorted(found, key=lambda verdict: -order.index(verdict.level))
 

@@ -87,7 +87,7 @@ def view(look: Look | None) -> StreamHealthView:
         renditions=renditions,
         verdicts=[
             VerdictView(code=each.code.value, level=each.level.value, values=each.values)
-            for each in judge(report, encoded=look.encoded)
+            for each in judge(report, encoded=look.encoded, refused=look.refused)
         ],
     )
 

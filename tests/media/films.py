@@ -38,6 +38,9 @@ RECIPES: dict[str, tuple[str, ...]] = {
         *AUDIO,
         *("-t", "4", *X264, "-g", "60", *AAC),
     ),
+    "sixty": ("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=60", "-t", "3", *X264, "-g", "60"),
+    # Only 4:4:4 has odd sides.
+    "odd": ("-f", "lavfi", "-i", "testsrc2=size=321x241:rate=30", "-t", "3", *X264, "-g", "30", "-pix_fmt", "yuv444p"),
     "vertical": ("-f", "lavfi", "-i", "testsrc2=size=270x480:rate=30", "-t", "3", *X264, "-g", "30"),
     "av1_opus": (
         *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"),

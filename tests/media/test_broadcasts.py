@@ -29,6 +29,7 @@ from media.ffmpeg_args import RungInvalid, bits_a_second
 from media.flv import TagKind
 from media.hls_writer.classic import Form
 from media.hls_writer.rendition import AUDIO_BITS_A_SECOND, BANDWIDTH_ROOM
+from media.ladders import Ladders
 from media.past import ENDED_RETENTION_SECONDS
 from media.rtmp_ingest.errors import Refused
 from media.spool import Spool
@@ -673,3 +674,29 @@ async def test_a_source_that_no_ladder_names_is_shown_only_when_nothing_else_is_
     if shown == ladder:  # The encoder was told how much it may write, and the players are.
         bits = (bits_a_second(180) + AUDIO_BITS_A_SECOND) * BANDWIDTH_ROOM
         assert any(f"BANDWIDTH={int(bits)}," in line for line in lines)
+
+
+async def test_a_codec_that_not_every_browser_plays_goes_out_in_h264_too(pool, owner, tmp_path, ffmpeg, film):
+    stage = Stage(pool, tmp_path, ffmpeg=ffmpeg)
+    feed = await stage.publish()
+    for tag in films.tags(film("hevc")):
+        take = feed.video if tag.kind == TagKind.VIDEO else feed.audio
+        await take(tag.timestamp_ms, tag.payload)
+        await asyncio.sleep(0.002)
+    writer = stage.broadcasts.find("Nyan")
+    look = stage.broadcasts.look(owner.id)
+    listed = (await writer.multivariant()).decode()
+    await stage.broadcasts.close()
+
+    assert (look.renditions, look.encoded, look.refused) == (("source", "240p"), True, False)
+    assert [codec for codec in ("hvc1", "avc1") if f'CODECS="{codec}' in listed] == ["hvc1", "avc1"]
+
+
+async def test_a_machine_without_room_sends_the_source_and_says_so(pool, owner, tmp_path, ffmpeg):
+    stage = Stage(pool, tmp_path, ladder=("source", "180p"), ffmpeg=ffmpeg)
+    stage.broadcasts._ladders = Ladders(("source", "180p"), ffmpeg, tmp_path, cores=0.001)
+    await stage.on_air()
+    look = stage.broadcasts.look(owner.id)
+    await stage.broadcasts.close()
+
+    assert (look.renditions, look.encoded, look.refused) == (("source",), False, True)

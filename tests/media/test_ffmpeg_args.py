@@ -11,7 +11,9 @@ from media.ffmpeg_args import (
     arguments,
     bits_a_second,
     can_read,
+    fallback_rung,
     read_version,
+    rung_size,
     rungs,
     still_arguments,
 )
@@ -124,3 +126,20 @@ def test_a_still_is_one_picture_and_never_larger_than_its_frame():
     assert "force_original_aspect_ratio=decrease" in filters
     assert filters.endswith(f"pad={STILL_WIDTH}:{STILL_HEIGHT}:(ow-iw)/2:(oh-ih)/2")
     assert command[-2:] == ["mjpeg", "pipe:1"]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "name", "size"),
+    [
+        (1920, 1080, "720p", (1280, 720)),
+        (1080, 1920, "720p", (720, 1280)),
+        (854, 480, "480p", (854, 480)),
+        (321, 241, "240p", (320, 240)),
+        (720, 720, "720p", (720, 720)),
+    ],
+)
+def test_a_fallback_is_as_large_as_the_source_within_reason_and_even(width, height, name, size):
+    rung = fallback_rung(width, height)
+
+    assert (rung.name, rung_size(rung, width, height)) == (name, size)
+    assert rung.bits_a_second == bits_a_second(rung.height)

@@ -60,7 +60,7 @@ class Stream:
         return self.health.report(self.now)
 
     def said(self, *, encoded: bool = False) -> set[Code]:
-        return {verdict.code for verdict in judge(self.report(), encoded=encoded)}
+        return {verdict.code for verdict in judge(self.report(), encoded=encoded, refused=False)}
 
 
 def test_before_anything_began_there_is_nothing_to_say():

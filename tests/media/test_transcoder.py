@@ -13,12 +13,13 @@ import pytest
 
 from media import transcoder as module
 from media.backlog import BACKLOG_MS_MAX
+from media.encoder_run import Base, Run
 from media.ffmpeg_args import rungs
 from media.hls_writer.errors import NoSuchRendition
 from media.hls_writer.writer import Writer
 from media.intake import Began, Video
 from media.restarts import FAILURES_MAX, Restarts
-from media.transcoder import Base, Run, Transcoder, detect
+from media.transcoder import Transcoder, detect
 from tests.media import films
 from tests.media.checker import Checker, read
 from tests.media.processes import is_gone, until
@@ -62,7 +63,7 @@ async def studio(ffmpeg, version, tmp_path, monkeypatch):
     await studio.transcoder.close()
 
 
-@pytest.mark.parametrize("name", ["plain", "bframes", "av1_opus", "hevc", "vertical"])
+@pytest.mark.parametrize("name", ["plain", "bframes", "av1_opus", "hevc", "vertical", "sixty", "odd"])
 async def test_every_rung_has_the_sources_parts(film, studio, name, ffmpeg, tmp_path):
     await studio.play(films.events(films.tags(film(name))), pause_seconds=0.002)
     await studio.transcoder.drained()
@@ -235,7 +236,7 @@ async def test_closing_leaves_no_process(film, studio):
 
 
 async def test_a_process_that_does_not_end_is_ended(film, fake, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "DRAIN_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("media.encoder_run.DRAIN_SECONDS_MAX", 0.05)
     studio = Studio(fake("time.sleep(60)"), (9, 0), tmp_path)
     await studio.play(list(films.events(films.tags(film("plain"))))[:20], pause_seconds=0.001)
     await until(lambda: studio.transcoder.pids)

@@ -56,7 +56,7 @@ def sound(**changes) -> Report:
 
 
 def test_a_good_stream_is_told_so():
-    assert judge(WELL, encoded=False) == [GOOD]
+    assert judge(WELL, encoded=False, refused=False) == [GOOD]
 
 
 HEVC = replace(PICTURE.track, codec=Codec.HEVC)
@@ -90,7 +90,7 @@ HEVC = replace(PICTURE.track, codec=Codec.HEVC)
     ],
 )
 def test_what_is_wrong_is_said_once_with_its_values(report, verdict):
-    said = judge(report, encoded=False)
+    said = judge(report, encoded=False, refused=False)
 
     assert verdict in said
     assert 1 == sum(each.level is not Level.GOOD for each in said)
@@ -113,12 +113,16 @@ def test_what_is_wrong_is_said_once_with_its_values(report, verdict):
     ],
 )
 def test_what_is_within_its_limit_is_good(report):
-    assert [verdict.code for verdict in judge(report, encoded=False)] == [Code.KEYFRAMES_GOOD]
+    assert [verdict.code for verdict in judge(report, encoded=False, refused=False)] == [Code.KEYFRAMES_GOOD]
 
 
 def test_what_is_not_known_yet_is_not_judged():
-    assert judge(picture(keyframe_seconds=None), encoded=False) == []
+    assert judge(picture(keyframe_seconds=None), encoded=False, refused=False) == []
+
+
+def test_no_room_for_a_ladder_is_said():
+    assert judge(WELL, encoded=False, refused=True) == [Verdict(Code.LADDER_REFUSED, Level.HINT), GOOD]
 
 
 def test_a_rendition_that_every_browser_plays_makes_any_codec_good():
-    assert judge(picture(track=HEVC), encoded=True) == [GOOD]
+    assert judge(picture(track=HEVC), encoded=True, refused=False) == [GOOD]

@@ -17,7 +17,7 @@ def _wire(look):
 
 
 def _look(report, *renditions, state=State.LIVE):
-    return Look(state=state, renditions=renditions, encoded=len(renditions) > 1, report=report)
+    return Look(state=state, renditions=renditions, encoded=len(renditions) > 1, refused=False, report=report)
 
 
 def test_every_number_on_the_wire():
