@@ -1,0 +1,258 @@
+"""Shell: the ledger against a model of it, by random walks: Hypothesis looks for the shortest one on which they part.
+
+A few short walks in the suite; by night, or by hand: COMMEOW_LEDGER_WALKS=1000 COMMEOW_LEDGER_STEPS=50.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from db.ledger import Ledger
+from db.pool import open_pool
+from db.seals import Seals
+from db.transfer import (
+    ChannelOffAir,
+    Donation,
+    DonationUnknown,
+    EarningsShort,
+    IdReused,
+    InsufficientPoints,
+    Receipt,
+    donation,
+)
+
+WALKS = int(os.environ.get("COMMEOW_LEDGER_WALKS", "5"))
+STEPS = int(os.environ.get("COMMEOW_LEDGER_STEPS", "20"))
+# The audit reads everything that all walks before have left.
+AUDIT_EVERY_WALKS = 50
+
+amounts = st.integers(1, 60)
+texts = st.sampled_from(["", "냥"])
+
+
+class Model:
+    """What the books must say, in the plainest words."""
+
+    def __init__(self) -> None:
+        self.points: dict[int, int] = {}
+        self.earned: dict[int, int] = {}
+        self.live: set[int] = set()
+        self.answers: dict[tuple[int, uuid.UUID], tuple[Donation, int | type[Exception]]] = {}
+        self.grants: dict[uuid.UUID, tuple[int, int, int]] = {}
+        self.refunded: dict[uuid.UUID, int] = {}
+
+    def give(self, asked: Donation) -> int | type[Exception]:
+        """Points left, or the refusal; the id has one answer for ever."""
+        key = (asked.donor_id, asked.id)
+        if key in self.answers:
+            first, answer = self.answers[key]
+            return answer if first == asked else IdReused
+        answer: int | type[Exception]
+        if asked.streamer_id not in self.live:
+            answer = ChannelOffAir
+        elif self.points[asked.donor_id] < asked.points:
+            answer = InsufficientPoints
+        else:
+            self.points[asked.donor_id] -= asked.points
+            self.earned[asked.streamer_id] += asked.points
+            answer = self.points[asked.donor_id]
+        self.answers[key] = (asked, answer)
+        return answer
+
+    def grant(self, grant_id: uuid.UUID, member: int, points: int) -> int | type[Exception]:
+        if grant_id in self.grants:
+            *first, answer = self.grants[grant_id]
+            return answer if first == [member, points] else IdReused
+        self.points[member] += points
+        self.grants[grant_id] = (member, points, self.points[member])
+        return self.points[member]
+
+    def refund(self, given: Donation) -> int | type[Exception]:
+        if given.id in self.refunded:
+            return self.refunded[given.id]
+        if self.earned[given.streamer_id] < given.points:
+            return EarningsShort
+        self.earned[given.streamer_id] -= given.points
+        self.points[given.donor_id] += given.points
+        self.refunded[given.id] = self.earned[given.streamer_id]
+        return self.refunded[given.id]
+
+
+class Books(RuleBasedStateMachine):
+    """Walks through the ledger and the model side by side."""
+
+    runner: asyncio.Runner
+    pool: Any
+    ledger: Ledger
+    seals: Seals
+    walks = 0
+
+    members = Bundle("members")
+    intents = Bundle("intents")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Model()
+
+    def do(self, awaitable: Any) -> Any:
+        return self.runner.run(awaitable)
+
+    async def heard(self, awaitable: Any) -> int | type[Exception]:
+        try:
+            answer = await awaitable
+        except (IdReused, ChannelOffAir, InsufficientPoints, EarningsShort, DonationUnknown) as error:
+            return type(error)
+        return answer.points_left if isinstance(answer, Receipt) else answer
+
+    @initialize(target=members)
+    def first(self) -> int:
+        return self.join()
+
+    @rule(target=members)
+    def joins(self) -> int:
+        return self.join()
+
+    def join(self) -> int:
+        async def add() -> int:
+            name = uuid.uuid4().hex
+            member = await self.pool.fetchval(
+                """
+                INSERT INTO member (login_id, nickname, nickname_key, password_hash)
+                VALUES ($1, $1, $1, '') RETURNING id
+                """,
+                name,
+            )
+            await self.pool.execute(
+                "INSERT INTO channel (id, stream_key_hash) VALUES ($1, sha256($2::bytea))", member, name.encode()
+            )
+            await self.pool.execute("SELECT open_accounts($1)", member)
+            return member
+
+        member = self.do(add())
+        self.model.points[member] = self.model.earned[member] = 0
+        return member
+
+    @rule(member=members, on=st.booleans())
+    def air(self, member: int, on: bool) -> None:
+        if on and member not in self.model.live:
+            self.model.live.add(member)
+            self.do(
+                self.pool.execute(
+                    "INSERT INTO broadcast (channel_id, lease_until) VALUES ($1, now() + '1 hour')", member
+                )
+            )
+        elif not on and member in self.model.live:
+            self.model.live.remove(member)
+            self.do(
+                self.pool.execute(
+                    "UPDATE broadcast SET ended_at = now() WHERE channel_id = $1 AND ended_at IS NULL", member
+                )
+            )
+
+    @rule(member=members, points=amounts, again=st.integers(0, 5))
+    def grant(self, member: int, points: int, again: int) -> None:
+        known = list(self.model.grants)
+        grant_id = known[again] if again < len(known) else uuid.uuid4()
+        asked = self.heard(self.ledger.grant(member, points, "walk", id=grant_id))
+        assert self.model.grant(grant_id, member, points) == self.do(asked)
+
+    @rule(target=intents, donor=members, streamer=members, points=amounts, text=texts, anonymous=st.booleans())
+    def give(self, donor: int, streamer: int, points: int, text: str, anonymous: bool) -> Donation | None:
+        if donor == streamer:
+            return None
+        asked = donation(uuid.uuid4(), donor, streamer, points, text, anonymous=anonymous)
+        assert self.model.give(asked) == self.do(self.heard(self.ledger.give(asked, b"{}")))
+        return asked
+
+    @rule(intent=intents, change=st.sampled_from(["nothing", "points", "text", "anonymous"]))
+    def give_again(self, intent: Donation | None, change: str) -> None:
+        if intent is None:
+            return
+        asked = {
+            "nothing": intent,
+            "points": replace(intent, points=intent.points + 1),
+            "text": replace(intent, text=f"{intent.text}!"),
+            "anonymous": replace(intent, anonymous=not intent.anonymous),
+        }[change]
+        assert self.model.give(asked) == self.do(self.heard(self.ledger.give(asked, b"{}")))
+
+    @rule(pairs=st.lists(st.tuples(members, members, amounts, st.booleans()), max_size=12))
+    def give_at_once(self, pairs: list[tuple[int, int, int, bool]]) -> None:
+        """As one after the other, in the order in which they came: also two clicks of one donor, and A to B to A."""
+        asked = []
+        for donor, streamer, points, twice in pairs:
+            if donor != streamer:
+                asked += [donation(uuid.uuid4(), donor, streamer, points, "")] * (2 if twice else 1)
+        expected = [self.model.give(each) for each in asked]
+
+        async def all_at_once() -> list[int | type[Exception]]:
+            return await asyncio.gather(*(self.heard(self.ledger.give(each, b"{}")) for each in asked))
+
+        assert expected == self.do(all_at_once())
+
+    @rule(intent=intents, stranger=members)
+    def refund(self, intent: Donation | None, stranger: int) -> None:
+        if intent is None or not isinstance(self.model.answers[intent.donor_id, intent.id][1], int):
+            return
+        donation_id = self.do(self.pool.fetchval("SELECT id FROM donation WHERE idem_key = $1", intent.id))
+        if stranger != intent.streamer_id:
+            assert DonationUnknown is self.do(self.heard(self.ledger.refund(donation_id, stranger, "")))
+        refunded = self.do(self.heard(self.ledger.refund(donation_id, intent.streamer_id, "")))
+        assert self.model.refund(intent) == refunded
+
+    @rule()
+    def seal(self) -> None:
+        self.do(self.seals.advance())
+
+    @invariant()
+    def balances(self) -> None:
+        rows = self.do(
+            self.pool.fetch("SELECT id, balance FROM account WHERE owner_id = ANY($1)", list(self.model.points))
+        )
+        held = {row["id"]: row["balance"] for row in rows}
+        assert held == {
+            **{member * 16 + 1: points for member, points in self.model.points.items()},
+            **{member * 16 + 2: points for member, points in self.model.earned.items()},
+        }
+
+    def teardown(self) -> None:
+        Books.walks += 1
+        if Books.walks % AUDIT_EVERY_WALKS == 0:
+            assert [] == self.do(self.ledger.audit())
+
+
+def test_the_ledger_is_what_its_model_is(database_url):
+    async def start() -> None:
+        Books.pool = await open_pool(database_url, size=2, application_name="walk")
+        Books.ledger, Books.seals = Ledger(Books.pool), Seals(Books.pool)
+        await Books.ledger.start()
+
+    async def stop() -> None:
+        await Books.seals.seal_all()
+        assert [] == await Books.ledger.audit()
+        await Books.ledger.stop()
+        await Books.pool.close()
+
+    with asyncio.Runner() as Books.runner:
+        Books.runner.run(start())
+        try:
+            run_state_machine_as_test(
+                Books,
+                settings=settings(
+                    max_examples=WALKS,
+                    stateful_step_count=STEPS,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                    database=None,
+                ),
+            )
+        finally:
+            Books.runner.run(stop())
