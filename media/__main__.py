@@ -91,6 +91,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             on_state=Announcements(bus).on_state,
             spool=spool,
             dvr_seconds=settings.dvr_minutes * 60,
+            part_seconds=settings.part_ms / 1000,
         )
         await broadcasts.recover()
         rtmp = await process.listen(

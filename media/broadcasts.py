@@ -70,6 +70,7 @@ class Broadcasts:
         clock: Callable[[], float] = time.monotonic,
         spool: Spool | None = None,
         dvr_seconds: float = 0,
+        part_seconds: float = PART_SECONDS,
     ) -> None:
         self._channels = channels
         self._root = root
@@ -80,6 +81,7 @@ class Broadcasts:
         self._on_air: dict[int, OnAir] = {}
         self._spool = spool
         self._dvr_seconds = dvr_seconds
+        self._part_seconds = part_seconds
         self._past = Past(dvr_seconds)
         self._writers: dict[int, Writer] = {}
 
@@ -311,7 +313,9 @@ class Broadcasts:
         rates = {rung.name: rung.bits_a_second for rung in ladder}
         renditions = self._ladders.renditions(ladder)
         recorder = self._record(on_air, tuple(rates), hidden=SOURCE not in renditions)
-        on_air.writer = Writer(on_air.broadcast_id, renditions, bits_a_second=rates, recorder=recorder)
+        on_air.writer = Writer(
+            on_air.broadcast_id, renditions, self._part_seconds, bits_a_second=rates, recorder=recorder
+        )
         self._writers[on_air.broadcast_id] = on_air.writer
         on_air.transcoder = self._ladders.open(on_air.writer, ladder)
 
@@ -320,7 +324,7 @@ class Broadcasts:
         if self._spool is None or on_air.broadcast_id is None:
             return None
         began = journal.Began(
-            journal.VERSION, on_air.channel.id, on_air.broadcast_id, PART_SECONDS, (SOURCE, *rungs), hidden
+            journal.VERSION, on_air.channel.id, on_air.broadcast_id, self._part_seconds, (SOURCE, *rungs), hidden
         )
         return self._spool.record(began, window_seconds=self._dvr_seconds)
 

@@ -21,6 +21,12 @@ PREFIX: Final = "COMMEOW_"
 PORT_MAX: Final = 65_535
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+PART_MS_MIN: Final = 100
+"""Three pictures at thirty a second, and twenty requests a second of each viewer."""
+
+PART_MS_MAX: Final = 499
+"""Two parts must fit into the shortest segment, which has a second."""
+
 SECRET_BYTES_MIN: Final = 32
 """HS256 signs with 256 bits; a shorter key is the weakest part of every token (RFC 7518, section 3.2)."""
 
@@ -106,6 +112,8 @@ class Settings:
     """Processes that share the RSocket port."""
     ladder: tuple[str, ...] = (SOURCE,)
     """The renditions of a broadcast, the source first."""
+    part_ms: int = 334
+    """Milliseconds of a part of low-latency HLS: 200 is a viewer's delay of a second, and more requests."""
     dvr_minutes: int = 30
     """How far back a viewer may go in a live broadcast."""
     dvr_disk_mb: int = 10_240
@@ -186,6 +194,7 @@ def read(environ: Mapping[str, str], toml: str | None) -> Settings:
         secret=given.secret(),
         rsocket_workers=given.number("COMMEOW_RSOCKET_WORKERS", 1, most=RSOCKET_WORKERS_MAX),
         ladder=given.ladder(),
+        part_ms=given.number("COMMEOW_PART_MS", 334, least=PART_MS_MIN, most=PART_MS_MAX),
         dvr_minutes=given.number("COMMEOW_DVR_MINUTES", 30, most=DVR_MINUTES_MAX),
         dvr_disk_mb=given.number("COMMEOW_DVR_DISK_MB", 10_240, most=DVR_DISK_MB_MAX),
         demo=given.choice("COMMEOW_DEMO", "auto", "0", "1"),
@@ -283,12 +292,12 @@ class _Given:
     def text(self, key: str) -> str | None:
         return self._values.get(key)
 
-    def number(self, key: str, default: int, *, most: int) -> int:
+    def number(self, key: str, default: int, *, most: int, least: int = 1) -> int:
         text = self._values.get(key)
         if text is None:
             return default
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-            raise SettingsError(key, f"is {text!r}", f"set a whole number from 1 to {most}")
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise SettingsError(key, f"is {text!r}", f"set a whole number from {least} to {most}")
         return int(text)
 
     def number_or_none(self, key: str, *, most: int) -> int | None:

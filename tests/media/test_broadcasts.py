@@ -641,6 +641,16 @@ async def test_a_ladder_whose_ffmpeg_cannot_be_run_leaves_the_source(pool, owner
     await stage.broadcasts.close()
 
 
+async def test_parts_are_as_long_as_the_house_wants_them(pool, owner, tmp_path):
+    stage = Stage(pool, tmp_path, part_seconds=0.2)
+    await stage.on_air()
+    text = (await stage.broadcasts.find("Nyan").media_playlist("source", msn=None, part=None, skip=False)).decode()
+
+    assert "#EXT-X-PART-INF:PART-TARGET=0.2\n" in text
+    assert "PART-HOLD-BACK=0.6" in text
+    await stage.broadcasts.close()
+
+
 async def test_no_rung_is_larger_than_the_source(pool, owner, tmp_path, ffmpeg):
     stage = Stage(pool, tmp_path / "made", ladder=("source", "360p", "180p"), ffmpeg=ffmpeg)
     feed = await stage.publish()
