@@ -31,6 +31,7 @@ from routes import kakaopay, pages, process, wire
 from routes.addresses import reachable
 from routes.announcements import Announcements
 from routes.bot_tokens import BotTokenDoors
+from routes.cards import Cards
 from routes.certificates import rtmps_context
 from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
@@ -163,6 +164,7 @@ def _doors(
     addresses = process.addresses(settings)
     ledger = Ledger(pool)
     follows, acts, notices = Follows(pool), Acts(pool), Notices(bus)
+    cards = Cards(channels, addresses)
     passwords = Passwords()
     stack.callback(passwords.close)
     guard = Guard(tokens, public_url=settings.public_url, is_https=addresses.is_https)
@@ -197,7 +199,8 @@ def _doors(
         *Playback(broadcasts).doors(),
         *ThumbnailDoor(broadcasts).doors(),
         *health.doors(),
-        *Pages(WEB, pages.vendor_root(), addresses).doors(),
+        *cards.doors(),
+        *Pages(WEB, pages.vendor_root(), addresses, cards.of).doors(),
     ]
     health.describe(table)
     return table, guard

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
@@ -22,11 +23,18 @@ from routes.access import Who
 from routes.doors import HttpDoor
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from routes.addresses import Addresses
+    from routes.cards import Card
+
+EMBED: Final = "/embed/{nickname}"
+"""The one page that other sites may show in a frame: it can do nothing in a member's name."""
 
 PAGES: Final = {
     "/": "index.html",
     "/c/{nickname}": "channel.html",
+    EMBED: "embed.html",
     "/login": "login.html",
     "/signup": "signup.html",
     "/studio": "studio.html",
@@ -45,8 +53,13 @@ MEDIA_TYPES: Final = {
     ".ico": "image/x-icon",
     ".woff2": "font/woff2",
     ".txt": "text/plain",
+    ".webmanifest": "application/manifest+json",
 }
-_TEXT: Final = frozenset({".css", ".js", ".json", ".svg", ".txt"})
+_TEXT: Final = frozenset({".css", ".js", ".json", ".svg", ".txt", ".webmanifest"})
+
+HOUSE: Final = "Commeow"
+ICON: Final = "/img/icon-512.png"
+"""What a link shows where there is no channel, and no picture of one."""
 
 GZIP_BYTES_MIN: Final = 1_024
 """Bytes below which compressing saves less than a packet."""
@@ -82,15 +95,22 @@ def vendor_root() -> Path | None:
 class Pages:
     """Serves the folder `web/` and the built bundles under /js/vendor/."""
 
-    def __init__(self, web_root: Path, vendor: Path | None, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        web_root: Path,
+        vendor: Path | None,
+        addresses: Addresses,
+        describe: Callable[[str], Awaitable[Card | None]] | None = None,
+    ) -> None:
         self._addresses = addresses
+        self._describe = describe
         self._pages = {name: _page(web_root / name) for name in PAGES.values() if (web_root / name).is_file()}
         self._assets: dict[str, Asset] = {}
         for folder in FOLDERS:
             self._index(web_root / folder, f"/{folder}/")
         if vendor is not None:
             self._index(vendor, "/js/vendor/")
-        for path in web_root.glob("favicon.*"):
+        for path in (*web_root.glob("favicon.*"), *web_root.glob("manifest.webmanifest")):
             if path.suffix in MEDIA_TYPES:
                 self._assets[f"/{path.name}"] = _asset(path)
 
@@ -116,10 +136,10 @@ class Pages:
             ),
             HttpDoor(
                 method="GET",
-                path=r"/{name:favicon\.[a-z]+}",
+                path=r"/{name:favicon\.[a-z]+|manifest\.webmanifest}",
                 who=Who.ANYONE,
                 handle=self._asset,
-                words="The icon of the site.",
+                words="The icon of the site, and how it is installed.",
             ),
         ]
 
@@ -135,6 +155,7 @@ class Pages:
             "lang": language,
             "rsocket_url": rsocket_url,
             "rtmp_url": self._addresses.rtmp(request.headers.get(hdrs.HOST)),
+            **await self._card(request, page),
         }
         text = page.text
         for name, value in values.items():
@@ -143,10 +164,26 @@ class Pages:
         response = _validated(request, data, _etag(data))
         response.content_type = "text/html"
         response.charset = "utf-8"
-        response.headers["Content-Security-Policy"] = policy(rsocket_url, page.script_hashes)
+        framed = resource.canonical == EMBED
+        response.headers["Content-Security-Policy"] = policy(rsocket_url, page.script_hashes, framed=framed)
         response.headers[hdrs.VARY] = "Accept-Language, Cookie, Host"
         response.headers[hdrs.CACHE_CONTROL] = "no-cache"
         return response
+
+    async def _card(self, request: web.Request, page: Page) -> dict[str, str]:
+        """Say what a link to this page shows where it is pasted: the channel if it names one, else the house."""
+        site = self._addresses.site(request.headers.get(hdrs.HOST))
+        nickname = request.match_info.get("nickname", "")
+        # Only a page that shows it asks for it.
+        asked = self._describe is not None and "{{card_title}}" in page.text
+        card = await self._describe(nickname) if self._describe is not None and asked else None
+        return {
+            "card_title": card.title if card else HOUSE,
+            "card_words": card.words if card else "",
+            "card_picture": f"{site}{card.picture if card and card.picture else ICON}",
+            "page_url": f"{site}/c/{quote(nickname)}",
+            "oembed_url": f"{site}/oembed?url={quote(f'{site}/c/{quote(nickname)}', safe='')}",
+        }
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:
         asset = self._assets.get(request.path)
@@ -167,8 +204,11 @@ class Pages:
         return response
 
 
-def policy(rsocket_url: str, script_hashes: str) -> str:
-    """Write the Content-Security-Policy of a page: our own files, our RSocket server, no more."""
+def policy(rsocket_url: str, script_hashes: str, *, framed: bool = False) -> str:
+    """Write the Content-Security-Policy of a page: our own files, our RSocket server, no more.
+
+    `framed`: other sites may show it.
+    """
     scheme_host = rsocket_url.removesuffix("/rsocket")
     # CSP's grammar knows no IPv6 literal: then the scheme alone has to do.
     socket_source = f"{scheme_host.partition(':')[0]}:" if "[" in scheme_host else scheme_host
@@ -185,7 +225,8 @@ def policy(rsocket_url: str, script_hashes: str) -> str:
             "base-uri 'none'",
             "object-src 'none'",
             "form-action 'self'",
-            "frame-ancestors 'none'",
+            "manifest-src 'self'",
+            "frame-ancestors *" if framed else "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
         )
     )

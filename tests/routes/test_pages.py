@@ -8,13 +8,16 @@ import pytest
 
 from routes import pages
 from routes.addresses import Addresses
-from routes.pages import GZIP_BYTES_MIN, PAGES, Pages, policy, vendor_root
+from routes.cards import Card
+from routes.pages import EMBED, GZIP_BYTES_MIN, HOUSE, ICON, PAGES, Pages, policy, vendor_root
 
 ADDRESSES = Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None)
 IMPORT_MAP = '{"imports":{"lit":"/js/vendor/lit.js"}}'
 HTML = (
     '<!doctype html><html lang="{{lang}}"><meta name="commeow-rsocket" content="{{rsocket_url}}">'
     '<meta name="commeow-rtmp" content="{{rtmp_url}}">'
+    '<meta property="og:title" content="{{card_title}}"><meta property="og:image" content="{{card_picture}}">'
+    '<meta property="og:url" content="{{page_url}}"><link href="{{oembed_url}}">'
     f'<script type="importmap">{IMPORT_MAP}</script></html>'
 )
 
@@ -31,6 +34,7 @@ def web_root(tmp_path):
     (root / "css/site.css").write_text("body{}")
     (root / "i18n/ko.json").write_text('{"a":"가"}')
     (root / "js/notes.py").write_text("print()")
+    (root / "manifest.webmanifest").write_text("{}")
     (root / "secret/key.js").write_text("no")
     (root / "favicon.svg").write_text("<svg/>")
     (tmp_path / "outside.js").write_text("outside")
@@ -46,7 +50,7 @@ async def client(serve, web_root, tmp_path):
     return await serve(Pages(web_root, vendor, ADDRESSES).doors())
 
 
-@pytest.mark.parametrize("path", ["/", "/c/nabi", "/c/%EB%82%98%EB%B9%84", "/login", "/signup", "/studio"])
+@pytest.mark.parametrize("path", ["/", "/c/nabi", "/c/%EB%82%98%EB%B9%84", "/login", "/signup", "/studio", "/wallet"])
 async def test_a_page_has_its_placeholders_filled_in(client, path):
     answer = await client.get(path, headers={"Host": "live.example:8080", "Accept-Language": "en"})
     text = await answer.text()
@@ -81,7 +85,37 @@ async def test_a_page_may_load_only_what_is_ours(client):
     assert f"script-src 'self' 'sha256-{digest}'" in rules
     assert "connect-src 'self' ws://live.example:6565" in rules
     assert "frame-ancestors 'none'" in rules
+    assert "manifest-src 'self'" in rules
     assert not any("unsafe" in rule or "*" in rule for rule in rules)
+
+
+async def test_only_the_player_alone_may_stand_in_another_sites_frame(client):
+    embed = await client.get("/embed/nabi")
+
+    assert "frame-ancestors *" in embed.headers["Content-Security-Policy"].split("; ")
+    for path in PAGES:
+        if path != EMBED:
+            page = await client.get(path.replace("{nickname}", "nabi"))
+            assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"].split("; ")
+
+
+async def test_a_link_shows_the_channel_and_the_house_where_there_is_none(serve, web_root):
+    async def describe(nickname):
+        if nickname == "nabi":
+            return Card(title='낮잠 "자요" · nabi', words="", picture="/thumbnails/nabi.jpg")
+        return None
+
+    client = await serve(Pages(web_root, None, ADDRESSES, describe).doors())
+    headers = {"Host": "live.example"}
+    known = await (await client.get("/c/nabi", headers=headers)).text()
+    unknown = await (await client.get("/c/%EB%82%98%EB%B9%84", headers=headers)).text()
+
+    assert 'og:title" content="낮잠 &quot;자요&quot; · nabi"' in known
+    assert 'og:image" content="http://live.example/thumbnails/nabi.jpg"' in known
+    assert 'href="http://live.example/oembed?url=http%3A%2F%2Flive.example%2Fc%2Fnabi"' in known
+    assert f'og:title" content="{HOUSE}"' in unknown
+    assert f'og:image" content="http://live.example{ICON}"' in unknown
+    assert 'og:url" content="http://live.example/c/%EB%82%98%EB%B9%84"' in unknown
 
 
 def test_a_policy_without_an_ipv6_literal():
@@ -97,6 +131,7 @@ def test_a_policy_without_an_ipv6_literal():
         ("/css/site.css", "text/css; charset=utf-8"),
         ("/i18n/ko.json", "application/json"),
         ("/favicon.svg", "image/svg+xml"),
+        ("/manifest.webmanifest", "application/manifest+json"),
     ],
 )
 async def test_what_pages_load_has_its_media_type_and_is_validated(client, path, media_type):

@@ -11,6 +11,7 @@ from media.verdicts import Code
 from routes import events
 from routes.addresses import Addresses
 from routes.bot_tokens import BotTokenDoors
+from routes.cards import Cards
 from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.chat import ChatDoors
@@ -79,6 +80,7 @@ def _http_doors():
         *Playback(None).doors(),
         *ThumbnailDoor(None).doors(),
         *Health({}, Counters(), lambda: 0).doors(),
+        *Cards(None, ADDRESSES).doors(),
         *Pages(ROOT / "web", None, ADDRESSES).doors(),
     ]
 

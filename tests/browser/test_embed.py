@@ -1,0 +1,36 @@
+"""The player in another site's page."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from house import eventually
+from playwright.async_api import expect
+
+
+async def test_another_site_shows_the_player_and_only_the_player(house, new_page, shoot):
+    streamer = (await house.first_live())["nickname"]
+    embed = (await (await house.http.get("/oembed", params={"url": f"{house.url}/c/{streamer}"})).json())["html"]
+
+    async def blog(_request):
+        refused = f'<iframe id="refused" src="{house.url}/c/{streamer}"></iframe>'
+        return web.Response(text=f"<!doctype html><title>blog</title>{embed}{refused}", content_type="text/html")
+
+    application = web.Application()
+    application.router.add_get("/", blog)
+    async with TestServer(application) as site, new_page() as page:
+        # Another name of this machine is another site to the browser.
+        await page.goto(str(site.make_url("/")).replace("127.0.0.1", "localhost"))
+        frame = page.frame_locator("iframe").first
+        video = frame.locator("video")
+
+        async def plays():
+            return await video.count() and await video.evaluate("video => video.currentTime > 0.5")
+
+        await eventually(plays, within=30, what="a picture in the frame")
+        await expect(frame.locator("a.out")).to_have_attribute("href", f"/c/{streamer}")
+        assert await page.frame_locator("#refused").locator("live-player").count() == 0
+        await shoot(page, "embed")
+        page.complaints[:] = [
+            text for text in page.complaints if "frame-ancestors" not in text and "favicon" not in text
+        ]

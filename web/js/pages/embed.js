@@ -1,0 +1,49 @@
+/**
+ * Roof: the player of a channel in another site's frame. No member acts here: a frame may lie about what is pressed.
+ *
+ * There is no room to listen to, so the API alone tells whether it is on air.
+ * @module
+ */
+
+import { asked, NOTHING_KNOWN, playedOut } from "../core/broadcast_state.js";
+import { LivePlayer } from "../elements/live_player.js";
+import { channel } from "../net/api.js";
+import { fill, t } from "../net/words.js";
+
+const ASK_EVERY_MS = 10_000;
+
+const nickname = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const player = /** @type {LivePlayer} */ (document.querySelector("live-player"));
+const out = /** @type {HTMLAnchorElement} */ (document.querySelector("a.out"));
+
+let broadcast = NOTHING_KNOWN;
+
+fill(document);
+document.title = t("page_title", { page: nickname });
+player.nickname = nickname;
+out.href = `/c/${encodeURIComponent(nickname)}`;
+out.textContent = t("embed.out");
+out.hidden = false;
+player.addEventListener("played-out", () => become(playedOut(broadcast)));
+player.addEventListener("trouble", () => void ask());
+setInterval(() => {
+  if (document.visibilityState === "visible") void ask();
+}, ASK_EVERY_MS);
+await ask();
+
+/** @param {import("../core/broadcast_state.js").Broadcast} next */
+function become(next) {
+  if (next === broadcast) return;
+  broadcast = next;
+  player.broadcast = next;
+}
+
+async function ask() {
+  try {
+    const answer = await channel(nickname);
+    document.title = t("page_title", { page: answer.title === "" ? answer.nickname : answer.title });
+    become(asked(broadcast, answer));
+  } catch {
+    // Asked again soon. What plays goes on playing.
+  }
+}
