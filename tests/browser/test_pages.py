@@ -13,6 +13,21 @@ from visits import NEWCOMER_SECONDS_MAX, log_in, playing_since, sign_up
 HANGUL = re.compile("[\uac00-\ud7a3]")
 
 
+async def test_a_browser_without_the_streamers_codec_sees_the_picture_all_the_same(house, new_page, nickname, ffmpeg):
+    """Debian's Chromium has no HEVC; the house makes H.264 of it, unasked."""
+    streamer = await house.sign_up(nickname())
+    hevc = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=30:open-gop=0")
+    async with Encoder(ffmpeg, streamer.stream_server, streamer.stream_key, *hevc) as encoder, new_page() as page:
+        await house.on_air(streamer.nickname)
+        await page.goto(f"/c/{streamer.nickname}")
+        assert not await page.evaluate("MediaSource.isTypeSupported('video/mp4; codecs=\"hvc1.1.6.L60.90\"')")
+        await playing_since(page, 1)
+        height = await page.evaluate("document.querySelector('video').videoHeight")
+        assert encoder.process.returncode is None, encoder.text
+
+    assert height == 180
+
+
 async def test_a_card_shows_the_picture_of_its_channel(house, new_page, shoot):
     async def depicted():
         return (await house.first_live())["thumbnail"]

@@ -184,6 +184,7 @@ async def test_obs_streams_plays_and_stops(house, ffmpeg, nickname, player, obs,
             stderr=asyncio.subprocess.PIPE,
         )
         _, words = await reader.communicate()
+        health = await house.api("GET", f"/api/channels/{streamer.nickname}/health", token=streamer.token)
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await process.wait()
@@ -196,6 +197,9 @@ async def test_obs_streams_plays_and_stops(house, ffmpeg, nickname, player, obs,
     assert reader.returncode == 0, words.decode()
     assert re.search(rf"Video: h264 \({profile}\).*424x240", words.decode())
     assert "Audio: aac (LC)" in words.decode()
+    assert "libobs" in health["encoder"]
+    assert (health["picture"]["width"], health["picture"]["height"]) == (424, 240)
+    assert health["picture"]["b_frames"] == (profile == "High")
     assert playlist.discontinuities == 0
 
 
