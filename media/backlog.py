@@ -14,9 +14,12 @@ from typing import Final
 BACKLOG_MS_MAX: Final = 2000
 # 64 Mbit/s for those two seconds.
 BACKLOG_BYTES_MAX: Final = 16 * 1024 * 1024
+# So far behind is neither jitter nor a slow start: the encoder gets less of the machine than it needs.
+LATE_MS: Final = 1500
 SHEDS_MAX: Final = 3
 SHED_WINDOW_MS: Final = 60_000
 
+assert LATE_MS < BACKLOG_MS_MAX
 assert SHED_WINDOW_MS > SHEDS_MAX * BACKLOG_MS_MAX
 
 
@@ -27,12 +30,14 @@ class Backlog:
         self.bytes_held = 0
         self.holes: deque[int] = deque()  # the times of keyframes before which pictures are missing
         self._waiting: deque[tuple[int, bytes]] = deque()
+        self._last_ms = 0
         self._wants_key = True
         self._broken = False
         self._sheds: deque[int] = deque(maxlen=SHEDS_MAX)
 
     def offer(self, timestamp_ms: int, data: bytes, *, key: bool) -> bool:
         """Let one picture wait; False if it (and perhaps all before it) was dropped."""
+        self._last_ms = timestamp_ms
         if self._wants_key and not key:
             return False
         behind_ms = timestamp_ms - self._waiting[0][0] if self._waiting else 0
@@ -67,6 +72,13 @@ class Backlog:
     def overwhelmed(self) -> bool:
         """Whether it was too much again and again."""
         return len(self._sheds) == SHEDS_MAX and self._sheds[-1] - self._sheds[0] <= SHED_WINDOW_MS
+
+    @property
+    def late(self) -> bool:
+        """Whether the encoder is behind, or was too slow a moment ago."""
+        if self._sheds and self._last_ms - self._sheds[-1] <= SHED_WINDOW_MS:
+            return True
+        return bool(self._waiting) and self._last_ms - self._waiting[0][0] > LATE_MS
 
     def forgive(self) -> None:
         """Count anew: something was done about it."""

@@ -109,6 +109,11 @@ class Run:
             kill(self.process)
         self._more.set()
 
+    @property
+    def late(self) -> bool:
+        """Whether the encoder gets less of the machine than it needs."""
+        return self._backlog.late
+
     def shed(self) -> None:
         """There is no room for the largest rung any more: go on without it."""
         self._too_dear = True

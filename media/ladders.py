@@ -88,7 +88,9 @@ class Ladders:
         wanted = self.rungs(began)
         if not wanted or began.video is None:
             return []
-        ladder = self._budget.admit(broadcast_id, began.video, wanted)
+        # Where one is late already the machine is full, whoever filled it: what the late one uses is not what it needs.
+        late = any(running.transcoder.late for running in self._running.values())
+        ladder = [] if late else self._budget.admit(broadcast_id, began.video, wanted)
         if len(ladder) < len(wanted):
             log.warning("ladder_refused broadcast=%d rungs=%d of=%d", broadcast_id, len(ladder), len(wanted))
         return ladder
@@ -139,7 +141,7 @@ class Ladders:
                 continue
             pid = next(iter(running.transcoder.pids), None)
             cpu_seconds = None if pid is None else cpu_seconds_of(pid)
-            if pid == running.pid and cpu_seconds is not None:
+            if pid == running.pid and cpu_seconds is not None and not running.transcoder.late:
                 self._budget.measured(broadcast_id, (cpu_seconds - running.cpu_seconds) / seconds)
             # Another process counts from the next time on; meanwhile the last figure stands.
             running.pid, running.cpu_seconds = pid, cpu_seconds or 0.0

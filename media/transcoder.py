@@ -115,6 +115,11 @@ class Transcoder:
             log.error("transcoder_failed", exc_info=task.exception())
 
     @property
+    def late(self) -> bool:
+        """Whether the encoder gets less of the machine than it needs."""
+        return self._run is not None and self._run.late
+
+    @property
     def pids(self) -> list[int]:
         """The process of the epoch, if it runs."""
         process = self._run.process if self._run else None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from media.backlog import BACKLOG_BYTES_MAX, BACKLOG_MS_MAX, SHED_WINDOW_MS, SHEDS_MAX, Backlog
+from media.backlog import BACKLOG_BYTES_MAX, BACKLOG_MS_MAX, LATE_MS, SHED_WINDOW_MS, SHEDS_MAX, Backlog
 
 
 def drain(backlog: Backlog) -> list[int]:
@@ -84,3 +84,30 @@ def test_it_is_overwhelmed_when_that_happens_again_and_again(every_ms, overwhelm
     assert overwhelmed == backlog.overwhelmed
     backlog.forgive()
     assert not backlog.overwhelmed
+
+
+def test_who_is_behind_is_late_until_it_has_caught_up():
+    backlog = Backlog()
+    assert not backlog.late
+    backlog.offer(0, b"x", key=True)
+    backlog.offer(LATE_MS, b"x", key=False)
+    assert not backlog.late
+    backlog.offer(LATE_MS + 1, b"x", key=False)
+    assert backlog.late
+    backlog.take()
+    assert not backlog.late
+
+
+def test_who_was_too_slow_is_late_for_a_while():
+    backlog = Backlog()
+    backlog.offer(0, b"x", key=True)
+    backlog.offer(BACKLOG_MS_MAX + 1, b"x", key=False)
+    assert backlog.late
+    backlog.offer(BACKLOG_MS_MAX + 1 + SHED_WINDOW_MS, b"x", key=True)
+    assert backlog.late
+    backlog.offer(BACKLOG_MS_MAX + 2 + SHED_WINDOW_MS, b"x", key=True)
+    assert not backlog.late
+    backlog.offer(2 * SHED_WINDOW_MS, b"x", key=False)
+    assert backlog.late
+    backlog.forgive()
+    assert not backlog.late

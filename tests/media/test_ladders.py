@@ -114,6 +114,7 @@ class Encoder:
     def __init__(self) -> None:
         self.pids = [os.getpid()]
         self.sheds = 0
+        self.late = False
 
     def shed(self) -> None:
         self.sheds += 1
@@ -144,6 +145,24 @@ async def test_what_runs_is_measured_and_the_newest_gives_back_what_is_too_much(
             running.writer.drop(name)
     ladders.measure(5.0)
     assert (ladders._budget.used, ladders._running) == (0, {})
+
+
+async def test_where_one_is_late_nobody_comes_and_nobody_is_measured(ladders, monkeypatch):
+    seconds = {"used": 0.0}
+    monkeypatch.setattr("media.ladders.cpu_seconds_of", lambda _: seconds["used"])
+    ladders.admit(1, began(320, 240))
+    ladders._running[1] = Running(Writer(1, NAMES), Encoder())
+    used = ladders._budget.used
+    ladders._running[1].transcoder.late = True
+    for _ in range(3):
+        ladders.measure(5.0)
+        seconds["used"] += 0.01
+    assert (ladders._budget.used, names(ladders.admit(2, began(320, 240)))) == (used, [])
+
+    ladders._running[1].transcoder.late = False
+    ladders.measure(5.0)
+    assert ladders._budget.used < used
+    assert names(ladders.admit(2, began(320, 240))) == ["180p"]
 
 
 async def test_measuring_goes_on_by_itself(ladders, monkeypatch):
