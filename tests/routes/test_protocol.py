@@ -1,8 +1,10 @@
 """PROTOCOL.md says what the code does: its tables are compared with the tables that the house runs on."""
 
+import asyncio
 import re
 from pathlib import Path
 
+import aiohttp
 import msgspec
 
 from db.act import Action
@@ -126,7 +128,7 @@ def test_the_rsocket_table_is_the_servers():
 
 
 def test_the_event_table_is_the_encoders():
-    _, table, _ = _rows("RSocket")
+    _, table, *_ = _rows("RSocket")
     shapes = [shape for shape in vars(events).values() if isinstance(shape, type) and issubclass(shape, msgspec.Struct)]
     kinds = {shape.__struct_config__.tag for shape in shapes} - {None}
 
@@ -134,10 +136,27 @@ def test_the_event_table_is_the_encoders():
 
 
 def test_the_table_of_acts_is_the_moderators():
-    *_, table = _rows("RSocket")
+    _, _, table, _ = _rows("RSocket")
     written = {word for row in table for word in re.findall(r"[a-z]+", row[0])}
 
     assert written == {action.value for action in Action} - {"rules"}
+
+
+async def test_the_frames_that_are_written_out_are_understood(conversation, new_member):
+    await new_member("nabi")
+    section = TEXT[TEXT.index("### A client in an afternoon") :]
+    frames = [bytes.fromhex(line) for line in section.split("```")[1].strip().splitlines()]
+    seen = []
+    async with aiohttp.ClientSession() as session, session.ws_connect(conversation.url) as websocket:
+        for frame in frames:
+            await websocket.send_bytes(frame)
+        async with asyncio.timeout(10):
+            while len(seen) < 2:
+                seen.append((await websocket.receive()).data)
+
+    by_stream = {int.from_bytes(frame[:4]): (frame[4] >> 2, msgspec.json.decode(frame[6:])) for frame in seen}
+    assert by_stream[1][1]["nickname"] is None
+    assert by_stream[3] == (0x0A, {"kind": "count", "viewers": 1})
 
 
 def test_the_code_table_is_the_houses():
