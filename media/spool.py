@@ -42,6 +42,8 @@ READ_CACHE_BYTES_MAX: Final = 32 * 1024 * 1024
 READERS: Final = 2
 # Reads that wait for a reader; beyond it the disk is too slow for more.
 READS_WAITING_MAX: Final = 256
+# Between two lines of the log about a disk that refuses.
+TELL_SECONDS: Final = 60.0
 
 
 class Spool:
@@ -63,7 +65,7 @@ class Spool:
         self._reading: dict[Path, asyncio.Future[bytes | None]] = {}
         self._cache: OrderedDict[Path, bytes] = OrderedDict()
         self._cached = 0
-        self._told_full = False
+        self._tell_again_at = 0.0
 
     def start(self) -> None:
         """Make the folder and start the thread. Raises OSError if there can be no such folder."""
@@ -144,16 +146,15 @@ class Spool:
 
     def _failed(self, error: OSError) -> None:
         self.refused += 1
-        if not self._told_full:
-            self._told_full = True
+        assert self._loop is not None
+        if self._loop.time() >= self._tell_again_at:
+            self._tell_again_at = self._loop.time() + TELL_SECONDS
             log.warning("spool_refused words=%s", error.strerror)
 
     # --- room --------------------------------------------------------------------------------------------------------
 
-    def written(self, size: int, free: int, *, there: bool) -> None:
+    def written(self, size: int, free: int) -> None:
         """A segment of that size was written, or not, and so much is free: make room for the next ones."""
-        if there:
-            self._told_full = False
         self._largest = max(size, self._largest * 7 // 8)
         headroom = HEADROOM_SEGMENTS * self._largest
         free += self._freeing
@@ -270,7 +271,7 @@ class Shelf:
     def _finished(self, done: Callable[[bool], None], size: int, free: int | None, *, there: bool) -> None:
         done(there)
         if size and free is not None:
-            self._spool.written(size, free, there=there)
+            self._spool.written(size, free)
 
 
 def disk_bytes(path: Path) -> int:

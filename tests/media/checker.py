@@ -175,7 +175,7 @@ class Checker:
     def _segment(self, playlist: Playlist, segment: Segment) -> None:
         if int(segment.duration + 0.5) > playlist.target:
             self._finding(f"segment {segment.msn}: {segment.duration} s, target {playlist.target}")
-        if segment.init is None and not segment.gap:
+        if segment.init is None and not segment.gap and not str(segment.uri).endswith(".ts"):
             self._finding(f"segment {segment.msn} without MAP")
         if segment.parts and segment.uri:
             total = sum(part.duration for part in segment.parts)

@@ -96,6 +96,18 @@ async def test_a_thread_that_hangs_costs_a_bounded_number_of_bytes(film, spool, 
     assert not recorder.tracks["source"].archive.listed[-1].gap
 
 
+async def test_a_disk_that_refuses_is_told_once_in_a_while(spool, caplog):
+    def refuse():
+        raise OSError(28, "No space left on device")
+
+    for _ in range(5):
+        spool.put(refuse)
+    await settled(spool)
+
+    assert spool.refused == 5
+    assert 1 == caplog.text.count("spool_refused words=No space left on device")
+
+
 async def test_a_job_that_breaks_is_told_and_the_next_one_is_done(spool, caplog):
     def broken():
         raise ValueError("a bug")
