@@ -117,7 +117,7 @@ class Cards:
                 width=width,
                 height=height,
                 html=f'<iframe src="{source}" width="{width}" height="{height}" title="{title}" '
-                'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen></iframe>',
+                'frameborder="0" allow="autoplay; fullscreen; picture-in-picture" allowfullscreen></iframe>',
             )
         )
 

@@ -142,7 +142,7 @@ async def test_the_studio_shows_the_server_and_a_new_key(house, new_page, nickna
         values = page.locator("studio-desk copy-field input")
         await expect(values.first).to_have_value(house.rtmp_url)
         await page.locator("studio-desk .encoder button.quiet", has_text=re.compile("key", re.IGNORECASE)).first.click()
-        await page.locator("studio-desk dialog button:not(.quiet)").click()
+        await page.locator("studio-desk .encoder dialog button:not(.quiet)").click()
         await expect(values.nth(1)).to_have_value(re.compile(r"^\S{20,}$"))
         await shoot(page, "studio")
 

@@ -13,7 +13,6 @@ import { asProblem } from "../core/problem.js";
 import { mutedForMs, newStanding, ruled } from "../core/room_rules.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
-import { moderation } from "../net/studio_api.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_list.js";
 import * as actIcons from "./act_icons.js";
@@ -253,6 +252,7 @@ export class ChatRoom extends LightElement {
   async #askStanding() {
     if (identity.nickname === null || this.standing.moderates || this.#asked) return;
     this.#asked = true;
+    const { moderation } = await import("../net/studio_api.js");
     const moderates = await moderation(this.#channel).then(() => true, () => false);
     if (moderates) this.standing = { ...this.standing, moderates };
   }

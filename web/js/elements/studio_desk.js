@@ -6,12 +6,12 @@
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { duration } from "../core/format.js";
 import { channel } from "../net/api.js";
-import { points } from "../net/points_api.js";
-import { donationsTo, rotateStreamKey } from "../net/studio_api.js";
-import { errorText, format, t } from "../net/words.js";
+import { rotateStreamKey } from "../net/studio_api.js";
+import { errorText, t } from "../net/words.js";
 import "./channel_form.js";
 import "./copy_field.js";
 import { LightElement } from "./light_element.js";
+import "./received_donations.js";
 import "./stream_health.js";
 
 /** The streamer has just pressed a button in OBS and waits for the word. */
@@ -25,7 +25,6 @@ export class StudioDesk extends LightElement {
     problem: { state: true },
     key: { state: true },
     keyProblem: { state: true },
-    money: { state: true },
   };
 
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -45,15 +44,12 @@ export class StudioDesk extends LightElement {
     this.key = null;
     /** @type {unknown} */
     this.keyProblem = null;
-    /** @type {{ earnings: number, donations: import("../net/studio_api.js").ReceivedDonation[] } | null} */
-    this.money = null;
   }
 
   connectedCallback() {
     super.connectedCallback();
     this.#timer = setInterval(this.#ask, ASK_EVERY_MS);
     void this.#ask();
-    void this.#count();
   }
 
   disconnectedCallback() {
@@ -71,17 +67,8 @@ export class StudioDesk extends LightElement {
     }
   };
 
-  async #count() {
-    try {
-      const [{ earnings }, { donations }] = await Promise.all([points(), donationsTo(this.nickname)]);
-      this.money = { earnings, donations };
-    } catch {
-      this.money = null; // The desk works without it; it is asked again with the next visit.
-    }
-  }
-
   render() {
-    return html`${this.#state()} <stream-health .nickname=${this.nickname}></stream-health> ${this.#encoder()} ${this.#title()} ${this.#given()}`;
+    return html`${this.#state()} <stream-health .nickname=${this.nickname}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>`;
   }
 
   #state() {
@@ -157,24 +144,6 @@ export class StudioDesk extends LightElement {
   #onSaved = ({ detail }) => {
     this.channel = detail;
   };
-
-  #given() {
-    if (this.money === null) return nothing;
-    const { earnings, donations } = this.money;
-    return html`<section class="card given">
-      <h2>${t("studio.given")}</h2>
-      <p class="sum">${t("studio.earnings", { count: earnings })}</p>
-      ${donations.length === 0
-        ? html`<p class="note">${t("studio.nothing_given")}</p>`
-        : html`<ul>${donations.map(
-            ({ from, points: amount, text, at }) => html`<li>
-              <bdi class="name">${from || t("chat.anonymous")}</bdi><span class="points">${t("chat.points", { count: amount })}</span>
-              <time datetime=${at}>${format.day(at)}</time>
-              ${text === "" ? nothing : html`<bdi class="text">${text}</bdi>`}
-            </li>`,
-          )}</ul>`}
-    </section>`;
-  }
 }
 
 customElements.define("studio-desk", StudioDesk);

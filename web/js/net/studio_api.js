@@ -6,8 +6,11 @@
 import { asMember } from "./as_member.js";
 import { channelPath } from "./api.js";
 
+/** @param {string | null} cursor */
+const page = (cursor) => (cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`);
+
 /** @typedef {import("./api.js").Channel} Channel */
-/** @typedef {{ id: string, from: string, points: number, text: string, at: string }} ReceivedDonation */
+/** @typedef {{ id: string, from: string, points: number, text: string, at: string, refunded: boolean }} ReceivedDonation `from` is empty without a name */
 /**
  * @typedef {object} Act
  * @property {number} id
@@ -35,9 +38,14 @@ export function streamHealth(nickname) {
   return asMember("GET", `${channelPath(nickname)}/health`);
 }
 
-/** @param {string} nickname @returns {Promise<{ donations: ReceivedDonation[], next: string | null }>} */
-export function donationsTo(nickname) {
-  return asMember("GET", `${channelPath(nickname)}/donations`);
+/** @param {string} nickname @param {string | null} [cursor] @returns {Promise<{ donations: ReceivedDonation[], next: string | null }>} */
+export function donationsTo(nickname, cursor = null) {
+  return asMember("GET", `${channelPath(nickname)}/donations${page(cursor)}`);
+}
+
+/** Once; again it answers the same. @param {string} nickname @param {string} id @returns {Promise<{ earnings: number }>} */
+export function returnDonation(nickname, id) {
+  return asMember("POST", `${channelPath(nickname)}/donations/${encodeURIComponent(id)}/refund`, {});
 }
 
 /**
@@ -47,5 +55,5 @@ export function donationsTo(nickname) {
  * @returns {Promise<{ rules: Record<string, unknown> & { blocked_words: string[] }, moderators: string[], entries: Act[], next: string | null }>}
  */
 export function moderation(nickname, cursor = null) {
-  return asMember("GET", `${channelPath(nickname)}/moderation${cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`}`);
+  return asMember("GET", `${channelPath(nickname)}/moderation${page(cursor)}`);
 }

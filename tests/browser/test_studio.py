@@ -1,0 +1,50 @@
+"""The streamer's desk while on air: the chat beside it, gifts as they come, one given back, what was moderated."""
+
+from __future__ import annotations
+
+from house import PASSWORD, Encoder
+from playwright.async_api import expect
+from visits import log_in
+
+
+async def test_a_streamer_reads_along_and_gives_a_donation_back(house, new_page, nickname, ffmpeg, axe, shoot):
+    streamer, donor = await house.sign_up(nickname()), await house.sign_up(nickname())
+    assert (await house.console("members", "grant", donor.nickname, "1000")).code == 0
+    async with (
+        Encoder(ffmpeg, streamer.stream_server, streamer.stream_key),
+        new_page() as page,
+        house.connect(donor) as talking,
+    ):
+        await house.on_air(streamer.nickname)
+        await page.goto("/login")
+        await log_in(page, streamer.login_id, PASSWORD)
+        await expect(page.locator("site-header .me")).to_be_visible()
+        await page.goto("/studio")
+        await expect(page.locator("chat-room .rule")).to_be_visible()
+        await talking.say(streamer.nickname, "잘 보고 있어요")
+        line = page.locator("aside chat-list .line", has_text="잘 보고 있어요")
+        await expect(line).to_be_visible()
+        await talking.give(streamer.nickname, 300, "물고기 사세요")
+        gift = page.locator("received-donations li", has_text="물고기 사세요")
+        await expect(gift).to_contain_text("300")
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}))
+              .violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`)"""
+        )
+        await shoot(page, "studio-live")
+        assert found == []
+
+        await gift.locator("button").click()
+        await page.locator("received-donations dialog button:not(.quiet)").click()
+        await expect(gift).to_have_attribute("data-refunded", "")
+        balance = await house.api("GET", "/api/points", token=donor.token)
+        assert balance["balance"] == 1000
+
+        await line.locator(".name").click()
+        await page.locator("chat-acts button", has_text="10분").click()
+        entry = page.locator("moderation-log li", has_text=donor.nickname)
+        await expect(entry).to_have_count(1)
+        await entry.locator("button").click()
+        await expect(entry).to_have_count(2)
+        await shoot(page, "studio-log")

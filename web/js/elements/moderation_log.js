@@ -1,0 +1,94 @@
+/**
+ * Door: what was done to keep a channel's chat in order, by whom and to whom; what still holds can be lifted here.
+ * @module
+ */
+
+import { html, nothing } from "/js/vendor/lit.js";
+import { moderation } from "../net/studio_api.js";
+import { errorText, format, t } from "../net/words.js";
+import { LightElement } from "./light_element.js";
+
+/** Acts that hold until their opposite. @type {Readonly<Record<string, string>>} */
+const OPPOSITE = Object.freeze({ mute: "unmute", ban: "unban", grant: "revoke" });
+
+/** @typedef {import("../net/studio_api.js").Act} Act */
+
+export class ModerationLog extends LightElement {
+  static properties = { channel: {}, wire: { attribute: false }, entries: { state: true }, next: { state: true }, problem: { state: true } };
+
+  constructor() {
+    super();
+    this.channel = "";
+    /** @type {import("../net/wire.js").Wire | null} */
+    this.wire = null;
+    /** @type {Act[] | null} */
+    this.entries = null;
+    /** @type {string | null} */
+    this.next = null;
+    /** @type {unknown} */
+    this.problem = null;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    void this.refresh();
+  }
+
+  async refresh() {
+    await this.#ask(null);
+  }
+
+  /** @param {string | null} cursor */
+  async #ask(cursor) {
+    try {
+      const { entries, next } = await moderation(this.channel, cursor);
+      this.entries = cursor === null ? entries : [...(this.entries ?? []), ...entries];
+      this.next = next;
+      this.problem = null;
+    } catch (error) {
+      this.problem = error;
+    }
+  }
+
+  render() {
+    const { entries, next } = this;
+    return html`<section class="card log">
+      <div class="row"><h2>${t("moderation.log")}</h2><button class="quiet small" type="button" @click=${() => this.refresh()}>${t("moderation.look")}</button></div>
+      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${entries?.length === 0 ? html`<p class="note">${t("moderation.nothing")}</p>` : nothing}
+      <ul>${entries?.map((entry) => this.#line(entry, entries))}</ul>
+      ${next === null ? nothing : html`<button class="quiet" type="button" @click=${() => this.#ask(next)}>${t("more")}</button>`}
+    </section>`;
+  }
+
+  /** @param {Act} entry @param {Act[]} all newest first */
+  #line(entry, all) {
+    const { action, actor, target, at, text, seconds, id } = entry;
+    const opposite = OPPOSITE[action];
+    // Only the last word on somebody can be taken back.
+    const last = all.find((one) => one.target === target && (one.action === action || one.action === opposite))?.id === id;
+    const holds = entry.until === null || Date.parse(entry.until) > Date.now();
+    return html`<li>
+      <span class="what">${t(`moderation.log_${action}`, { nickname: target ?? t("moderation.gone"), count: seconds ?? 0 })}</span>
+      <time datetime=${at}>${format.day(at)}</time>
+      <span class="by">${actor ?? t("moderation.gone")}</span>
+      ${opposite !== undefined && last && holds && target !== null
+        ? html`<button class="quiet small" type="button" @click=${() => this.#do(opposite, target)}>${t(`moderation.${opposite}`)}</button>`
+        : nothing}
+      ${text === "" ? nothing : html`<bdi class="text">${text}</bdi>`}
+    </li>`;
+  }
+
+  /** @param {string} action @param {string} nickname */
+  async #do(action, nickname) {
+    try {
+      await this.wire?.call("moderation.act", { channel: this.channel, action, nickname });
+    } catch (error) {
+      this.problem = error;
+      return;
+    }
+    await this.refresh();
+  }
+}
+
+customElements.define("moderation-log", ModerationLog);
