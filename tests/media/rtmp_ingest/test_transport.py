@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from media.rtmp_ingest.pulse import Pulse
-from media.rtmp_ingest.transport import LINGER_BYTES_MAX, READ_BYTES, WRITE_BYTES_MAX, Transport
+from media.rtmp_ingest.transport import LINGER_BYTES_MAX, READ_BYTES, TURN_BYTES, WRITE_BYTES_MAX, Transport
 from tests.media.rtmp_ingest.publisher import C0_C1
 from tests.media.rtmp_ingest.studio import CERTIFICATE, KEY, SECONDS, Wire, client_tls, happens, run, server_tls, until
 
@@ -34,6 +34,8 @@ async def hears(transport: Transport, size: int) -> bytes:
         while len(heard) < size and not transport.at_end:
             transport.pace(None)
             await transport.wait()
+
+            assert len(transport._inbox) < 2 * READ_BYTES
             heard += transport.take()
     return heard
 
@@ -46,14 +48,27 @@ async def test_the_inbox_is_bounded(pair):
             sent += peer.send(bytes(READ_BYTES))
         except BlockingIOError:
             await asyncio.sleep(0)
-    held = len(transport._inbox)
 
-    assert READ_BYTES <= held < 2 * READ_BYTES < sent
-    await transport.wait()
+    assert READ_BYTES <= len(transport._inbox) < 2 * READ_BYTES < sent
+    # It is read further when there is room and `pace` says who reads.
+    assert len(await hears(transport, sent)) == sent
 
-    assert len(transport.take()) == held
-    # It is read further when `pace` says who reads.
-    assert len(await hears(transport, sent - held)) == sent - held
+
+async def test_others_have_their_turn_between_two_pieces_of_an_inbox(pair):
+    transport, peer = pair
+    peer.send(bytes(3 * TURN_BYTES))
+    await until(lambda: len(transport._inbox) == 3 * TURN_BYTES)
+    order: list[str] = []
+    for number in range(3):
+        asyncio.get_running_loop().call_soon(order.append, f"turn {number}")
+        await transport.wait()
+        order.append(f"piece of {len(transport.take())}")
+
+    assert order == [
+        *("turn 0", f"piece of {TURN_BYTES}"),
+        *("turn 1", f"piece of {TURN_BYTES}"),
+        *("turn 2", f"piece of {TURN_BYTES}"),
+    ]
 
 
 async def test_the_pulse_reads_only_while_somebody_waits(pair):
