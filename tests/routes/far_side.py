@@ -12,8 +12,10 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from db.ledger import Ledger
 from db.orders import Orders
 from db.sandbox_payments import SandboxPayments
+from db.transfer import donation
 from routes.addresses import Addresses
 from routes.kakaopay import KakaoPay
 from routes.middleware import Guard
@@ -67,6 +69,18 @@ class FarSide:
         self.calls = Counter()
         self.planned = {}
         self.late = asyncio.Event()
+        self.held = []
+
+    async def arrive(self):
+        """Let arrive what was held up on the way, and be done."""
+        self.late.set()
+        await asyncio.gather(*self.held)
+        self.held.clear()
+        self.late.clear()
+
+    async def _arrive_late(self, request, handler):
+        await self.late.wait()
+        return await handler(request)
 
     def plan(self, call, *faults):
         """Plan accidents of one call, in order; None is none."""
@@ -87,7 +101,9 @@ class FarSide:
             return await self._fail(request, fault)
         if fault is Fault.LATE:
             await request.read()
-            await self.late.wait()
+            # A task of its own: the server ends the handler of a client who has gone.
+            self.held.append(asyncio.create_task(self._arrive_late(request, handler)))
+            return await asyncio.shield(self.held[-1])
         response = await handler(request)
         if fault is Fault.WRONG_AMOUNT:
             await self.pool.execute(
@@ -148,7 +164,7 @@ class Shop:
         return self
 
     async def close(self):
-        self.far.late.set()
+        await self.far.arrive()
         await self.http.close()
         await self.server.close()
 
@@ -170,6 +186,53 @@ class Shop:
     async def agree(self, order):
         """Agree to pay; answer the token to come back with."""
         return (await self.press(order, "pay")).partition("pg_token=")[2]
+
+    async def spend(self, member_id, points):
+        """Give points away as nothing else does: the books hold a donation to a streamer who is on air."""
+        streamer = await self.pool.fetchval(
+            """
+            INSERT INTO member (login_id, nickname, nickname_key, password_hash)
+            VALUES ('streamer', 'streamer', 'streamer', '-') RETURNING id
+            """
+        )
+        await self.pool.execute("INSERT INTO channel (id, stream_key_hash) VALUES ($1, sha256('x'))", streamer)
+        await self.pool.execute("SELECT open_accounts($1)", streamer)
+        await self.pool.execute(
+            "INSERT INTO broadcast (channel_id, lease_until) VALUES ($1, now() + interval '1 hour')", streamer
+        )
+        async with Ledger(self.pool) as ledger:
+            await ledger.give(donation(uuid.uuid4(), member_id, streamer, points, ""), b"{}")
+
+    async def settle(self):
+        """Let time pass until nothing is to be looked at any more, and hold both sides against each other."""
+        await self.far.arrive()
+        for _ in range(60):
+            due = await self.pool.fetchval("SELECT max(next_check_at) FROM point_order")
+            if due is None:
+                break
+            self.clock.time = max(self.clock.time, due)
+            await self.top_ups.reconcile_all()
+        else:
+            raise AssertionError("orders that never rest")
+        await self.check()
+
+    async def check(self):
+        """Money kept is points given, order by order and member by member; nothing was begun twice for one order."""
+        rows = await self.pool.fetch(
+            """
+            SELECT o.id, o.state, o.amount_won, coalesce(s.captured_won - s.canceled_won, 0) AS kept
+            FROM point_order o LEFT JOIN sandbox_payment s ON s.tid = o.tid
+            """
+        )
+        wrong = [dict(row) for row in rows if row["kept"] != (row["amount_won"] if row["state"] == "paid" else 0)]
+        assert [] == wrong
+        orphans = await self.pool.fetchval(
+            """
+            SELECT count(*) FROM sandbox_payment s
+            WHERE captured_won > 0 AND NOT EXISTS (SELECT 1 FROM point_order o WHERE o.tid = s.tid)
+            """
+        )
+        assert 0 == orphans
 
     async def money(self):
         """The won that the other company holds for us, over all payments."""
