@@ -107,7 +107,8 @@ class FarSide:
         response = await handler(request)
         if fault is Fault.WRONG_AMOUNT:
             await self.pool.execute(
-                "UPDATE sandbox_payment SET captured_won = captured_won + 100 WHERE captured_won > 0"
+                "UPDATE sandbox_payment SET captured_won = captured_won + 100 WHERE tid = $1 AND captured_won > 0",
+                (await request.json())["tid"],
             )
             return web.Response(status=503)
         return response if fault is None else await self._fail(request, fault)
