@@ -124,6 +124,8 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
 
 GIVES_POINTS = frozenset({Event.CAPTURED, Event.REFUND_DECLINED})
 TAKES_POINTS = frozenset({Event.REFUND_ASKED})
+# These follow from money that is *not* there, so they hold only while nobody else has begun a call meanwhile.
+NEEDS_SILENCE = frozenset({Event.REOPENED, Event.OVERDUE, Event.REFUND_DECLINED})
 ENDED_UNPAID = frozenset({State.FAILED, State.EXPIRED, State.CANCELED})
 
 
@@ -158,6 +160,7 @@ class Order:
         transfer_id: the transfer that moved the order's points last.
         checks: how often it was looked at since it came into its state.
         unheard_at: when the last call began whose answer was never seen.
+        calls: how many calls were begun, by whomever.
     """
 
     id: UUID
@@ -176,6 +179,7 @@ class Order:
     transfer_id: int | None
     checks: int
     unheard_at: datetime | None
+    calls: int
     created_at: datetime
     state_at: datetime
     returned_at: datetime | None

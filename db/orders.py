@@ -10,6 +10,7 @@ from db.order import (
     GIVES_POINTS,
     LEASE,
     LIFETIME,
+    NEEDS_SILENCE,
     TAKES_POINTS,
     Event,
     Links,
@@ -46,7 +47,7 @@ _TRANSFER_KINDS = {
 
 _COLUMNS = """
     id, member_id, product, points, amount_won, provider, cid, state, tid, pay_pc, pay_mobile, pay_app, pg_token,
-    receipt, method, transfer_id, checks, unheard_at, created_at, state_at, returned_at, paid_at, refunded_at
+    receipt, method, transfer_id, checks, unheard_at, calls, created_at, state_at, returned_at, paid_at, refunded_at
 """
 
 
@@ -128,7 +129,7 @@ class Orders:
             order,
             Event.READIED,
             now,
-            "tid = $5, pay_pc = $6, pay_mobile = $7, pay_app = $8",
+            "tid = $6, pay_pc = $7, pay_mobile = $8, pay_app = $9",
             *(tid, links.pc, links.mobile, links.app),
         )
 
@@ -141,7 +142,7 @@ class Orders:
             row = await connection.fetchrow(
                 f"""
                 UPDATE point_order SET state = $3, state_at = $4, checks = 0, next_check_at = $5,
-                                       pg_token = $6, returned_at = $4, unheard_at = $4
+                                       pg_token = $6, returned_at = $4, unheard_at = $4, calls = calls + 1
                 WHERE id = $1 AND state = ANY ($2::text[]) RETURNING {_COLUMNS}
                 """,  # noqa: S608 (a constant)
                 order.id,
@@ -164,9 +165,28 @@ class Orders:
             )
         return await self.get(order.id), False
 
-    async def calling(self, order: Order, now: datetime) -> Order:
-        """Write down that a call is about to be made whose answer may never be seen."""
-        return await self._set_in_state(order, "unheard_at = $3, next_check_at = $4", now, now + LEASE)
+    async def calling(self, order: Order, now: datetime) -> tuple[Order, datetime | None]:
+        """Write down that a call is about to be made whose answer may never be seen.
+
+        Returns the order, and when the last call but this one began that was not answered: somebody else's too.
+        """
+        async with writing(self._pool) as connection:
+            row = await connection.fetchrow(
+                f"""
+                WITH old AS (SELECT unheard_at AS unheard_before FROM point_order WHERE id = $1 FOR NO KEY UPDATE)
+                UPDATE point_order SET unheard_at = $3, calls = calls + 1, next_check_at = $4 FROM old
+                WHERE id = $1 AND state = $2 RETURNING {_COLUMNS}, unheard_before
+                """,  # noqa: S608 (a constant)
+                order.id,
+                order.state,
+                now,
+                now + LEASE,
+            )
+        if row is None:
+            return await self.get(order.id), None
+        values = dict(row)
+        before: datetime | None = values.pop("unheard_before")
+        return _order(values), before
 
     async def move(self, order: Order, event: Event, now: datetime, look: Look | None = None) -> Order:
         """Let an event happen to an order, with the points that go with it; if it cannot any more, nothing happens.
@@ -174,20 +194,33 @@ class Orders:
         Returns the order as it is then. Raises RefundShort, and then nothing has happened.
         """
         if event in GIVES_POINTS | TAKES_POINTS:
-            return await self._move_points(order, event, now, look)
+            await self._move_points(order, event, now, look)
+            return await self.get(order.id)
         refunded = ", refunded_at = $3" if event is Event.REFUNDED else ""
         # A token that has done its work, or cannot any more, is not kept.
         return await self._set(order, event, now, f"pg_token = NULL, unheard_at = NULL{refunded}")
 
+    async def refund_asked(self, order: Order, now: datetime) -> tuple[Order, bool]:
+        """Take the points back for a refund; tell whether it is the caller's, who must then ask for the money.
+
+        Raises RefundShort.
+        """
+        mine = await self._move_points(order, Event.REFUND_ASKED, now, None)
+        return await self.get(order.id), mine
+
     async def rest(self, order: Order, rest: Rest, now: datetime) -> Order:
         """Write down when to look again: later each time, or never."""
-        if rest is Rest.DONE:
-            return await self._set_in_state(order, "unheard_at = $3, next_check_at = NULL", order.unheard_at)
+        done = rest is Rest.DONE
         return await self._set_in_state(
             order,
-            "unheard_at = $3, next_check_at = $4, checks = checks + 1",
+            # What another caller has not heard yet is his to say.
+            """
+            unheard_at = CASE WHEN calls = $3 THEN $4 ELSE unheard_at END, checks = checks + 1,
+            next_check_at = CASE WHEN calls = $3 THEN $5 ELSE next_check_at END
+            """,
+            order.calls,
             order.unheard_at,
-            look_again(order.checks, now),
+            None if done else look_again(order.checks, now),
         )
 
     async def due(self, provider: str, now: datetime, limit: int = DUE_MAX) -> list[Order]:
@@ -226,12 +259,13 @@ class Orders:
             rows = await connection.fetch("SELECT state, count(*) AS n FROM point_order GROUP BY state ORDER BY state")
         return {row["state"]: row["n"] for row in rows}
 
-    async def _move_points(self, order: Order, event: Event, now: datetime, look: Look | None) -> Order:
+    async def _move_points(self, order: Order, event: Event, now: datetime, look: Look | None) -> bool:
         async with writing(self._pool) as connection:
             verdict = await connection.fetchval(
-                "SELECT move_order_points($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                "SELECT move_order_points($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                 order.id,
                 sources(event),
+                order.calls if event in NEEDS_SILENCE else None,
                 target(event),
                 event in GIVES_POINTS,
                 _TRANSFER_KINDS[event],
@@ -242,20 +276,21 @@ class Orders:
             )
         if verdict == "insufficient":
             raise RefundShort(order.points)
-        return await self.get(order.id)
+        return bool(verdict == "ok")
 
     async def _set(self, order: Order, event: Event, now: datetime, also: str, *values: object) -> Order:
-        """Let an event happen that moves no points; `also` may use $3 (now) and its values from $5 on."""
+        """Let an event happen that moves no points; `also` may use $3 (now) and its values from $6 on."""
         async with writing(self._pool) as connection:
             row = await connection.fetchrow(
                 f"""
                 UPDATE point_order SET state = '{target(event)}', state_at = $3, checks = 0, next_check_at = $4, {also}
-                WHERE id = $1 AND state = ANY ($2::text[]) RETURNING {_COLUMNS}
+                WHERE id = $1 AND state = ANY ($2::text[]) AND calls = coalesce($5, calls) RETURNING {_COLUMNS}
                 """,  # noqa: S608 (constants)
                 order.id,
                 sources(event),
                 now,
                 next_look(order, event, now),
+                order.calls if event in NEEDS_SILENCE else None,
                 *values,
             )
         return await self.get(order.id) if row is None else _order(row)

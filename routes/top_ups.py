@@ -27,7 +27,6 @@ from db.order import (
 )
 from db.order_errors import (
     OrderExpired,
-    OrderState,
     OrderUnknown,
     ProviderAway,
     ProviderDeclined,
@@ -177,9 +176,9 @@ class TopUps:
             return order
         check_refundable(order, self._now())
         self._check_ours(order)
-        order = await self._orders.move(order, Event.REFUND_ASKED, self._now())
-        if order.state is not State.REFUNDING:
-            raise OrderState(order.state)
+        order, mine = await self._orders.refund_asked(order, self._now())
+        if not mine:  # Another click was faster, and walks it on.
+            return order
         order = await self._advance(order)
         if order.state is State.PAID:
             raise RefundDeclined
@@ -251,8 +250,10 @@ class TopUps:
         """Do what follows from a look."""
         step = decide(order, look, self._now())
         if isinstance(step, Call):
-            before = order.unheard_at
-            return await self._call_and_follow(await self._orders.calling(order, self._now()), step, before, look)
+            called, before = await self._orders.calling(order, self._now())
+            if called.state is not order.state:
+                return called
+            return await self._call_and_follow(called, step, before, look)
         return await self._end(order, step, look)
 
     async def _call_and_follow(

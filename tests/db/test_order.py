@@ -19,6 +19,7 @@ from db.order import (
     LIFETIME,
     LOOK_AGAIN_MAX,
     LOOK_AGAIN_MIN,
+    NEEDS_SILENCE,
     REFUND_TIME,
     TAKES_POINTS,
     TRANSITIONS,
@@ -63,6 +64,7 @@ def order(state=State.APPROVING, **fields):
             "transfer_id": None,
             "checks": 0,
             "unheard_at": None,
+            "calls": 0,
             "created_at": NOON,
             "state_at": NOON,
             "returned_at": NOON,
@@ -90,6 +92,13 @@ def test_points_move_exactly_into_and_out_of_paid():
         for event, following in row.items():
             assert (following is State.PAID) == (event in GIVES_POINTS)
             assert (state is State.PAID and following is State.REFUNDING) == (event in TAKES_POINTS)
+
+
+def test_what_needs_silence_is_what_follows_from_no_money():
+    unpaid = {State.READY, State.EXPIRED}
+
+    assert {Event.REOPENED, Event.OVERDUE} == {event for event in NEEDS_SILENCE if target(event) in unpaid}
+    assert {Event.REFUND_DECLINED} == NEEDS_SILENCE & GIVES_POINTS
 
 
 def test_what_is_surely_over_stays_over():

@@ -218,11 +218,43 @@ async def test_an_order_rests_longer_each_time_and_remembers_what_was_unheard(po
         order = await orders.rest(order, Rest.WAIT, NOON)
         assert (checks + 1, NOON) == (order.checks, order.unheard_at)
         assert await due_at(pool, order) == look_again(checks, NOON)
-    called = await orders.calling(order, NOON + SECOND)
-    assert called.unheard_at == NOON + SECOND
+    called, before = await orders.calling(order, NOON + SECOND)
+    assert (called.unheard_at, called.calls, before) == (NOON + SECOND, 2, NOON)
     assert await due_at(pool, order) == NOON + SECOND + LEASE
-    await orders.rest(order, Rest.DONE, NOON)
+    await orders.rest(called, Rest.DONE, NOON)
     assert await due_at(pool, order) is None
+
+
+async def test_two_who_walk_one_order_know_of_each_others_calls(pool, people, orders, make):
+    [nabi] = await people(1)
+    paid = await make(nabi, State.PAID)
+    refunding, mine = await orders.refund_asked(paid, NOON)
+    assert mine
+    assert (refunding, False) == await orders.refund_asked(paid, NOON)
+
+    one, one_before = await orders.calling(refunding, NOON)
+    other, other_before = await orders.calling(refunding, NOON + SECOND)
+    assert (None, NOON) == (one_before, other_before)
+    # The first was answered with a no, but the second may still take the money: no points, and its mark stays.
+    assert State.REFUNDING is (await orders.move(one, Event.REFUND_DECLINED, NOON)).state
+    assert 0 == await balance(pool, nabi)
+    rested = await orders.rest(replace(one, unheard_at=None), Rest.WAIT, NOON)
+    assert (rested.unheard_at, rested.calls) == (NOON + SECOND, other.calls)
+    assert await due_at(pool, paid) == NOON + SECOND + LEASE
+    # Whoever made the last call may say what it came to.
+    assert State.PAID is (await orders.move(other, Event.REFUND_DECLINED, NOON)).state
+    assert 100 == await balance(pool, nabi)
+    assert ((await orders.get(paid.id)), None) == await orders.calling(refunding, NOON)
+
+
+@pytest.mark.parametrize("event", [Event.REOPENED, Event.OVERDUE])
+async def test_an_approval_under_way_keeps_an_order_open(people, orders, make, event):
+    [nabi] = await people(1)
+    order = await make(nabi, State.APPROVING)
+    called, _ = await orders.calling(order, NOON)
+
+    assert State.APPROVING is (await orders.move(order, event, NOON)).state
+    assert State.APPROVING is not (await orders.move(called, event, NOON)).state
 
 
 async def test_what_is_due_is_taken_by_one_and_only_of_its_provider(pool, people, orders, make):

@@ -1,5 +1,6 @@
 """KakaoPay's protocol as we speak it: what is sent word for word, and what each answer means."""
 
+import asyncio
 from dataclasses import replace
 
 import aiohttp
@@ -56,9 +57,13 @@ class Answering:
     def __init__(self):
         self.asked = []
         self.status, self.body = 200, {}
+        self.hang = False
+        self.hangs = asyncio.Event()
 
     async def handle(self, request):
         self.asked.append((request.method, request.path, dict(request.headers), await request.json()))
+        if self.hang:
+            await self.hangs.wait()
         if isinstance(self.body, bytes):
             return web.Response(body=self.body, status=self.status, headers={"Location": "/elsewhere"})
         return web.json_response(self.body, status=self.status)
@@ -227,6 +232,15 @@ async def test_nobody_there_is_no_answer(free_port):
         merchant = KakaoPay(http, name="x", url=f"http://127.0.0.1:{free_port()}", cid="T", secret_key="k")
 
         assert await merchant.approve(ORDER) is None
+
+
+async def test_whoever_does_not_answer_in_time_is_no_answer(far):
+    far.hang = True
+    async with aiohttp.ClientSession() as http:
+        merchant = KakaoPay(http, name="x", url=far.url, cid="T", secret_key="k", answer_seconds_max=0.05)
+
+        assert await merchant.approve(ORDER) is None
+    far.hangs.set()
 
 
 async def test_the_secret_key_is_never_logged(far, merchant, caplog):

@@ -33,6 +33,7 @@ def order(state, **fields):
         "transfer_id": None,
         "checks": 0,
         "unheard_at": None,
+        "calls": 0,
         "created_at": NOON,
         "state_at": NOON,
         "returned_at": None,

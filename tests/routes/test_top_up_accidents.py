@@ -11,9 +11,9 @@ import uuid
 
 import pytest
 
-from db.errors import StoreError
 from db.order import State
 from db.order_errors import OrderError, ProviderAway
+from tests.routes.cutting import cut
 from tests.routes.far_side import Fault
 
 ACCIDENTS = int(os.environ.get("COMMEOW_ACCIDENTS", "30"))
@@ -21,49 +21,6 @@ SEED = int(os.environ.get("COMMEOW_SEED", "20261126"))
 # Awaits of one walk at which it is cut off, when there are more than there is time for: every n-th, and all by hand.
 STRIDE = 1 if "COMMEOW_ACCIDENTS" in os.environ else 4
 AWAITS_MAX = 400
-
-
-class Cut:
-    """Awaits a coroutine up to its n-th suspension, and cancels it there as the end of a process would."""
-
-    def __init__(self, coroutine, at):
-        self._coroutine = coroutine
-        self._left = at
-
-    def __await__(self):
-        steps = self._coroutine.__await__()
-        call, given = steps.send, None
-        while True:
-            try:
-                waits_for = call(given)
-            except StopIteration as end:
-                return end.value
-            self._left -= 1
-            if not self._left:
-                asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
-            try:
-                call, given = steps.send, (yield waits_for)
-            except BaseException as error:  # noqa: BLE001 (it belongs to the coroutine)
-                call, given = steps.throw, error
-
-    @property
-    def happened(self):
-        """Whether there were so many suspensions at all."""
-        return self._left <= 0
-
-
-async def cut(coroutine, at):
-    """Run a coroutine to its n-th await and no further; tell whether it came to that."""
-    cutting = Cut(coroutine, at)
-
-    async def run():
-        return await cutting
-
-    task = asyncio.create_task(run())
-    [outcome] = await asyncio.gather(task, return_exceptions=True)
-    if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError | OrderError | StoreError):
-        raise outcome
-    return cutting.happened
 
 
 @pytest.fixture
@@ -208,6 +165,7 @@ async def test_whatever_happens_money_kept_is_points_given(shop, nabi):
             await shop.settle()
             given = await shop.pool.fetchval("SELECT coalesce(sum(points), 0) FROM point_order WHERE state = 'paid'")
             assert given == await shop.balance(nabi)
+            assert "review" not in await shop.orders.counts()
         except BaseException as error:
             error.add_note(f"accident {accident.seed}")
             raise

@@ -352,6 +352,18 @@ async def test_twenty_refunds_at_once_are_one(shop, nabi, paid):
     assert (100, 1_200) == (await shop.balance(nabi), await shop.money())
 
 
+async def test_two_refunds_at_once_never_give_points_for_money_that_went(shop, nabi, paid):
+    # Found by throwing accidents: one call refused and another one, of the second click, still on its way.
+    for _ in range(5):
+        order = await paid()
+        shop.far.planned.clear()
+        shop.far.plan("cancel", Fault.REFUSED)
+        await asyncio.gather(*(shop.top_ups.refund(nabi, order.id) for _ in range(3)), return_exceptions=True)
+        assert 1 >= shop.far.calls["cancel"]
+        shop.far.calls.clear()
+        await shop.settle()
+
+
 async def test_what_cannot_be_taken_back_is_said(shop, nabi, paid, new_member):
     order, ready = await paid(), await shop.place(nabi)
     with pytest.raises(OrderUnknown):
