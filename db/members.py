@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,10 @@ class Members:
                     """
                     WITH added AS (
                         INSERT INTO member (login_id, nickname, nickname_key, password_hash)
-                        VALUES ($1, $2, $3, $4) RETURNING id
+                        SELECT $1, $2, $3, $4
+                        -- Nobody becomes somebody who has left: a room keeps its name for ever.
+                        WHERE NOT EXISTS (SELECT 1 FROM member WHERE nickname_key = $6)
+                        RETURNING id
                     ), channel_added AS (
                         INSERT INTO channel (id, stream_key_hash) SELECT id, $5 FROM added
                     )
@@ -43,6 +47,7 @@ class Members:
                     nickname_key(nickname),
                     password_hash,
                     stream_key_hash,
+                    _left_key(nickname_key(nickname)),
                 )
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name == "member_login_id_unique":
@@ -50,6 +55,8 @@ class Members:
                 if error.constraint_name == "member_nickname_unique":
                     raise NicknameTaken(nickname) from error
                 raise
+        if member_id is None:
+            raise NicknameTaken(nickname)
         return Member(id=member_id, nickname=nickname, roles=frozenset())
 
     async def credentials(self, login_id: str) -> Credentials | None:
@@ -132,10 +139,56 @@ class Members:
             raise MemberUnknown(nickname)
         return _member(row)
 
+    async def erase(self, member_id: int) -> None:
+        """Let a member leave: no word of theirs and no name of theirs stays, only what the books need.
+
+        What they said to a room stands in its history until that forgets (`bus.HISTORY_SECONDS_MAX`). Twice is
+        harmless. Raises StoreUnavailable, StoreUnknown.
+        """
+        async with writing(self._pool) as connection, connection.transaction():
+            key = await connection.fetchval(
+                "SELECT nickname_key FROM member WHERE id = $1 AND erased_at IS NULL FOR UPDATE", member_id
+            )
+            if key is None:
+                return
+            for statement in _ERASE:
+                await connection.execute(statement, member_id)
+            await connection.execute(
+                """
+                UPDATE member SET erased_at = now(), login_id = 'left ' || id, nickname = 'left ' || id,
+                                  nickname_key = $2, password_hash = '', roles = '{}'
+                WHERE id = $1
+                """,
+                member_id,
+                _left_key(key),
+            )
+
     async def count(self) -> int:
         """Count the members who have not left. Raises StoreUnavailable."""
         async with reading(self._pool) as connection:
             return int(await connection.fetchval("SELECT count(*) FROM member WHERE erased_at IS NULL"))
+
+
+# Of what is the member's own nothing stays; of what was done to others' channels only that it was done.
+_ERASE = (
+    # The key of nobody: whoever publishes is cut at the next heartbeat.
+    """
+    UPDATE channel SET title = '', category = '', tags = '{}',
+                       stream_key_hash = sha256(convert_to(gen_random_uuid()::text, 'UTF8'))
+    WHERE id = $1
+    """,
+    "DELETE FROM follow WHERE member_id = $1 OR channel_id = $1",
+    "DELETE FROM channel_moderator WHERE member_id = $1 OR channel_id = $1",
+    "DELETE FROM channel_rules WHERE channel_id = $1",
+    "UPDATE bot_token SET name = '', revoked_at = coalesce(revoked_at, now()) WHERE member_id = $1",
+    "UPDATE donation SET message = '' WHERE donor_id = $1",
+    "UPDATE moderation_act SET words = '' WHERE target_id = $1 OR channel_id = $1",
+)
+
+
+def _left_key(key: str) -> str:
+    """Make of a nickname's key what tells that name from others and tells nobody the name."""
+    return f"left {hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _member(row: Mapping[str, Any]) -> Member:

@@ -130,6 +130,14 @@ class MemberDoors:
                 words="Who the bearer is.",
                 answer=wire.Me,
             ),
+            HttpDoor(
+                method="DELETE",
+                path="/api/members/me",
+                who=Who.MEMBER,
+                handle=self._leave,
+                words="Leave for good: names and words go, the books keep what they need.",
+                status=204,
+            ),
         ]
 
     async def _sign_up(self, request: web.Request) -> web.StreamResponse:
@@ -218,6 +226,14 @@ class MemberDoors:
         following = await self._follows.following(found.id)
         roles = sorted(found.roles)
         return answer(wire.Me(nickname=found.nickname, roles=roles, points=balance.points, following=following))
+
+    async def _leave(self, request: web.Request) -> web.StreamResponse:
+        member_id = request[BEARER].member_id
+        await self._members.erase(member_id)
+        await self._refresh_tokens.revoke_all(member_id)
+        response = web.Response(status=204)
+        self._forget(response)
+        return response
 
     def _take(self, limit: RateLimit, request: web.Request) -> None:
         """Spend one try of the peer's address.

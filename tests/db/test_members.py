@@ -7,7 +7,11 @@ import hashlib
 
 import pytest
 
+from db.act import Act, Action
+from db.acts import Acts
+from db.bot_tokens import BotTokens
 from db.channels import Channels
+from db.follows import Follows
 from db.ledger import Ledger
 from db.member import LoginIdTaken, Member, MemberUnknown, NicknameTaken
 from db.members import Members
@@ -137,3 +141,42 @@ async def test_who_has_just_gone_is_told(pool, people):
 
     assert set(await Members(pool).gone_within(60.0)) == {banned, erased}
     assert stays not in await Members(pool).gone_within(7_200.0)
+
+
+async def test_who_leaves_leaves_no_word_and_no_name(pool, people, ledger, gift):
+    nabi, mimi = await people(2, 100)
+    await ledger.give(gift(nabi, mimi, 60, "my words"), b"{}")
+    await pool.execute("UPDATE channel SET title = 'my title' WHERE id = $1", nabi)
+    await Follows(pool).add(nabi, mimi)
+    await Follows(pool).add(mimi, nabi)
+    acts = Acts(pool)
+    await acts.do(Act(channel_id=mimi, actor_id=mimi, action=Action.REMOVE, target_id=nabi, words="my line"))
+    await acts.do(Act(channel_id=nabi, actor_id=nabi, action=Action.PIN, words="my notice"))
+    await BotTokens(pool).add(nabi, name="my bot", scopes=frozenset({"chat:read"}), token_hash=bytes(32))
+    names = dict(await pool.fetchrow("SELECT login_id, nickname, nickname_key FROM member WHERE id = $1", nabi))
+    members = Members(pool)
+
+    for _ in range(2):
+        await members.erase(nabi)
+
+    assert await members.by_id(nabi) is None
+    assert await members.by_nickname(names["nickname"]) is None
+    assert await members.is_banned(nabi)
+    assert await BotTokens(pool).find(bytes(32)) is None
+    for table in ("member", "channel", "follow", "donation", "moderation_act", "channel_rules", "bot_token"):
+        rows = str(await pool.fetch(f"SELECT * FROM {table}"))
+        assert "my " not in rows, table
+        assert names["nickname"] not in rows, table
+    assert await pool.fetchval("SELECT count(*) FROM follow") == 0
+    assert (await ledger.balance(mimi)).earnings == 60
+    assert await ledger.audit() == []
+
+
+async def test_nobody_becomes_somebody_who_has_left(pool):
+    members = Members(pool)
+    given = {"login_id": "nabi_1", "nickname": "나비", "password_hash": "-", "stream_key_hash": bytes(32)}
+    await members.erase((await members.add(**given)).id)
+
+    with pytest.raises(NicknameTaken):
+        await members.add(**{**given, "login_id": "nabi_2"})
+    assert await members.add(**{**given, "nickname": "나비2"})

@@ -424,3 +424,18 @@ async def test_a_cookie_that_was_stolen_ends_the_conversation_of_both(client, do
     assert (await client.post("/api/members/refresh", cookies={COOKIE: cookie})).status == 401
 
     assert told.told == [("revoked", tokens.check(token, now=time.time()).login)]
+
+
+async def test_who_leaves_is_gone(client, pool):
+    token, cookie = await _log_in(client)
+    headers = {"Authorization": f"Bearer {token}"}
+
+    response = await client.delete("/api/members/me", headers=headers)
+
+    assert response.status == 204
+    assert _cookie(response).value == ""
+    assert await _code(await client.post("/api/members/login", json=LOG_IN), 401) == "auth.bad_login"
+    assert (await client.post("/api/members/refresh", cookies={COOKIE: cookie})).status == 401
+    assert await _code(await client.get("/api/members/me", headers=headers), 401) == "auth.token_invalid"
+    assert await _code(await client.post("/api/members", json={**NABI, "login_id": "nabi_2"}), 409) == "member.taken"
+    assert (await client.delete("/api/members/me", headers=headers)).status == 204
