@@ -102,6 +102,8 @@ class Feed:
     def _write(self, event: Event) -> None:
         assert not isinstance(event, Began)
         self._on_air.health.take(event, self._air.now())
+        if self._intake.extra_tracks:
+            self._on_air.health.extra_tracks = True
         assert self._on_air.writer is not None
         if isinstance(event, Audio):
             self._on_air.writer.audio(event)

@@ -92,6 +92,7 @@ class Report:
     sound_gaps: int
     stalls: int
     connections: int  # epochs so far: how often the encoder began anew
+    extra_tracks: bool  # the encoder sends more than one picture or sound: only the first one plays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,8 @@ class StreamHealth:
     """One broadcast's numbers, over all its epochs."""
 
     def __init__(self) -> None:
+        self.extra_tracks = False
+        """Whether the publisher of this epoch sends tracks that nobody plays."""
         self._encoder: str | None = None
         self._epochs = 0
         self._seconds: deque[Second] = deque()
@@ -125,6 +128,7 @@ class StreamHealth:
         """One event of the intake."""
         if isinstance(event, Began):
             self._epochs += 1
+            self.extra_tracks = False
             self._begin(event, now)
             return
         second = self._second(now)
@@ -156,6 +160,7 @@ class StreamHealth:
             sound_gaps=sum(each.sound_gaps for each in recent),
             stalls=sum(each.stalls for each in recent),
             connections=self._epochs,
+            extra_tracks=self.extra_tracks,
         )
 
     # --- in ----------------------------------------------------------------------------------------------------------

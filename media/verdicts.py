@@ -57,6 +57,7 @@ class Code(StrEnum):
     LINE_SILENT = "line.silent"
     LINE_SLOW = "line.slow"
     LINE_STALLS = "line.stalls"
+    TRACKS_EXTRA = "tracks.extra"
     BITRATE_HIGH = "bitrate.high"
     LADDER_REFUSED = "ladder.refused"
 
@@ -89,6 +90,8 @@ def judge(report: Report, *, encoded: bool, refused: bool) -> list[Verdict]:
     bits = sum(each.bits_a_second for each in (report.picture, report.sound) if each)
     if bits > BITS_A_SECOND_MAX:
         found.append(Verdict(Code.BITRATE_HIGH, Level.HINT, {"megabits": round(bits / 1_000_000, 1)}))
+    if report.extra_tracks:
+        found.append(Verdict(Code.TRACKS_EXTRA, Level.HINT))
     if refused:
         found.append(Verdict(Code.LADDER_REFUSED, Level.HINT))
     order = list(Level)

@@ -112,3 +112,20 @@ async def test_the_end_is_told(stage, clean):
     await stage.publish().end(clean)
 
     assert stage.lost_by == [(1, clean)]
+
+
+async def test_tracks_that_nobody_plays_are_told_until_the_publisher_begins_anew(stage, caplog):
+    caplog.set_level("INFO")
+    feed = stage.publish()
+    await feed.video(0, b"\x96\x01avc1\x01\0\0\0other track")
+    await play(feed)
+
+    assert stage.on_air.health.report(stage.seconds).extra_tracks
+    await feed.end(clean=True)
+
+    assert "extra_tracks_ignored" in caplog.text
+    stage.seconds += 10
+    again = stage.publish()
+    await play(again)
+
+    assert not stage.on_air.health.report(stage.seconds).extra_tracks

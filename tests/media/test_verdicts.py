@@ -43,6 +43,7 @@ WELL = Report(
     sound_gaps=0,
     stalls=0,
     connections=1,
+    extra_tracks=False,
 )
 GOOD = Verdict(Code.KEYFRAMES_GOOD, Level.GOOD, {"seconds": 2.0})
 
@@ -126,3 +127,9 @@ def test_no_room_for_a_ladder_is_said():
 
 def test_a_rendition_that_every_browser_plays_makes_any_codec_good():
     assert judge(picture(track=HEVC), encoded=True, refused=False) == [GOOD]
+
+
+def test_tracks_that_nobody_plays_are_told():
+    found = judge(replace(WELL, extra_tracks=True), encoded=False, refused=False)
+
+    assert found == [Verdict(Code.TRACKS_EXTRA, Level.HINT), GOOD]
