@@ -24,6 +24,7 @@ from db.pool import open_pool, open_redis
 from db.refresh_tokens import RefreshTokens
 from db.roles import may_rewrite, take_role
 from db.sandbox_payments import SandboxPayments
+from db.supporters import Supporters
 from media.broadcasts import Broadcasts
 from media.rtmp_ingest.server import serve
 from media.spool import Spool
@@ -49,6 +50,7 @@ from routes.points import PointDoors
 from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
 from routes.settings import SANDBOX, find_ffmpeg
+from routes.supporters import SupporterDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens, derive
 from routes.top_ups import TopUps
@@ -193,6 +195,7 @@ def _doors(
         *FollowDoors(channels, follows, notices).doors(),
         *ModerationLogDoors(channels, acts).doors(),
         *ChannelDonationDoors(channels, ledger).doors(),
+        *SupporterDoors(channels, Supporters(pool)).doors(),
         *PointDoors(ledger).doors(),
         *OrderDoors(top_ups, Orders(pool), addresses, payments=settings.payments).doors(),
         *_sandbox(settings, stores, pool),

@@ -349,6 +349,49 @@ async def waiters(pool: asyncpg.Pool) -> None:
             await asyncio.sleep(0.005)
 
 
+async def test_a_batch_waits_for_whoever_moves_points_there_and_judges_by_what_they_left(pool, people, ledger, gift):
+    donor, streamer = await people(2, 500)
+    other = await asyncpg.connect(**await address(pool))
+    await other.execute("BEGIN")
+    await other.execute("SELECT post_transfer($1, 11, 450, 9::smallint)", donor * 16 + 1)
+    small, large = gift(donor, streamer, 50), gift(donor, streamer, 60)
+    answers = [asyncio.ensure_future(ledger.give(each, b"{}")) for each in (large, small)]
+    await waiters(pool)
+
+    await other.execute("COMMIT")
+    await other.close()
+
+    refused, receipt = await asyncio.gather(*answers, return_exceptions=True)
+    assert (InsufficientPoints, 0) == (type(refused), receipt.points_left)
+
+
+async def test_whoever_waits_for_the_first_account_holds_no_later_one(pool, people, ledger, gift):
+    """One order for all: whoever holds an account may wait for a later one, and two can never wait for each other."""
+    *donors, streamer = await people(12, 500)
+    await ledger.give(gift(donors[0], streamer), b"{}")
+    [given] = await ledger.donations(streamer)
+
+    async def donate() -> object:
+        return await asyncio.gather(*(ledger.give(gift(donor, streamer), b"{}") for donor in reversed(donors)))
+
+    wallet, issued = donors[0] * 16 + 1, 9
+    for lowest, move in (
+        (wallet, donate),
+        (wallet, lambda: ledger.refund(given.id, streamer, "")),
+        (issued, lambda: ledger.grant(donors[0], 5, "x")),
+    ):
+        first = await asyncpg.connect(**await address(pool))
+        await first.execute("BEGIN")
+        await first.execute("SELECT 1 FROM account WHERE id = $1 FOR UPDATE", lowest)
+        moving = asyncio.ensure_future(move())
+        await waiters(pool)
+        later = await first.fetch("SELECT id FROM account WHERE id > $1 FOR UPDATE SKIP LOCKED", lowest)
+        assert await pool.fetchval("SELECT count(*) FROM account WHERE id > $1", lowest) == len(later)
+        await first.execute("ROLLBACK")
+        await first.close()
+        assert await moving is not None
+
+
 async def test_what_comes_while_a_batch_is_in_flight_is_one_batch(pool, people, ledger, gift):
     streamer, *donors = await people(101, 100)
     settled: list[int] = []

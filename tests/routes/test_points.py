@@ -1,11 +1,13 @@
+import csv
+import io
 import json
 import uuid
 
 import pytest
 
 from db import transfer
-from db.ledger import Ledger
-from routes.points import PAGE_LINES, PointDoors
+from db.ledger import ENTRIES_MAX, Ledger
+from routes.points import COLUMNS, PAGE_LINES, PointDoors
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ async def test_a_long_history_comes_page_by_page(client, bearer, new_member, led
     assert (first["entries"][0]["balance"], second["entries"][0]["balance"]) == (PAGE_LINES + 1, 1)
 
 
-@pytest.mark.parametrize("path", ["/api/points", "/api/points/history"])
+@pytest.mark.parametrize("path", ["/api/points", "/api/points/history", "/api/points/history.csv"])
 async def test_points_are_for_their_member_only(client, path):
     response = await client.get(path)
 
@@ -85,3 +87,21 @@ async def test_there_is_no_give_me_points(client, bearer, new_member):
 
     assert statuses <= {404, 405}
     assert (await (await client.get("/api/points", headers=headers)).json())["balance"] == 0
+
+
+async def test_the_whole_history_comes_as_a_table(client, bearer, new_member, ledger):
+    nabi, streamer = await new_member("나비", points=300), await new_member("streamer", live=True)
+    await ledger.give(transfer.donation(uuid.uuid4(), nabi.id, streamer.id, 100, '=1+1, "힘내요"'), b"{}")
+    for _ in range(ENTRIES_MAX):
+        await ledger.grant(nabi.id, 1, "test")
+
+    response = await client.get("/api/points/history.csv", headers=bearer(nabi.id, "나비"))
+    text = (await response.read()).decode("utf-8-sig")
+    head, *rows = csv.reader(io.StringIO(text, newline=""))
+
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert tuple(head) == COLUMNS
+    assert len(rows) == ENTRIES_MAX + 2
+    assert rows[-1][2:6] == ["grant", "points", "300", "300"]
+    assert rows[-2][2:] == ["donation", "points", "-100", "200", "streamer", '\'=1+1, "힘내요"']
+    assert await (await client.get("/api/points/history.csv", headers=bearer(streamer.id, "streamer"))).text() != text

@@ -32,6 +32,7 @@ from routes.points import PointDoors
 from routes.problems import codes
 from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
+from routes.supporters import SupporterDoors
 from routes.talk import TalkDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.wire import BODY_BYTES_MAX
@@ -77,6 +78,7 @@ def _http_doors():
         *FollowDoors(None, None, None).doors(),
         *ModerationLogDoors(None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
+        *SupporterDoors(None, None).doors(),
         *PointDoors(None).doors(),
         *OrderDoors(None, None, ADDRESSES, payments="sandbox").doors(),
         *Playback(None).doors(),
