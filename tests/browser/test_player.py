@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+
 from playwright.async_api import expect
 from visits import playing_since
 
 WAIT_MILLISECONDS_MAX = 20_000
+EDGE_SECONDS = 42  # What the edge's list has (30) and what its last second needs to be surely gone.
 WINDOW_SECONDS = 12  # As web/js/core/rewind.js has it: a shorter window has no bar.
 
 
@@ -27,6 +31,28 @@ async def test_back_in_time_and_to_live_again_by_keyboard(house, new_page, shoot
         await playing_since(page, at + 1)  # It plays on from there, and stays behind.
         await expect(live).to_have_attribute("aria-pressed", "false")
         await shoot(page, "player-behind")
+        await page.keyboard.press("l")
+        await expect(live).to_have_attribute("aria-pressed", "true", timeout=WAIT_MILLISECONDS_MAX)
+
+
+async def test_further_back_than_the_edges_list_goes(house, new_page, shoot):
+    channel = await house.first_live()
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{channel['nickname']}")
+        await playing_since(page, 0)
+        # The edge lists half a minute; only a longer broadcast has more to go back to.
+        started = datetime.fromisoformat(channel["started_at"])
+        await page.wait_for_timeout(max(0, EDGE_SECONDS - (datetime.now(UTC) - started).total_seconds()) * 1000)
+        async with page.expect_response("**/dvr.m3u8"):
+            for _ in range(EDGE_SECONDS // 10 + 1):
+                await page.keyboard.press("j")
+        live = page.locator("player-controls .live")
+        await expect(live).to_have_attribute("aria-pressed", "false")
+        behind = page.locator("player-controls .seek")
+        await expect(behind).to_have_attribute("aria-valuetext", re.compile(r"^[2-9]\d seconds ago"))
+        at = await page.evaluate("document.querySelector('video').currentTime")
+        await playing_since(page, at + 1)
+        await shoot(page, "player-dvr")
         await page.keyboard.press("l")
         await expect(live).to_have_attribute("aria-pressed", "true", timeout=WAIT_MILLISECONDS_MAX)
 

@@ -26,3 +26,17 @@ export function rewind({ start, edge, time }) {
   const behind = edge - at;
   return behind < EDGE_SECONDS ? { from: start, to: edge, at: edge, behindSeconds: 0 } : { from: start, to: edge, at, behindSeconds: behind };
 }
+
+/**
+ * Where a moment lies in a list of fragments. Both lists of a broadcast, the edge's and the whole one, share the clock.
+ * @param {readonly { start: number, duration: number, programDateTime: number | null }[]} fragments oldest first
+ * @param {number} momentMs
+ * @returns {number} a second of the media's own clock; the nearest one when the moment is not in the list
+ */
+export function secondOf(fragments, momentMs) {
+  const dated = fragments.filter(({ programDateTime }) => programDateTime !== null);
+  const found = dated.findLast(({ programDateTime }) => (programDateTime ?? 0) <= momentMs) ?? dated[0];
+  if (found === undefined) return 0;
+  const into = (momentMs - (found.programDateTime ?? 0)) / 1000;
+  return found.start + Math.min(found.duration, Math.max(0, into));
+}

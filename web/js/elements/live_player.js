@@ -8,7 +8,6 @@
 
 import { classMap, createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { NOTHING_KNOWN } from "../core/broadcast_state.js";
-import { Playback } from "../net/playback.js";
 import { keep, kept } from "../net/storage.js";
 import { t } from "../net/words.js";
 import * as icons from "./icons.js";
@@ -20,6 +19,7 @@ import * as playerIcons from "./player_icons.js";
 const IDLE_AFTER_MS = 2_500;
 /** What an ended broadcast has left in the buffer is played for this long at most. */
 const PLAY_OUT_MS_MAX = 10_000;
+const TRY_AGAIN_MS = 2_000;
 const VOLUME = "commeow.volume";
 
 export class LivePlayer extends LightElement {
@@ -37,13 +37,17 @@ export class LivePlayer extends LightElement {
   #video = createRef();
   /** @type {import("lit/directives/ref.js").Ref<import("./player_controls.js").PlayerControls>} */
   #controls = createRef();
-  /** @type {Playback | null} */
+  /** @type {import("../net/playback.js").Playback | null} */
   #playback = null;
+  /** It comes while the page asks whether there is anything to play. @type {Promise<typeof import("../net/playback.js")> | null} */
+  #coming = null;
   #turn = -1;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #idling;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #playingOut;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #trying;
 
   constructor() {
     super();
@@ -61,9 +65,16 @@ export class LivePlayer extends LightElement {
     this.idle = false;
   }
 
+  connectedCallback() {
+    super.connectedCallback();
+    this.#coming = import("../net/playback.js");
+    this.#coming.catch(() => null); // Told when it is needed.
+  }
+
   disconnectedCallback() {
     clearTimeout(this.#idling);
     clearTimeout(this.#playingOut);
+    clearTimeout(this.#trying);
     this.#playback?.stop();
     this.#playback = null;
     this.#turn = -1;
@@ -83,30 +94,53 @@ export class LivePlayer extends LightElement {
     clearTimeout(this.#playingOut);
     if (state === "offline") this.#playback?.stop();
     if (state === "ended") {
+      if (this.#isBack) return; // What is kept plays on.
       if (this.#plays) this.#playingOut = setTimeout(this.#stop, PLAY_OUT_MS_MAX);
       else this.#stop();
     }
     if (state !== "live" || playback === null || turn === this.#turn) return;
     this.#turn = turn;
     this.troubled = false;
-    this.#playback ??= this.#made(video);
-    this.#playback.load(playback);
+    void this.#load(video, playback);
+  }
+
+  /** @param {HTMLVideoElement} video @param {string} url */
+  async #load(video, url) {
+    try {
+      this.#playback ??= await this.#made(video);
+    } catch {
+      // The script could not be had.
+      this.#turn = -1;
+      this.troubled = true;
+      this.tell("trouble");
+      this.#trying = setTimeout(() => this.#follow(), TRY_AGAIN_MS);
+      return;
+    }
+    if (url === this.broadcast.playback) this.#playback.load(url);
     this.requestUpdate(); // The controls get it now.
   }
 
   /** @param {HTMLVideoElement} video */
-  #made(video) {
+  async #made(video) {
+    const coming = this.#coming ?? import("../net/playback.js");
+    this.#coming = null; // Once more, should it fail.
+    const { Playback } = await coming;
+    if (this.#playback !== null) return this.#playback;
     video.volume = Math.min(1, Math.max(0, Number(kept(VOLUME) ?? 1))) || 1;
     const playback = new Playback(video);
     playback.addEventListener("trouble", () => {
       if (!this.troubled) this.tell("trouble");
       this.troubled = true;
-      if (this.broadcast.state === "ended") this.#stop();
+      if (this.broadcast.state === "ended" && !this.#isBack) this.#stop();
     });
     playback.addEventListener("smooth", () => {
       this.troubled = false;
     });
     return playback;
+  }
+
+  get #isBack() {
+    return this.#playback?.isBack === true;
   }
 
   #redraw = () => this.requestUpdate();
@@ -125,7 +159,7 @@ export class LivePlayer extends LightElement {
   render() {
     const { state } = this.broadcast;
     const video = this.#video.value;
-    const on = state === "live" || state === "interrupted";
+    const on = state === "live" || state === "interrupted" || (state === "ended" && this.#isBack);
     return html`
       <div class=${classMap({ stage: true, idle: this.idle && on && video?.paused === false })} tabindex="0" role="group"
         aria-label=${t("player.label", { nickname: this.nickname })}
@@ -150,7 +184,7 @@ export class LivePlayer extends LightElement {
       case "offline":
         return html`<div class="notice full" role="status">${icons.sleepingCat}<p>${t("player.offline", { nickname: this.nickname })}</p></div>`;
       case "ended":
-        if (this.#plays) return nothing; // The last seconds are still to be seen.
+        if (this.#plays || this.#isBack) return nothing; // The last seconds are still to be seen.
         return html`<div class="notice full veil" role="status">${icons.sleepingCat}<p>${t("player.ended")}</p></div>`;
       case "interrupted":
         return html`<div class="notice" role="status"><p><span class="spinner"></span>${t("player.interrupted")}</p></div>`;
@@ -189,7 +223,7 @@ export class LivePlayer extends LightElement {
 
   #onWaiting = () => {
     this.waiting = true;
-    if (this.broadcast.state === "ended") this.#stop();
+    if (this.broadcast.state === "ended" && !this.#isBack) this.#stop();
   };
 
   #onEnded = () => {

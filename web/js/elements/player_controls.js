@@ -14,6 +14,7 @@ import * as icons from "./player_icons.js";
 /** The read-out of the latency: slower than this looks stuck, faster is unrest. */
 const READ_EVERY_MS = 500;
 const SEEK_SECONDS = 5;
+const BACK_SECONDS = 10;
 const VOLUME_STEP = 0.1;
 
 export class PlayerControls extends LightElement {
@@ -69,6 +70,7 @@ export class PlayerControls extends LightElement {
       ${this.#bar()}
       <div class="buttons">
         ${this.#button(paused ? t("player.play") : t("player.pause"), "K", paused ? icons.play : icons.pause, this.toggle)}
+        ${this.#button(t("player.back", { count: BACK_SECONDS }), "J", icons.back, this.goBack)}
         ${this.#button(muted ? t("player.unmute") : t("player.mute"), "M", muted ? icons.silent : icons.sound, this.toggleSound)}
         <input class="volume" type="range" min="0" max="1" step="0.05" aria-label=${t("player.volume")}
           .value=${String(muted ? 0 : (this.video?.volume ?? 1))} @input=${this.#onVolume}>
@@ -125,6 +127,7 @@ export class PlayerControls extends LightElement {
       f: this.toggleWhole,
       t: this.toggleTheatre,
       i: this.toggleWindow,
+      j: this.goBack,
       l: this.goLive,
       ArrowLeft: () => this.#step(-SEEK_SECONDS),
       ArrowRight: () => this.#step(SEEK_SECONDS),
@@ -150,6 +153,8 @@ export class PlayerControls extends LightElement {
     if (this.video?.muted === true) this.unmute();
     else if (this.video !== undefined) this.video.muted = true;
   };
+
+  goBack = () => this.#step(-BACK_SECONDS);
 
   goLive = () => this.playback?.goLive();
 
@@ -194,6 +199,7 @@ export class PlayerControls extends LightElement {
     if (!(event.target instanceof HTMLInputElement)) return;
     const second = event.target.valueAsNumber;
     if (second >= Number(event.target.max)) this.goLive();
+    else if (second <= Number(event.target.min)) this.playback?.seek(second - BACK_SECONDS); // Further than this list goes.
     else this.playback?.seek(second);
   };
 

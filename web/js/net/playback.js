@@ -5,12 +5,16 @@
 
 import { waitMs } from "../core/backoff.js";
 import { HLS_CONFIG, isAtLive, levelName } from "../core/hls_config.js";
+import { secondOf } from "../core/rewind.js";
 import { look, startWatch } from "../core/watchdog.js";
 
 /** @typedef {import("hls.js").default} HlsPlayer */
 /** @typedef {{ index: number, name: string }} Level */
 
 const LOOK_EVERY_MS = 1_000;
+
+/** Beside the list of the edge lies the one of all that is kept (PROTOCOL.md, Going back). @param {string} url */
+const wholeOf = (url) => url.replace(/index\.m3u8$/, "dvr.m3u8");
 
 /**
  * Events: `levels` (the list changed), `trouble` (it is being mended), `smooth` (it plays again).
@@ -27,6 +31,8 @@ export class Playback extends EventTarget {
   #watch = startWatch(0);
   #attempt = 0;
   #mendedAtMs = Number.NEGATIVE_INFINITY;
+  /** The moment that was gone back to; null at the edge. @type {number | null} */
+  #momentMs = null;
 
   /** @param {HTMLVideoElement} video */
   constructor(video) {
@@ -38,6 +44,7 @@ export class Playback extends EventTarget {
   load(url) {
     this.stop();
     this.#url = url;
+    this.#momentMs = null;
     this.#attempt = 0;
     this.#watch = startWatch(performance.now());
     this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
@@ -54,14 +61,34 @@ export class Playback extends EventTarget {
   /** Jump to the newest picture. */
   goLive() {
     const { edge } = this.range;
-    if (!Number.isNaN(edge)) this.video.currentTime = edge;
+    if (this.#momentMs !== null) this.#turnTo(null);
+    else if (!Number.isNaN(edge)) this.video.currentTime = edge;
     void this.play();
   }
 
-  /** Go to a second of the media's own clock, as far as it can be had. @param {number} second */
+  /**
+   * Go to a second of the media's own clock, as far as it can be had: what the edge's list no longer has, the whole
+   * one may.
+   * @param {number} second
+   */
   seek(second) {
-    const { start, edge } = this.range;
-    if (!Number.isNaN(edge)) this.video.currentTime = Math.min(edge, Math.max(start, second));
+    const { start, edge, time } = this.range;
+    if (Number.isNaN(edge)) return;
+    const now = this.#hls?.playingDate ?? null;
+    if (second < start && this.#momentMs === null && now !== null) this.#turnTo(now.getTime() + (second - time) * 1000);
+    else this.video.currentTime = Math.min(edge, Math.max(start, second));
+  }
+
+  /** Whether one watches what is kept, not what is on: it plays on also when the broadcast is over. */
+  get isBack() {
+    return this.#momentMs !== null;
+  }
+
+  /** @param {number | null} momentMs null: the edge */
+  #turnTo(momentMs) {
+    this.#momentMs = momentMs;
+    this.#detach();
+    void this.#attach();
   }
 
   /** What can be seen, in seconds of the media's own clock; NaN when nothing is known. */
@@ -86,7 +113,7 @@ export class Playback extends EventTarget {
   get position() {
     const latencySeconds = this.#hls?.latency ?? 0;
     if (this.#hls === null || !(latencySeconds > 0)) return { latencySeconds: null, atLive: true };
-    return { latencySeconds, atLive: isAtLive(latencySeconds, this.#hls.targetLatency) };
+    return { latencySeconds, atLive: !this.isBack && isAtLive(latencySeconds, this.#hls.targetLatency) };
   }
 
   /** @returns {Level[]} best first */
@@ -114,7 +141,8 @@ export class Playback extends EventTarget {
     if (Hls === null) {
       this.#again();
     } else if (Hls.isSupported()) {
-      this.#follow(new Hls({ ...HLS_CONFIG }), Hls, url);
+      const momentMs = this.#momentMs;
+      this.#follow(new Hls({ ...HLS_CONFIG, lowLatencyMode: momentMs === null }), Hls, momentMs === null ? url : wholeOf(url));
     } else {
       // Only where there is no MediaSource (older iPhones). Elsewhere `canPlayType` says "maybe" and does not mean it.
       this.video.src = url;
@@ -125,6 +153,11 @@ export class Playback extends EventTarget {
   /** @param {HlsPlayer} hls @param {typeof import("hls.js").default} Hls @param {string} url */
   #follow(hls, Hls, url) {
     this.#hls = hls;
+    const momentMs = this.#momentMs;
+    if (momentMs !== null) {
+      // The list tells where the moment lies, so loading begins there and not at the edge.
+      hls.once(Hls.Events.LEVEL_LOADED, (_, { details }) => hls.startLoad(secondOf(details.fragments, momentMs)));
+    }
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       this.dispatchEvent(new Event("levels"));
       void this.play();
@@ -151,6 +184,7 @@ export class Playback extends EventTarget {
   }
 
   #again() {
+    this.#momentMs = null; // What is kept may be gone; the edge is where a broadcast is.
     this.#detach();
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => void this.#attach(), waitMs(this.#attempt++, Math.random()));
