@@ -13,7 +13,15 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from db.ledger import Ledger
 from db.pool import open_pool
@@ -113,14 +121,14 @@ class Books(RuleBasedStateMachine):
         return answer.points_left if isinstance(answer, Receipt) else answer
 
     @initialize(target=members)
-    def first(self) -> int:
-        return self.join()
+    def first(self) -> Any:
+        return multiple(*(self.join(200, live=True) for _ in range(3)))
 
-    @rule(target=members)
-    def joins(self) -> int:
-        return self.join()
+    @rule(target=members, purse=st.integers(0, 200), live=st.sampled_from([True, True, False]))
+    def joins(self, purse: int, live: bool) -> int:
+        return self.join(purse, live=live)
 
-    def join(self) -> int:
+    def join(self, purse: int, *, live: bool) -> int:
         async def add() -> int:
             name = uuid.uuid4().hex
             member = await self.pool.fetchval(
@@ -138,10 +146,17 @@ class Books(RuleBasedStateMachine):
 
         member = self.do(add())
         self.model.points[member] = self.model.earned[member] = 0
+        if purse:
+            self.grant_once(uuid.uuid4(), member, purse)
+        if live:
+            self.go(member, on=True)
         return member
 
     @rule(member=members, on=st.booleans())
     def air(self, member: int, on: bool) -> None:
+        self.go(member, on=on)
+
+    def go(self, member: int, *, on: bool) -> None:
         if on and member not in self.model.live:
             self.model.live.add(member)
             self.do(
@@ -160,14 +175,16 @@ class Books(RuleBasedStateMachine):
     @rule(member=members, points=amounts, again=st.integers(0, 5))
     def grant(self, member: int, points: int, again: int) -> None:
         known = list(self.model.grants)
-        grant_id = known[again] if again < len(known) else uuid.uuid4()
+        self.grant_once(known[again] if again < len(known) else uuid.uuid4(), member, points)
+
+    def grant_once(self, grant_id: uuid.UUID, member: int, points: int) -> None:
         asked = self.heard(self.ledger.grant(member, points, "walk", id=grant_id))
         assert self.model.grant(grant_id, member, points) == self.do(asked)
 
     @rule(target=intents, donor=members, streamer=members, points=amounts, text=texts, anonymous=st.booleans())
     def give(self, donor: int, streamer: int, points: int, text: str, anonymous: bool) -> Donation | None:
         if donor == streamer:
-            return None
+            streamer = next(other for other in self.model.points if other != donor)
         asked = donation(uuid.uuid4(), donor, streamer, points, text, anonymous=anonymous)
         assert self.model.give(asked) == self.do(self.heard(self.ledger.give(asked, b"{}")))
         return asked
@@ -238,6 +255,10 @@ def test_the_ledger_is_what_its_model_is(database_url):
     async def stop() -> None:
         await Books.seals.seal_all()
         assert [] == await Books.ledger.audit()
+        walked = await Books.pool.fetchrow(
+            "SELECT (SELECT count(*) FROM donation WHERE status = 1) AS given, (SELECT count(*) FROM refund) AS back"
+        )
+        print(dict(walked), f"in {Books.walks} walks")  # of five short walks not each must meet everything
         await Books.ledger.stop()
         await Books.pool.close()
 
