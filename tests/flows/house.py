@@ -120,6 +120,8 @@ class House:
         except AssertionError as error:
             await self.kill()
             raise AssertionError("\n".join(["the house did not come up:", *self.lines])) from error
+        if self._http is not None:  # Of the run before.
+            await self._http.close()
         self._http = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=30))
         return self
 

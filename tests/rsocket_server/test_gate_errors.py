@@ -23,6 +23,8 @@ EXAMPLES = [
     (gate_errors.ReassemblyTooLarge(), "too many bytes in unfinished fragments"),
     (gate_errors.Silence(12.4), "silent for 12 s"),
     (gate_errors.ClientClosed(0x102), "the client closed with error 0x102"),
+    (gate_errors.TokenOver(), "the token has ended"),
+    (gate_errors.TokenRevoked(), "the token was revoked"),
     (gate_errors.HouseClosing(), "the server is restarting"),
 ]
 
