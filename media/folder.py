@@ -40,6 +40,7 @@ class Folder:
         self.path = path
         self._reserve_bytes = reserve_bytes
         self._growing: dict[str, tuple[int, int]] = {}  # descriptor and size
+        self._refused: set[str] = set()
         self._log: _Log | None = None
         self._owed = b""
         self._abandoned = False
@@ -58,7 +59,9 @@ class Folder:
             raise
 
     def append(self, name: str, data: bytes) -> None:
-        """Let a file grow; after a refusal it is none any more, and grows no further."""
+        """Let a file grow. After a refusal it is none any more and grows no further: a later piece is no head."""
+        if name in self._refused:
+            return
         descriptor, size = self._growing.get(name, (-1, 0))
         try:
             self._make_room(len(data))
@@ -69,11 +72,17 @@ class Folder:
             _write_all(descriptor, data)
             self._growing[name] = descriptor, size + len(data)
         except OSError:
-            self.discard(name)
+            self.refuse(name)
             raise
+
+    def refuse(self, name: str) -> None:
+        """A piece of a file that grows is lost: it is none until it is finished, which writes it anew."""
+        self.discard(name)
+        self._refused.add(name)
 
     def finish(self, name: str, parts: Sequence[bytes]) -> None:
         """Give a file its name; written anew from its parts if not all of them have come through."""
+        self._refused.discard(name)
         descriptor, size = self._growing.pop(name, (-1, -1))
         if descriptor >= 0:
             os.close(descriptor)
@@ -84,6 +93,7 @@ class Folder:
 
     def discard(self, name: str) -> None:
         """Forget a file that grows."""
+        self._refused.discard(name)
         descriptor, _ = self._growing.pop(name, (-1, 0))
         if descriptor >= 0:
             os.close(descriptor)

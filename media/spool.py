@@ -233,7 +233,8 @@ class Shelf:
 
     def append(self, name: str, data: bytes) -> None:
         """Let a file grow."""
-        self._spool.put(partial(self.folder.append, name, data), len(data))
+        if not self._spool.put(partial(self.folder.append, name, data), len(data)):
+            self._spool.put(partial(self.folder.refuse, name))
 
     def finish(self, name: str, parts: Sequence[bytes], done: Callable[[bool], None]) -> None:
         """Give a file its name; `done` is told on the loop, in the order of the calls."""

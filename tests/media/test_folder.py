@@ -63,10 +63,22 @@ def test_a_full_disk_leaves_no_piece_behind_and_the_next_file_is_whole_again(fol
     assert names(folder) == []
     full.left = 100
     folder.append("s1", b"ef")
+    assert names(folder) == []  # A process that goes on from here must not take the third piece for the first.
     folder.finish("s1", [b"ab", b"cd", b"ef"])
 
     assert (folder.path / "s1").read_bytes() == b"abcdef"
     assert names(folder) == ["s1"]
+
+
+def test_a_piece_that_had_no_room_in_the_queue_is_as_a_refused_one(folder):
+    folder.append("s1", b"ab")
+    folder.refuse("s1")
+    folder.append("s1", b"ef")
+    assert names(folder) == []
+    folder.finish("s1", [b"ab", b"cd", b"ef"])
+    folder.append("s1", b"anew")
+
+    assert names(folder) == [".s1", "s1"]
 
 
 def test_the_reserve_is_left_to_others(tmp_path):
