@@ -26,8 +26,10 @@ _PATTERNS_MAX = 256
 
 # An address as people write one: with a scheme, with www., or a name under one of the domains that links are made of.
 _LINK = re.compile(
-    r"[a-z][a-z0-9+.-]*://\S|\bwww\.\S|"
-    r"\b(?:[a-z0-9-]+\.)+(?:app|biz|cc|com|dev|gg|info|io|kr|link|ly|me|net|org|shop|site|tv|xyz|jp|cn|ru|uk|to)\b"
+    r"[a-z]://\S|\bwww\.\S|"
+    # From a label on, not from each dot again: what is looked at twice must not grow with the line.
+    r"(?<![a-z0-9-])[a-z0-9-]{1,63}\."
+    r"(?:app|biz|cc|com|dev|gg|info|io|kr|link|ly|me|net|org|shop|site|tv|xyz|jp|cn|ru|uk|to)\b"
 )
 
 

@@ -139,16 +139,18 @@ class LiveChannels(Struct, frozen=True, tag="channels", tag_field="kind"):
 
 class _Removes(Struct, frozen=True):
     seqs: list[int]
+    at: datetime
 
 
 def takes_back(payload: bytes) -> dict[int, bytes]:
-    """Answer what a stamped event puts in earlier events' places: a removal stands where the removed lines stood."""
+    """Answer what a stamped event puts in earlier events' places: where a removed line stood, that it was removed."""
     # Every event of a room passes here; only a removal's head looks like this.
     _, _, head = payload.partition(b",")
     if not head.startswith(_REMOVED):
         return {}
-    seqs = msgspec.json.decode(payload, type=_Removes).seqs
-    return {seq: stamp(seq, b"{" + head) for seq in seqs}
+    removal = msgspec.json.decode(payload, type=_Removes)
+    # Each place says its own number only: a whole removal in each would push the room's other lines out of the log.
+    return {seq: stamp(seq, write(Removed(ids=[], seqs=[seq], at=removal.at))) for seq in removal.seqs}
 
 
 _REMOVED = b'"kind":"removed"'

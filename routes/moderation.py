@@ -24,7 +24,7 @@ from routes.chat import member_of
 from routes.rate_limit import RateLimit
 from routes.wire_conduct import Act, Acted, PastLine
 from rsocket_server import room
-from rsocket_server.doors import Door, Model
+from rsocket_server.doors import Door, Model, ScopeMissing
 
 if TYPE_CHECKING:
     from db.acts import Acts
@@ -64,6 +64,8 @@ class ModerationDoors:
     async def _act(self, caller: Caller, data: bytes) -> bytes:
         wanted = wire.read(Act, data)
         actor = member_of(caller)
+        if wanted.action in acts_core.OWNERS_ONLY and caller.badge is not None and caller.badge.scopes is not None:
+            raise ScopeMissing(None)  # A program's token that leaks must not leave moderators behind.
         self._pace.take(str(actor.id), asyncio.get_running_loop().time())
         number = await self._numbers.find(wanted.channel)
         target = await self._target(wanted)

@@ -334,18 +334,18 @@ class Room:
 
         Raises:
             Empty, TooLong, TooTall, Unprintable: the text; it does not count against the speaker.
-            db.conduct.ConductError: the channel does not want this speaker or this line; it does not count either.
+            db.conduct.ConductError: the channel does not want this speaker or this line.
             TooFast: the speaker.
         """
         check_text(text)
-        if case is not None:
-            case.check(text)
         lines = self._speech.setdefault(member_id, deque(maxlen=limits.SPEECH_LINES_MAX))
         if len(lines) == limits.SPEECH_LINES_MAX:
             wait = lines[0] + limits.SPEECH_SECONDS - now
             if wait > 0:
                 raise TooFast(max(1, round(wait * 1000)))
         lines.append(now)
+        if case is not None:  # After the rate, which a refused line counts against: looking for links costs time.
+            case.check(text)
         if len(self._speech) > self._speech_max:
             self.forget_speech(now)
             self._speech_max = max(_SPEAKERS_MIN, 2 * len(self._speech))

@@ -167,7 +167,9 @@ class Rooms:
             wait_ms = await self._bus.pace(room, member.id, case.slow_seconds, once)
             if wait_ms:
                 raise SlowMode(wait_ms)
-        return await self._bus.publish(room, event, once=once, once_seconds=limits.SAID_ONCE_SECONDS)
+        # As long as the pace takes the same line for the same, or it could be said anew within one turn.
+        once_seconds = max(limits.SAID_ONCE_SECONDS, case.slow_seconds if case is not None else 0)
+        return await self._bus.publish(room, event, once=once, once_seconds=once_seconds)
 
     async def follow(self, topic: str) -> Observable[bytes]:
         """Answer the news of a topic as they come, and b"" whenever some may have been missed."""

@@ -152,7 +152,7 @@ async def test_a_removed_line_is_taken_from_those_who_have_it_and_never_shown_to
             (3, "said"),
             (4, "removed"),
         ]
-        assert events[1]["ids"] == ["b"]
+        assert (events[1]["ids"], events[1]["seqs"]) == ([], [2])
         assert "secret" not in str(events)
     entry = (await Acts(pool).log(members["streamer"].id, before=None))[0]
     assert (entry.action, entry.target, entry.words, entry.reason) == ("remove", "나비", "secret", "a secret")
