@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from db.member import Credentials, LoginIdTaken, Member, MemberUnknown, NicknameTaken, may_be_nickname, nickname_key
+from db.order_errors import OrderState
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Members:
         """Let a member leave: no word of theirs and no name of theirs stays, only what the books need.
 
         What they said to a room stands in its history until that forgets (`bus.HISTORY_SECONDS_MAX`). Twice is
-        harmless. Raises StoreUnavailable, StoreUnknown.
+        harmless. Raises OrderState (money is on its way), StoreUnavailable, StoreUnknown.
         """
         async with writing(self._pool) as connection, connection.transaction():
             key = await connection.fetchval(
@@ -151,6 +152,16 @@ class Members:
             )
             if key is None:
                 return
+            # A payment that nobody has confirmed ends here; one that is being taken or given back is waited for, or its
+            # points would go to a wallet that nobody can open.
+            states = await connection.fetch(
+                "SELECT state FROM point_order WHERE member_id = $1 AND state = ANY ($2) FOR NO KEY UPDATE",
+                member_id,
+                ["created", "ready", "approving", "refunding", "voiding"],
+            )
+            for row in states:
+                if row["state"] not in {"created", "ready"}:
+                    raise OrderState(row["state"])
             for statement in _ERASE:
                 await connection.execute(statement, member_id)
             await connection.execute(
@@ -177,12 +188,19 @@ _ERASE = (
                        stream_key_hash = sha256(convert_to(gen_random_uuid()::text, 'UTF8'))
     WHERE id = $1
     """,
+    """
+    UPDATE point_order SET state = 'canceled', state_at = now(), next_check_at = NULL, pg_token = NULL
+    WHERE member_id = $1 AND state IN ('created', 'ready')
+    """,
     "DELETE FROM follow WHERE member_id = $1 OR channel_id = $1",
     "DELETE FROM channel_moderator WHERE member_id = $1 OR channel_id = $1",
     "DELETE FROM channel_rules WHERE channel_id = $1",
     "UPDATE bot_token SET name = '', revoked_at = coalesce(revoked_at, now()) WHERE member_id = $1",
     "UPDATE donation SET message = '' WHERE donor_id = $1",
-    "UPDATE moderation_act SET words = '' WHERE target_id = $1 OR channel_id = $1",
+    """
+    UPDATE moderation_act SET words = ''
+    WHERE target_id = $1 OR channel_id = $1 OR (actor_id = $1 AND action = 'pin')
+    """,
 )
 
 

@@ -67,7 +67,8 @@ class Orders:
                     f"""
                     INSERT INTO point_order (id, member_id, product, points, amount_won, provider, cid, state,
                                              created_at, state_at, next_check_at)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, 'created', $8, $8, $9)
+                    SELECT $1, id, $3, $4, $5, $6, $7, 'created', $8, $8, $9
+                    FROM member WHERE id = $2 AND erased_at IS NULL FOR SHARE
                     ON CONFLICT (id) DO NOTHING RETURNING {_COLUMNS}
                     """,  # noqa: S608 (a constant)
                     order_id,
@@ -86,7 +87,9 @@ class Orders:
         if row is not None:
             return _order(row)
         found = await self.find(order_id)
-        if found is None or (found.member_id, found.product) != (member_id, product.id):
+        if found is None:
+            raise WalletUnknown(member_id)
+        if (found.member_id, found.product) != (member_id, product.id):
             raise OrderIdReused(order_id)
         return found
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import uuid
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,7 +17,10 @@ from db.follows import Follows
 from db.ledger import Ledger
 from db.member import LoginIdTaken, Member, MemberUnknown, NicknameTaken
 from db.members import Members
-from db.transfer import Balance
+from db.order_errors import OrderState
+from db.orders import Orders
+from db.product import PRODUCTS
+from db.transfer import Balance, WalletUnknown
 
 
 def new(login_id: str, nickname: str) -> dict:
@@ -180,3 +185,30 @@ async def test_nobody_becomes_somebody_who_has_left(pool):
     with pytest.raises(NicknameTaken):
         await members.add(**{**given, "login_id": "nabi_2"})
     assert await members.add(**{**given, "nickname": "나비2"})
+
+
+@pytest.mark.parametrize("state", ["created", "ready"])
+async def test_a_payment_that_nobody_confirmed_ends_with_the_member(pool, people, state):
+    [nabi] = await people(1, 100)
+    orders, order_id, now = Orders(pool), uuid.uuid4(), datetime.now(UTC)
+    await orders.create(order_id, nabi, PRODUCTS["100"], provider="sandbox", cid="-", now=now)
+    await pool.execute(
+        "UPDATE point_order SET state = $1, tid = 't', pay_pc = '-', pay_mobile = '-', pay_app = '-'", state
+    )
+    await Members(pool).erase(nabi)
+
+    order = await orders.find(order_id)
+    assert order.state == "canceled"
+    with pytest.raises(WalletUnknown):
+        await orders.create(uuid.uuid4(), nabi, PRODUCTS["100"], provider="sandbox", cid="-", now=now)
+
+
+@pytest.mark.parametrize("state", ["approving", "voiding"])
+async def test_nobody_leaves_while_money_is_on_its_way(pool, people, state):
+    [nabi] = await people(1, 100)
+    await Orders(pool).create(uuid.uuid4(), nabi, PRODUCTS["100"], provider="sandbox", cid="-", now=datetime.now(UTC))
+    await pool.execute("UPDATE point_order SET state = $1, pg_token = '-', returned_at = now()", state)
+
+    with pytest.raises(OrderState):
+        await Members(pool).erase(nabi)
+    assert await Members(pool).by_id(nabi) is not None
