@@ -177,6 +177,7 @@ async def test_the_command_bot_answers_and_comes_back_after_its_worker_was_kille
             watch = talking.watch(streamer.nickname)
             await watch.until(lambda event: event["kind"] == "count" and event["viewers"] == 2)
             await talking.give(streamer.nickname, 120, "for the fish")
+            await watch.until(lambda event: event["kind"] == "donated")  # Money comes by its own road.
             await talking.say(streamer.nickname, "!points")
             answer = await watch.until(lambda event: "has given 120 points" in event.get("text", ""))
             await talking.say(streamer.nickname, "!uptime")
