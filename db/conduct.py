@@ -160,18 +160,29 @@ class Case:
 
     def check(self, text: str) -> None:
         """Let a line through. Raises Banned, Muted, FollowersOnly, WordsBlocked."""
-        self.check_gift(text)
+        self.check_speaker()
+        self._check_words(text)
+
+    def check_speaker(self) -> None:
+        """Let somebody speak at all, whatever they say. Raises Banned, Muted, FollowersOnly."""
+        self._check_standing()
         if self.rules.followers_only_minutes is not None and not self.standing.moderates:
             self._check_follower(self.rules.followers_only_minutes)
 
     def check_gift(self, text: str) -> None:
         """Let the words of a donation through: followers or not may give. Raises Banned, Muted, WordsBlocked."""
-        standing, rules = self.standing, self.rules
-        if standing.banned:
+        self._check_standing()
+        self._check_words(text)
+
+    def _check_standing(self) -> None:
+        if self.standing.banned:
             raise Banned
-        if standing.muted_until is not None and standing.muted_until > self.at:
-            raise Muted(_milliseconds(standing.muted_until, self.at))
-        if standing.moderates or not (rules.blocked_links or rules.blocked_words):
+        if self.standing.muted_until is not None and self.standing.muted_until > self.at:
+            raise Muted(_milliseconds(self.standing.muted_until, self.at))
+
+    def _check_words(self, text: str) -> None:
+        rules = self.rules
+        if self.standing.moderates or not (rules.blocked_links or rules.blocked_words):
             return
         plain = fold(text)
         if rules.blocked_links and _LINK.search(plain):

@@ -338,13 +338,15 @@ class Room:
             TooFast: the speaker.
         """
         check_text(text)
+        if case is not None:
+            case.check_speaker()
         lines = self._speech.setdefault(member_id, deque(maxlen=limits.SPEECH_LINES_MAX))
         if len(lines) == limits.SPEECH_LINES_MAX:
             wait = lines[0] + limits.SPEECH_SECONDS - now
             if wait > 0:
                 raise TooFast(max(1, round(wait * 1000)))
         lines.append(now)
-        if case is not None:  # After the rate, which a refused line counts against: looking for links costs time.
+        if case is not None:  # The words after the rate, against which this counts: looking for links costs time.
             case.check(text)
         if len(self._speech) > self._speech_max:
             self.forget_speech(now)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db.conduct import Banned, Case, Standing
+from db.conduct import Banned, Case, Rules, Standing, WordsBlocked
 from rsocket_server import limits
 from rsocket_server.room import (
     Empty,
@@ -418,13 +418,22 @@ def test_a_tower_of_marks_is_refused() -> None:
         room.judge(1, "a" + "\u0489" * limits.CLUSTER_CODE_POINTS_MAX, 0.0)
 
 
-def test_whom_the_channel_does_not_want_is_refused_as_often_as_others_may_speak() -> None:
+def test_whom_the_channel_does_not_want_is_refused_and_not_counted() -> None:
     room = Room()
     banned = Case(at=datetime(2026, 11, 26, tzinfo=UTC), standing=Standing(banned=True))
-    for _ in range(limits.SPEECH_LINES_MAX):
+    for _ in range(2 * limits.SPEECH_LINES_MAX):
         with pytest.raises(Banned):
             room.judge(1, "hi", 0.0, banned)
-    with pytest.raises(TooFast):  # Looking at a line costs time too.
-        room.judge(1, "hi", 0.0, banned)
 
+    assert room.speakers == 0
     assert "1500" in str(SlowMode(1500))
+
+
+def test_words_that_the_channel_does_not_want_count_as_spoken() -> None:
+    room = Room()
+    case = Case(at=datetime(2026, 11, 26, tzinfo=UTC), rules=Rules(blocked_links=True))
+    for _ in range(limits.SPEECH_LINES_MAX):
+        with pytest.raises(WordsBlocked):
+            room.judge(1, "www.x", 0.0, case)
+    with pytest.raises(TooFast):
+        room.judge(1, "www.x", 0.0, case)
