@@ -93,10 +93,10 @@ async def test_an_answer_that_is_lost_is_asked_for_with_the_same_order(new_page,
     assert sent[0] == sent[1]
 
 
-async def test_a_guest_logs_in_and_comes_back_to_the_order(new_page):
+async def test_a_guest_is_sent_to_log_in_with_the_order_kept_for_after_it(new_page):
     async with new_page() as page:
         await page.goto("/wallet?order=0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d")
-        await page.wait_for_url(re.compile(r"/login\?.*wallet"))
+        await page.wait_for_url(re.compile(r"/login\?.*wallet.*0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d"))
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
