@@ -7,6 +7,7 @@ each block its seal, and one end line. A digest is SHA-256 over the digest befor
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from db.transfer import ACCOUNT_KINDS, HOUSE_KIND_MIN
@@ -20,6 +21,8 @@ FINDINGS_MAX = 20
 _TRANSFER_FIELDS = 11
 _SEAL_FIELDS = 4
 _END_FIELDS = 3
+# As PostgreSQL writes a bigint.
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +181,8 @@ class Proof:
 
 
 def _number(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None
+    # Not `int`, which also reads "+1", "1_000", " 1" and "1\r": one number, one spelling, or a change goes unnoticed.
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _is_digest(text: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 import redis.asyncio
+from hypothesis import settings
 
 from console.embedded import PostgreSQL, Valkey
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 TEMPLATE = "template_commeow"
 numbers = itertools.count(1)
+
+# The suite judges a change: what it draws must be the same every time, and a slow machine is no fault. Looking for
+# what nobody has thought of is a job of its own: `pytest --hypothesis-profile explore`.
+settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("explore", max_examples=5_000, deadline=None, print_blob=True)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
