@@ -149,7 +149,17 @@ class RefreshTokens:
     def login_of(self, token: str) -> str:
         """Name the login of a token, the same for each generation, without giving it away. Raises RefreshInvalid."""
         family, _ = self._read(token)
-        return hashlib.sha256(family.encode()).hexdigest()[:32]
+        return _name(family)
+
+    async def lives(self, member_id: int, login: str) -> bool:
+        """Tell whether a member's login, by the name that `login_of` gave it, is not over. Raises StoreUnavailable."""
+        with asking():
+            families: Any = await self._redis.zrange(_logins_key(member_id), 0, -1)
+            for family in families:
+                if _name(family.decode()) == login:
+                    living, revoked = await self._redis.hmget(_key(family.decode()), "u", "r")
+                    return living is not None and revoked is None
+        return False
 
     async def revoke_all(self, member_id: int) -> None:
         """End every login of a member. Raises StoreUnavailable."""
@@ -172,6 +182,10 @@ class RefreshTokens:
         if shaped is None or not hmac.compare_digest(token, self._sign(shaped[1], int(shaped[2]))):
             raise RefreshInvalid
         return shaped[1], int(shaped[2])
+
+
+def _name(family: str) -> str:
+    return hashlib.sha256(family.encode()).hexdigest()[:32]
 
 
 def _key(family: str) -> str:

@@ -169,7 +169,8 @@ def _doors(
     cards = Cards(channels, addresses)
     passwords = Passwords()
     stack.callback(passwords.close)
-    guard = Guard(tokens, public_url=settings.public_url, is_https=addresses.is_https)
+    refresh_tokens = RefreshTokens(redis, derive(stores.secret, "refresh token"))
+    guard = Guard(tokens, lives=refresh_tokens.lives, public_url=settings.public_url, is_https=addresses.is_https)
     health = Health(_checks(settings, pool, redis, rtmp), guard.counters, live=lambda: len(broadcasts))
     table = [
         *MemberDoors(
@@ -177,7 +178,7 @@ def _doors(
             ledger=ledger,
             follows=follows,
             bus=bus,
-            refresh_tokens=RefreshTokens(redis, derive(stores.secret, "refresh token")),
+            refresh_tokens=refresh_tokens,
             tokens=tokens,
             passwords=passwords,
             addresses=addresses,

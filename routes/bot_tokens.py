@@ -41,6 +41,7 @@ class BotTokenDoors:
                 body=AskToken,
                 answer=NewToken,
                 status=201,
+                lasting=True,
             ),
             HttpDoor(
                 method="GET",

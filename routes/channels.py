@@ -131,6 +131,7 @@ class ChannelDoors:
                 handle=self._rotate_key,
                 words="A new stream key, shown this once; the old one dies and its publisher is cut.",
                 answer=wire.StreamKey,
+                lasting=True,
             ),
             HttpDoor(
                 method="POST",

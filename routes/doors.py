@@ -27,6 +27,8 @@ class HttpDoor:
         body: the shape of the JSON body, None for none.
         answer: the shape of the JSON answer, None for none or another kind.
         status: of a success.
+        lasting: whether what it does outlives the login it is done with: who shows an access token whose login is over
+            is refused, at the price of a look-up.
         cors: whether any site's page may read the answer (playback only; never with a cookie).
     """
 
@@ -38,6 +40,7 @@ class HttpDoor:
     body: type[msgspec.Struct] | None = None
     answer: type[msgspec.Struct] | None = None
     status: int = 200
+    lasting: bool = False
     cors: bool = False
 
     @property

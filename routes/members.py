@@ -137,6 +137,7 @@ class MemberDoors:
                 handle=self._leave,
                 words="Leave for good: names and words go, the books keep what they need.",
                 status=204,
+                lasting=True,
             ),
         ]
 

@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from routes import access, problems, wire
 from routes.access import Who
 from routes.addresses import is_loopback, visitor
-from routes.tokens import Bearer, Tokens
+from routes.tokens import Bearer, TokenInvalid, Tokens
 
 if TYPE_CHECKING:
     from routes.doors import HttpDoor
@@ -48,8 +48,17 @@ class Counters:
 class Guard:
     """Holds each door to whom it is for, and turns whatever goes wrong behind it into a problem."""
 
-    def __init__(self, tokens: Tokens, *, public_url: str | None, is_https: bool) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        lives: Callable[[int, str], Awaitable[bool]],
+        public_url: str | None,
+        is_https: bool,
+    ) -> None:
+        """Hold on to what is asked: `lives` tells whether a member's login is not over."""
         self._tokens = tokens
+        self._lives = lives
         self._public_url = public_url
         self._is_https = is_https
         self.counters = Counters()
@@ -68,7 +77,7 @@ class Guard:
 
     def _guarded(self, door: HttpDoor) -> Handler:
         async def pass_through(request: web.Request) -> web.StreamResponse:
-            self._admit(door, request)
+            await self._admit(door, request)
             response: web.StreamResponse = await door.handle(request)
             return response
 
@@ -80,10 +89,12 @@ class Guard:
 
         return handle
 
-    def _admit(self, door: HttpDoor, request: web.Request) -> None:
+    async def _admit(self, door: HttpDoor, request: web.Request) -> None:
         if door.who in {Who.MEMBER, Who.OWNER}:
             token = access.bearer(request.headers.get(hdrs.AUTHORIZATION))
-            request[BEARER] = self._tokens.check(token, now=time.time())
+            bearer = request[BEARER] = self._tokens.check(token, now=time.time())
+            if door.lasting and not await self._lives(bearer.member_id, bearer.login):
+                raise TokenInvalid("its login is over")
         elif door.who is Who.COOKIE:
             access.check_origin(
                 origin=request.headers.get(hdrs.ORIGIN),

@@ -224,3 +224,23 @@ async def test_a_login_has_one_name_through_all_generations(redis):
     assert tokens.login_of(first) not in first
     with pytest.raises(RefreshInvalid):
         tokens.login_of(first[:-1] + ("A" if first[-1] != "A" else "B"))
+
+
+async def test_a_login_lives_until_it_is_revoked_reused_or_another_members(redis, tokens):
+    first, other = await tokens.issue(7), await tokens.issue(7)
+    name = tokens.login_of(first)
+    assert await tokens.lives(7, name)
+    assert not await tokens.lives(8, name)
+    assert not await tokens.lives(7, "")
+
+    _, second = await tokens.rotate(first)
+    assert await tokens.lives(7, name)
+    await pass_seconds(redis, first, GRACE_SECONDS + 1)
+    with pytest.raises(RefreshReused):
+        await tokens.rotate(first)
+    assert not await tokens.lives(7, name)
+
+    await tokens.revoke(other)
+    assert not await tokens.lives(7, tokens.login_of(other))
+    await tokens.revoke(second)
+    assert not await tokens.lives(7, name)

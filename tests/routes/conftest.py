@@ -72,13 +72,17 @@ def bearer(tokens):
     return headers
 
 
+async def _always(_member_id, _login):
+    return True
+
+
 @pytest.fixture
 async def serve(tokens):
     """Serve a table of doors on a real port: `client = await serve(doors)`."""
     clients = []
 
-    async def start(doors, *, public_url=None):
-        guard = Guard(tokens, public_url=public_url, is_https=(public_url or "").startswith("https:"))
+    async def start(doors, *, public_url=None, lives=_always):
+        guard = Guard(tokens, lives=lives, public_url=public_url, is_https=(public_url or "").startswith("https:"))
         client = TestClient(TestServer(guard.application(doors)), auto_decompress=False)
         await client.start_server()
         client.guard = guard

@@ -186,7 +186,7 @@ class Shop:
         )
         self.far.give_up = self.provider.give_up
         self.top_ups = TopUps(self.orders, self.provider, now=self.clock)
-        guard = Guard(self._tokens, public_url=None, is_https=False)
+        guard = Guard(self._tokens, lives=_always, public_url=None, is_https=False)
         application = guard.application(
             [
                 *SandboxApi(payments, KEY, now=self.clock).doors(),
@@ -279,3 +279,7 @@ class Shop:
 
     async def balance(self, member_id):
         return await self.pool.fetchval("SELECT balance FROM account WHERE id = $1", member_id * 16 + 1)
+
+
+async def _always(_member_id, _login):
+    return True

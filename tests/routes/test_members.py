@@ -6,6 +6,7 @@ from http.cookies import SimpleCookie
 import pytest
 from argon2 import PasswordHasher
 
+from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channel import hash_stream_key
 from db.channels import Channels
@@ -16,6 +17,7 @@ from db.members import Members
 from db.refresh_tokens import IDLE_SECONDS, RefreshTokens
 from routes import members
 from routes.addresses import Addresses
+from routes.bot_tokens import BotTokenDoors
 from routes.members import COOKIE, WRONG_WORD_BURST, MemberDoors, new_stream_key
 from routes.passwords import Passwords
 from routes.tokens import ACCESS_SECONDS
@@ -71,6 +73,23 @@ async def _log_in(client):
     assert response.status == 200
     client.session.cookie_jar.clear()
     return (await response.json())["access_token"], _cookie(response).value
+
+
+async def test_a_login_that_is_over_makes_nothing_that_outlives_it(serve, doors, pool, redis):
+    client = await serve(
+        [*doors.doors(), *BotTokenDoors(BotTokens(pool)).doors()], lives=RefreshTokens(redis, b"pepper" * 6).lives
+    )
+    access, cookie = await _log_in(client)
+    headers, asked = {"Authorization": f"Bearer {access}"}, {"name": "bot", "scopes": ["chat:write"]}
+    assert (await client.post("/api/members/me/tokens", json=asked, headers=headers)).status == 201
+
+    assert (await client.post("/api/members/logout", headers={"Cookie": f"{COOKIE}={cookie}"})).status == 204
+
+    for method, path in (("POST", "/api/members/me/tokens"), ("DELETE", "/api/members/me")):
+        response = await client.request(method, path, json=asked, headers=headers)
+        assert await _code(response, 401) == "auth.token_invalid"
+    assert (await client.get("/api/members/me", headers=headers)).status == 200
+    assert await pool.fetchval("SELECT count(*) FROM bot_token") == 1
 
 
 async def test_who_signs_up_is_shown_the_key_once_and_only_its_hash_is_kept(client, pool):
