@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from media.hls_writer.cutter import Cut, Cuts, Cutter, FollowedCuts, OwnCuts, Targets
+from media.hls_writer.errors import NotListed
 from media.hls_writer.fmp4 import VIDEO_CLOCK, init_segment
 from media.hls_writer.playlist import Variant
 from media.hls_writer.samples import read_init
@@ -13,6 +14,7 @@ from media.hls_writer.timeline import Fragment, Opening, Timeline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from media.hls_writer.playlist import ResourceName
     from media.hls_writer.tracks import AudioTrack, VideoTrack
 
 # An encoder that changes its configuration with every segment keeps what the window lists; older ones are gone. With
@@ -109,6 +111,23 @@ class Rendition:
     def init(self, number: int) -> bytes | None:
         """The init segment of that number."""
         return self._inits.get(number)
+
+    def resource(self, asked: ResourceName) -> bytes | None:
+        """The media of that name that is in memory; None for the hinted part until it is whole. Raises NotListed."""
+        data: bytes | None = None
+        if asked.kind == "init":
+            data = self.init(asked.number)
+        elif asked.kind == "s":
+            segment = self.timeline.segment(asked.number)
+            data = segment.data() if segment else None
+        elif asked.kind == "p":
+            part = self.timeline.part(asked.number)
+            if part is None and asked.number == self.timeline.next_part and not self.timeline.ended:
+                return None
+            data = part.data if part else None
+        if not data:  # Also a gap: it is listed as such, and nobody is to ask for it.
+            raise NotListed(str(asked))
+        return data
 
     @property
     def init_number(self) -> int:

@@ -8,6 +8,7 @@ be called from the loop that reads the publisher.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from media.hls_writer.classic import MULTIVARIANT_VERSIONS, Form, classic_playlist, playlist_name
 from media.hls_writer.cutter import LONG_TARGET_SECONDS, PART_SECONDS, Targets
-from media.hls_writer.errors import NoSuchRendition, NotListed, PartWithoutMsn, TimedOut
+from media.hls_writer.errors import HlsError, NoSuchRendition, NotListed, PartWithoutMsn, TimedOut
 from media.hls_writer.playlist import media_playlist, multivariant_playlist, read_name, report
 from media.hls_writer.reload import HOLD_TARGETS, Verdict, decide
 from media.hls_writer.rendition import Rendition
@@ -23,6 +24,7 @@ from media.hls_writer.samples import read_init
 from media.hls_writer.tracks import video_track
 from media.hls_writer.ts import can_write
 from media.hls_writer.ts_segments import TsSegments
+from media.hls_writer.waiting import Ask, Waiting
 from media.intake import SETTLE_MS_MAX
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from media.hls_writer.recorder import Recorder
     from media.hls_writer.timeline import Timeline
     from media.hls_writer.tracks import AudioTrack
+    from media.hls_writer.waiting import Answer, Take
     from media.intake import Audio, Began, Video
 
 SOURCE: Final = "source"
@@ -87,7 +90,7 @@ class Writer:
             if name != SOURCE:
                 bits = bits_a_second.get(name, 0)
                 self._renditions[name] = Rendition(name, self._targets, self._source, bits_a_second=bits)
-        self._news = {name: asyncio.Event() for name in self._renditions}
+        self._waiting = {name: Waiting() for name in self._renditions}
         self._rendered: dict[tuple[str, bool], tuple[int, bytes]] = {}
         self._ended = False
         self._audio: AudioTrack | None = None
@@ -204,12 +207,9 @@ class Writer:
         return self._renditions.get(name) if epoch == self.epoch and not self._ended else None
 
     def _wake(self, name: str) -> None:
-        news = self._news.pop(name)
-        if name in self._renditions:
-            self._news[name] = asyncio.Event()
-            if self.recorder:
-                self.recorder.look(self._renditions[name])
-        news.set()
+        if name in self._renditions and self.recorder:
+            self.recorder.look(self._renditions[name])
+        self._waiting[name].wake()
 
     # --- players -----------------------------------------------------------------------------------------------------
 
@@ -230,9 +230,14 @@ class Writer:
         """
         deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
         for name in tuple(self._renditions):
-            while name in self._renditions and not self._shows(name, form):
-                if self._ended or not await self._wait(name, deadline):
-                    break
+
+            def there(name: str = name) -> bytes | None:
+                gone = self._ended or name not in self._renditions
+                return b"" if gone or self._shows(name, form) else None
+
+            # A key of its own: those who want the same began at different times, so their time is over in any order.
+            with contextlib.suppress(TimedOut):
+                await self._hold(Ask(name, object(), there), deadline - asyncio.get_running_loop().time())
         shown = [each for name, each in self._renditions.items() if self._shows(name, form)]
         if self._hidden:
             # A source that no ladder names is for browsers only if nothing else is there.
@@ -277,55 +282,55 @@ class Writer:
                 ended=timeline.ended,
             )
 
-        return await self._hold(rendition, there)
+        return await self._hold(Ask(rendition, ("classic", form), there))
 
     async def media_playlist(self, rendition: str, *, msn: int | None, part: int | None, skip: bool) -> bytes:
         """A rendition's playlist; waits for `msn` and `part`, or for a beginning.
 
         Raises NoSuchRendition, TooFarAhead, PartWithoutMsn, TimedOut.
         """
-        if msn is None and part is not None:
-            raise PartWithoutMsn(part)
+        return await self._hold(self.playlist_ask(rendition, msn=msn, part=part, skip=skip))
+
+    def playlist_ask(self, rendition: str, *, msn: int | None, part: int | None, skip: bool) -> Ask:
+        """What `media_playlist` waits for, for whoever waits in another way."""
 
         def there() -> bytes | None:
+            if msn is None and part is not None:
+                raise PartWithoutMsn(part)
             timeline = self._named(rendition).timeline
             if not timeline.ready:
                 return None
             verdict = decide(timeline, self._targets.part_seconds, msn=msn, part=part)
             return self._render(rendition, skip=skip) if verdict is Verdict.ANSWER else None
 
-        return await self._hold(rendition, there)
+        return Ask(rendition, ("list", msn, part, skip), there)
 
     async def resource(self, name: str) -> Resource:
         """What a playlist lists by `name`; waits for the hinted part until it is whole. Raises NotListed, TimedOut."""
         asked = read_name(name)
         past = await self._past(asked)
         if past is not None:
-            return self._resource(asked, past)
+            return Resource(past, self.media_type(asked))
         if asked.kind == "t":
             return await self._ts_segment(asked)
+        return Resource(await self._hold(self.resource_ask(asked)), self.media_type(asked))
+
+    def resource_ask(self, asked: ResourceName) -> Ask:
+        """What is in memory of `asked`, or will be; nothing of the past on disk, and no transport stream."""
 
         def there() -> bytes | None:
             found = self._renditions.get(asked.rendition)
             if found is None:
-                raise NotListed(name)
-            timeline = found.timeline
-            data: bytes | None = None
-            if asked.kind == "init":
-                data = found.init(asked.number)
-            elif asked.kind == "s":
-                segment = timeline.segment(asked.number)
-                data = segment.data() if segment else None
-            else:
-                part = timeline.part(asked.number)
-                if part is None and asked.number == timeline.next_part and not timeline.ended:
-                    return None
-                data = part.data if part else None
-            if not data:
-                raise NotListed(name)
-            return data
+                raise NotListed(str(asked))
+            return found.resource(asked)
 
-        return self._resource(asked, await self._hold(asked.rendition, there))
+        return Ask(asked.rendition, asked, there)
+
+    def hold(self, ask: Ask, take: Take, seconds: float | None = None) -> Callable[[], None]:
+        """Tell `take` what comes of an ask that has no answer now, TimedOut at last; returns what forgets it."""
+        if seconds is None:
+            seconds = HOLD_TARGETS * (self._targets.duration or LONG_TARGET_SECONDS)
+        return self._waiting[ask.rendition].hold(ask, take, seconds)
 
     async def _past(self, asked: ResourceName) -> bytes | None:
         """What is not in memory any more, but on disk."""
@@ -347,9 +352,10 @@ class Writer:
             raise NotListed(str(asked))
         return Resource(await self._ts.get(str(asked), init, segment.data()), "video/mp2t")
 
-    def _resource(self, asked: ResourceName, data: bytes) -> Resource:
-        sound_only = self._renditions[asked.rendition].video is None
-        return Resource(data, "audio/mp4" if sound_only else "video/mp4")
+    def media_type(self, asked: ResourceName) -> str:
+        """The type of what is in fragmented MP4; of a rendition that went meanwhile, that of a picture."""
+        found = self._renditions.get(asked.rendition)
+        return "audio/mp4" if found and found.video is None else "video/mp4"
 
     def _named(self, rendition: str) -> Rendition:
         found = self._renditions.get(rendition)
@@ -357,23 +363,19 @@ class Writer:
             raise NoSuchRendition(rendition)
         return found
 
-    async def _hold(self, rendition: str, there: Callable[[], bytes | None]) -> bytes:
-        """Ask again after each change until there is an answer, for three target durations at most."""
-        seconds = HOLD_TARGETS * (self._targets.duration or LONG_TARGET_SECONDS)
-        deadline = asyncio.get_running_loop().time() + seconds
-        while (answer := there()) is None:
-            if not await self._wait(rendition, deadline):
-                raise TimedOut(seconds)
+    async def _hold(self, ask: Ask, seconds: float | None = None) -> bytes:
+        """Ask again after each change until there is an answer; raises what was refused."""
+        answer = ask.now()
+        if answer is None:
+            coming: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            forget = self.hold(ask, lambda told: None if coming.done() else coming.set_result(told), seconds)
+            try:
+                answer = await coming
+            finally:
+                forget()
+        if isinstance(answer, HlsError):
+            raise answer
         return answer
-
-    async def _wait(self, rendition: str, deadline: float) -> bool:
-        """Wait for news of a rendition; False when the deadline came first."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._news[rendition].wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _render(self, name: str, *, skip: bool) -> bytes:
         """The playlist of this version, written once for all who ask."""
