@@ -20,7 +20,8 @@ ROOT = "/sandbox-pay"
 """Where the sandbox stands on the house's own port."""
 
 STYLE = """
-:root{color-scheme:light dark;font:1.1rem/1.5 system-ui,sans-serif}
+:root{color-scheme:light dark;background:light-dark(#fff,#121212);color:light-dark(#111,#eee);
+font:1.1rem/1.5 system-ui,sans-serif}
 body{margin:0 auto;max-width:28rem;padding:1rem;text-align:center}
 .no-money{margin:0 0 1.5rem;padding:1rem;border:.25rem solid #c00;border-radius:.75rem;font-size:1.7rem;font-weight:800;
 line-height:1.25;background:#fff3c4;color:#900}
@@ -30,7 +31,7 @@ form{margin:1rem 0}
 input,button{box-sizing:border-box;width:100%;min-height:3rem;margin:.25rem 0;font:inherit;border-radius:.5rem}
 button{border:0;background:#fee500;color:#191600;font-weight:700;cursor:pointer}
 button.other{background:#ddd;color:#222}
-a{word-break:break-all}
+a{color:light-dark(#0050b3,#8ab8ff);word-break:break-all}
 :focus-visible{outline:.2rem solid #06c;outline-offset:.15rem}
 """
 

@@ -14,7 +14,8 @@ import pytest_asyncio
 from house import ROOT, House
 from playwright.async_api import async_playwright
 
-ARTIFACTS = Path(__file__).parent / "artifacts"
+SHOTS = os.environ.get("COMMEOW_SHOTS")
+ARTIFACTS = Path(SHOTS or Path(__file__).parent / "artifacts")
 REMEDY = "no Chromium here: apt-get install --no-install-recommends chromium fonts-noto-cjk, or set CHROMIUM to one"
 # A page may need time on two busy cores; only a broken one needs more than this.
 WAIT_MILLISECONDS_MAX = 20_000
@@ -84,11 +85,22 @@ def new_page(browser, house):
 
 @pytest.fixture
 def shoot():
-    """Keep a picture of a page in the git-ignored artifacts folder."""
+    """Keep a picture of a page in the git-ignored artifacts folder, or in COMMEOW_SHOTS."""
+
+    async def take(page, name, **options):
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=ARTIFACTS / f"{re.sub('[^a-z0-9-]', '-', name.lower())}.png", **options)
+
+    return take
+
+
+@pytest.fixture
+def shoot_if_asked(shoot):
+    """Keep a picture only where COMMEOW_SHOTS names a folder: of everything there is, for somebody who looks."""
 
     async def take(page, name):
-        ARTIFACTS.mkdir(exist_ok=True)
-        await page.screenshot(path=ARTIFACTS / f"{re.sub('[^a-z0-9-]', '-', name.lower())}.png")
+        if SHOTS:
+            await shoot(page, name)
 
     return take
 

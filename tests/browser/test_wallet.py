@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import aiohttp
-import pytest
 from playwright.async_api import expect
 from visits import sign_up
 
@@ -97,26 +96,3 @@ async def test_a_guest_is_sent_to_log_in_with_the_order_kept_for_after_it(new_pa
     async with new_page() as page:
         await page.goto("/wallet?order=0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d")
         await page.wait_for_url(re.compile(r"/login\?.*wallet.*0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d"))
-
-
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-async def test_nobody_is_shut_out_of_the_wallet(new_page, nickname, axe, shoot, scheme):
-    async with new_page(color_scheme=scheme, locale="en-GB" if scheme == "light" else "ko-KR") as page:
-        await sign_up(page, nickname())
-        found = []
-        for name in ("packs", "order"):
-            if name == "packs":
-                await page.goto("/wallet")
-                await expect(page.locator("top-up-desk .pack").first).to_be_visible()
-                await page.locator("site-header .me").click()
-                await expect(page.locator("#me-menu")).to_be_visible()
-            else:
-                await order(page, "2,000")
-            await page.evaluate(axe)
-            found += await page.evaluate(
-                """async () => (await axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}))
-                  .violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`)"""
-            )
-            await shoot(page, f"wallet-{name}-{scheme}")
-
-    assert found == []

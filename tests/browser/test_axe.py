@@ -1,0 +1,50 @@
+"""Nobody is shut out: axe finds nothing on any page, or in what opens there, light and dark, ko and en."""
+
+from __future__ import annotations
+
+import asyncio
+
+from house import Encoder
+from surfaces import SURFACES, Walk
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# What of WCAG changes with the colours; all the rest was looked at in the light.
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+
+FIND = """async (only) => {
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  // Colours on their way from one scheme to the other are nobody's.
+  const fading = document.getAnimations().filter((one) => one instanceof CSSTransition);
+  await Promise.all(fading.map((one) => one.finished.catch(() => null)));
+  const { violations } = await axe.run({ runOnly: only, resultTypes: ["violations"] });
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+}"""
+
+
+async def test_nobody_is_shut_out(house, new_page, nickname, ffmpeg, axe, shoot_if_asked):
+    streamer = (await house.first_live())["nickname"]
+    owner = await house.sign_up(nickname())
+
+    async def look(locale):
+        found = []
+        async with new_page(locale=locale) as page:
+            await page.add_init_script(axe)
+            walk = Walk(house, page, streamer, owner, nickname())
+            for surface in SURFACES:
+                await surface(walk)
+                for scheme, only in (("dark", COLOUR_RULES), ("light", TAGS)):
+                    await page.emulate_media(color_scheme=scheme)
+                    found += [
+                        f"{surface.__name__}, {locale}, {scheme}: {one}" for one in await page.evaluate(FIND, only)
+                    ]
+                    await shoot_if_asked(page, f"{surface.__name__}-{scheme}-{locale[:2]}")
+            page.complaints[
+                :
+            ] = []  # Refusals were part of the walk; what the browser says of them is no question here.
+        return found
+
+    async with Encoder(ffmpeg, owner.stream_server, owner.stream_key, "-g", "150"):
+        await house.on_air(owner.nickname)
+        findings = [one for found in await asyncio.gather(look("ko-KR"), look("en-GB")) for one in found]
+
+    assert not findings, "\n".join(findings)
