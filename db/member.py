@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 LOGIN_ID_CHARACTERS_MIN = 4
 LOGIN_ID_CHARACTERS_MAX = 20
@@ -142,6 +146,16 @@ class Credentials:
     member: Member
     password_hash: str
     banned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a member has told of themselves, for their own eyes."""
+
+    login_id: str
+    nickname: str
+    roles: tuple[str, ...]
+    created_at: datetime
 
 
 def check_login_id(text: str) -> str:

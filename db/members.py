@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from db.member import Credentials, LoginIdTaken, Member, MemberUnknown, NicknameTaken, may_be_nickname, nickname_key
+from db.member import (
+    Credentials,
+    LoginIdTaken,
+    Member,
+    MemberUnknown,
+    NicknameTaken,
+    Profile,
+    may_be_nickname,
+    nickname_key,
+)
 from db.order_errors import OrderState
 from db.pool import reading, writing
 
@@ -75,6 +84,25 @@ class Members:
         if row is None:
             return None
         return Credentials(member=_member(row), password_hash=row["password_hash"], banned=row["banned"])
+
+    async def password_hash(self, member_id: int) -> str | None:
+        """Give what a member's password is judged by; None if the member has left. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            found: str | None = await connection.fetchval(
+                "SELECT password_hash FROM member WHERE id = $1 AND erased_at IS NULL", member_id
+            )
+        return found
+
+    async def profile(self, member_id: int) -> Profile:
+        """Give what a member has told of themselves. Raises MemberUnknown, StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            row = await connection.fetchrow(
+                "SELECT login_id, nickname, roles, created_at FROM member WHERE id = $1 AND erased_at IS NULL",
+                member_id,
+            )
+        if row is None:
+            raise MemberUnknown(member_id)
+        return Profile(**{**row, "roles": tuple(row["roles"])})
 
     async def by_id(self, member_id: int) -> Member | None:
         """Find a member by id, banned or not. Raises StoreUnavailable."""
@@ -195,6 +223,7 @@ _ERASE = (
     "DELETE FROM follow WHERE member_id = $1 OR channel_id = $1",
     "DELETE FROM channel_moderator WHERE member_id = $1 OR channel_id = $1",
     "DELETE FROM channel_rules WHERE channel_id = $1",
+    "DELETE FROM channel_goal WHERE channel_id = $1",
     "UPDATE bot_token SET name = '', revoked_at = coalesce(revoked_at, now()) WHERE member_id = $1",
     "UPDATE donation SET message = '' WHERE donor_id = $1",
     """

@@ -12,8 +12,10 @@ import hmac
 import re
 import secrets
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from db.login import Login, LoginUnknown
 from db.pool import asking
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ PEPPER_BYTES_MIN = 32
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]{22})\.([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{43})")
 
-# The hash: g current generation, t when it began (ms), u member id, x when the family ends (ms), r revoked.
+# The hash: g current generation, t when it began (ms), u member id, x when the family ends (ms), d device, r revoked.
 _ROTATE = """
 local family = redis.call('HMGET', KEYS[1], 'g', 't', 'u', 'x', 'r')
 if not family[1] or family[5] then return {'gone'} end
@@ -86,8 +88,8 @@ class RefreshTokens:
         self._pepper = pepper
         self._rotate = redis.register_script(_ROTATE)
 
-    async def issue(self, member_id: int) -> str:
-        """Begin a login and return its first token. Raises StoreUnavailable."""
+    async def issue(self, member_id: int, device: str = "") -> str:
+        """Begin a login on a kind of device and return its first token. Raises StoreUnavailable."""
         family = secrets.token_urlsafe(16)
         now_ms = time.time_ns() // 1_000_000
         ends_ms = now_ms + LIFETIME_SECONDS_MAX * 1000
@@ -98,7 +100,7 @@ class RefreshTokens:
             pipeline.zremrangebyscore(logins, "-inf", now_ms)
             pipeline.zadd(logins, {family: ends_ms})
             pipeline.expire(logins, LIFETIME_SECONDS_MAX)
-            pipeline.hset(_key(family), mapping={"g": 1, "t": now_ms, "u": member_id, "x": ends_ms})
+            pipeline.hset(_key(family), mapping={"g": 1, "t": now_ms, "u": member_id, "x": ends_ms, "d": device})
             pipeline.expire(_key(family), IDLE_SECONDS)
             pipeline.zrange(logins, 0, -FAMILIES_MAX - 1)
             surplus = (await pipeline.execute())[-1]
@@ -154,23 +156,59 @@ class RefreshTokens:
     async def lives(self, member_id: int, login: str) -> bool:
         """Tell whether a member's login, by the name that `login_of` gave it, is not over. Raises StoreUnavailable."""
         with asking():
-            families: Any = await self._redis.zrange(_logins_key(member_id), 0, -1)
-            for family in families:
-                if _name(family.decode()) == login:
-                    living, revoked = await self._redis.hmget(_key(family.decode()), "u", "r")
+            for family in await self._families(member_id):
+                if _name(family) == login:
+                    living, revoked = await self._redis.hmget(_key(family), "u", "r")
                     return living is not None and revoked is None
         return False
 
-    async def revoke_all(self, member_id: int) -> None:
-        """End every login of a member. Raises StoreUnavailable."""
+    async def logins(self, member_id: int) -> list[Login]:
+        """List a member's living logins, the latest used first. Raises StoreUnavailable."""
         with asking():
-            families: Any = await self._redis.zrange(_logins_key(member_id), 0, -1)
+            families = await self._families(member_id)
+            pipeline = self._redis.pipeline(transaction=False)
             for family in families:
-                await self._end(member_id, family.decode())
+                pipeline.hmget(_key(family), "t", "x", "d", "r")
+            kept: Any = await pipeline.execute() if families else []
+        found = [
+            Login(
+                name=_name(family),
+                device=(device or b"").decode(),
+                began_at=_moment(int(ends_ms) - LIFETIME_SECONDS_MAX * 1000),
+                used_at=_moment(int(used_ms)),
+            )
+            for family, (used_ms, ends_ms, device, revoked) in zip(families, kept, strict=True)
+            if used_ms is not None and ends_ms is not None and revoked is None
+        ]
+        return sorted(found, key=lambda login: login.used_at, reverse=True)
 
-    async def _end(self, member_id: int, family: str) -> None:
-        await self._redis.delete(_key(family))
+    async def end(self, member_id: int, name: str) -> None:
+        """End one login of a member by its name. Raises LoginUnknown, StoreUnavailable."""
+        with asking():
+            for family in await self._families(member_id):
+                if _name(family) == name and await self._end(member_id, family):
+                    return
+        raise LoginUnknown
+
+    async def revoke_all(self, member_id: int, *, keep: str | None = None) -> list[str]:
+        """End every login of a member, but for the one of the name `keep`; return their names.
+
+        Raises StoreUnavailable.
+        """
+        with asking():
+            families = [family for family in await self._families(member_id) if _name(family) != keep]
+            for family in families:
+                await self._end(member_id, family)
+        return [_name(family) for family in families]
+
+    async def _families(self, member_id: int) -> list[str]:
+        families: Any = await self._redis.zrange(_logins_key(member_id), 0, -1)
+        return [family.decode() for family in families]
+
+    async def _end(self, member_id: int, family: str) -> bool:
+        lived = await self._redis.delete(_key(family))
         await self._redis.zrem(_logins_key(member_id), family)
+        return bool(lived)
 
     def _sign(self, family: str, generation: int) -> str:
         signed = f"{family}.{generation}"
@@ -186,6 +224,10 @@ class RefreshTokens:
 
 def _name(family: str) -> str:
     return hashlib.sha256(family.encode()).hexdigest()[:32]
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _key(family: str) -> str:

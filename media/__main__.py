@@ -16,6 +16,7 @@ from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channels import Channels
 from db.follows import Follows
+from db.footprints import Footprints
 from db.ledger import Ledger
 from db.members import Members
 from db.migrate import missing
@@ -29,6 +30,7 @@ from media.broadcasts import Broadcasts
 from media.rtmp_ingest.server import serve
 from media.spool import Spool
 from routes import kakaopay, pages, process, wire
+from routes.account import AccountDoors
 from routes.addresses import reachable
 from routes.announcements import Announcements
 from routes.bot_tokens import BotTokenDoors
@@ -36,6 +38,7 @@ from routes.cards import Cards
 from routes.certificates import rtmps_context
 from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
+from routes.export import ExportDoors
 from routes.follows import FollowDoors
 from routes.health import Health, check_disk, check_http
 from routes.members import MemberDoors
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from media.rtmp_ingest.server import RtmpServer
+    from routes.addresses import Addresses
     from routes.doors import HttpDoor
     from routes.settings import Settings, Stores
 
@@ -173,16 +177,9 @@ def _doors(
     guard = Guard(tokens, lives=refresh_tokens.lives, public_url=settings.public_url, is_https=addresses.is_https)
     health = Health(_checks(settings, pool, redis, rtmp), guard.counters, live=lambda: len(broadcasts))
     table = [
-        *MemberDoors(
-            members=Members(pool),
-            ledger=ledger,
-            follows=follows,
-            bus=bus,
-            refresh_tokens=refresh_tokens,
-            tokens=tokens,
-            passwords=passwords,
-            addresses=addresses,
-        ).doors(),
+        *_member_doors(
+            pool=pool, refresh_tokens=refresh_tokens, bus=bus, tokens=tokens, passwords=passwords, addresses=addresses
+        ),
         *ChannelDoors(
             channels=channels,
             acts=acts,
@@ -208,6 +205,46 @@ def _doors(
     ]
     health.describe(table)
     return table, guard
+
+
+def _member_doors(
+    *,
+    pool: asyncpg.Pool,
+    bus: Bus,
+    refresh_tokens: RefreshTokens,
+    tokens: Tokens,
+    passwords: Passwords,
+    addresses: Addresses,
+) -> list[HttpDoor]:
+    """Build the doors of members and of their own accounts."""
+    members, ledger, follows = Members(pool), Ledger(pool), Follows(pool)
+    return [
+        *MemberDoors(
+            members=members,
+            ledger=ledger,
+            follows=follows,
+            bus=bus,
+            refresh_tokens=refresh_tokens,
+            tokens=tokens,
+            passwords=passwords,
+            addresses=addresses,
+        ).doors(),
+        *AccountDoors(
+            members=members, refresh_tokens=refresh_tokens, passwords=passwords, bus=bus, addresses=addresses
+        ).doors(),
+        *ExportDoors(
+            members=members,
+            channels=Channels(pool),
+            acts=Acts(pool),
+            supporters=Supporters(pool),
+            follows=follows,
+            ledger=ledger,
+            refresh_tokens=refresh_tokens,
+            bot_tokens=BotTokens(pool),
+            footprints=Footprints(pool),
+            bus=bus,
+        ).doors(),
+    ]
 
 
 def _sandbox(settings: Settings, stores: Stores, pool: asyncpg.Pool) -> list[HttpDoor]:

@@ -50,6 +50,21 @@ class BadLogin(AccessError):
         return "login id or password wrong"
 
 
+class PasswordWrong(AccessError):
+    """What cannot be taken back wants the member's password once more, and this was not it.
+
+    Attributes:
+        field: of the body that should hold it.
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.field} is not the member's password"
+
+
 class LoginCookieInvalid(AccessError):
     """The cookie's refresh token is missing, over, revoked or not ours."""
 

@@ -82,7 +82,7 @@ class BotTokenDoors:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         found = await self._bot_tokens.list(request[BEARER].member_id)
-        return answer(TokenList(tokens=[_view(each) for each in found]))
+        return answer(TokenList(tokens=[token_view(each) for each in found]))
 
     async def _revoke_all(self, request: web.Request) -> web.StreamResponse:
         await self._bot_tokens.revoke_all(request[BEARER].member_id)
@@ -96,7 +96,8 @@ class BotTokenDoors:
         return web.Response(status=204)
 
 
-def _view(token: BotToken) -> TokenView:
+def token_view(token: BotToken) -> TokenView:
+    """Show a token to its owner, without the token itself."""
     return TokenView(
         id=token.id,
         name=token.name,

@@ -7,13 +7,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from db import channel, member
 from db.refresh_tokens import IDLE_SECONDS, RefreshError, RefreshInvalid, RefreshReused
 from routes import access, problems, revocations, wire
 from routes.access import Who
 from routes.addresses import is_loopback
+from routes.devices import device_of
 from routes.doors import HttpDoor
 from routes.middleware import BEARER, REQUEST_ID, answer, problem_response, read_body
 from routes.rate_limit import RateLimit
@@ -55,6 +56,11 @@ WRONG_WORD_REFILL_SECONDS: Final = 10.0
 def new_stream_key() -> str:
     """Make a stream key; only its hash is kept."""
     return f"sk_live_{secrets.token_urlsafe(STREAM_KEY_BYTES)}"
+
+
+def forget(response: web.Response, addresses: Addresses) -> None:
+    """Make the browser forget its login."""
+    response.del_cookie(COOKIE, path=COOKIE_PATH, secure=addresses.is_https, httponly=True, samesite="Strict")
 
 
 class MemberDoors:
@@ -130,15 +136,6 @@ class MemberDoors:
                 words="Who the bearer is.",
                 answer=wire.Me,
             ),
-            HttpDoor(
-                method="DELETE",
-                path="/api/members/me",
-                who=Who.MEMBER,
-                handle=self._leave,
-                words="Leave for good: names and words go, the books keep what they need.",
-                status=204,
-                lasting=True,
-            ),
         ]
 
     async def _sign_up(self, request: web.Request) -> web.StreamResponse:
@@ -177,7 +174,8 @@ class MemberDoors:
             raise member.MemberBanned(found.member.nickname)
         if self._passwords.is_outdated(found.password_hash):
             await self._members.set_password_hash(found.member.id, await self._passwords.hash(body.password))
-        return self._logged_in(found.member, await self._refresh_tokens.issue(found.member.id))
+        device = device_of(request.headers.get(hdrs.USER_AGENT, ""))
+        return self._logged_in(found.member, await self._refresh_tokens.issue(found.member.id, device))
 
     async def _refresh(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -185,7 +183,7 @@ class MemberDoors:
         except (RefreshError, access.LoginCookieInvalid):
             # Invalid, reused, over, gone or banned: the browser need not know which, and forgets it.
             response = problem_response(problems.problem_of(access.LoginCookieInvalid(), request[REQUEST_ID]))
-            self._forget(response)
+            forget(response, self._addresses)
             return response
 
     async def _refreshed(self, token: str | None) -> web.Response:
@@ -211,7 +209,7 @@ class MemberDoors:
             await self._refresh_tokens.revoke(token)
             await self._end_connections(token)
         response = web.Response(status=204)
-        self._forget(response)
+        forget(response, self._addresses)
         return response
 
     async def _end_connections(self, token: str) -> None:
@@ -227,14 +225,6 @@ class MemberDoors:
         following = await self._follows.following(found.id)
         roles = sorted(found.roles)
         return answer(wire.Me(nickname=found.nickname, roles=roles, points=balance.points, following=following))
-
-    async def _leave(self, request: web.Request) -> web.StreamResponse:
-        member_id = request[BEARER].member_id
-        await self._members.erase(member_id)
-        await self._refresh_tokens.revoke_all(member_id)
-        response = web.Response(status=204)
-        self._forget(response)
-        return response
 
     def _take(self, limit: RateLimit, request: web.Request) -> None:
         """Spend one try of the peer's address.
@@ -265,6 +255,3 @@ class MemberDoors:
             samesite="Strict",
         )
         return response
-
-    def _forget(self, response: web.Response) -> None:
-        response.del_cookie(COOKIE, path=COOKIE_PATH, secure=self._addresses.is_https, httponly=True, samesite="Strict")

@@ -35,6 +35,7 @@ PAGES: Final = {
     "/": "index.html",
     "/c/{nickname}": "channel.html",
     EMBED: "embed.html",
+    "/account": "account.html",
     "/login": "login.html",
     "/signup": "signup.html",
     "/studio": "studio.html",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from db import act, bot_token, channel, conduct, errors, follow, member, order_errors, product, transfer
+from db import act, bot_token, channel, conduct, errors, follow, login, member, order_errors, product, transfer
 from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
@@ -78,6 +78,9 @@ _ROUTES: dict[type[BaseException], Row] = {
     access.LoginCookieInvalid: _TOKEN_INVALID,
     access.OriginForeign: Row("auth.origin", 403, REJECTED, retry=False, says="Another site's page may not do this."),
     access.BadLogin: Row("auth.bad_login", 401, APPLICATION_ERROR, retry=False, says="Login id or password is wrong."),
+    access.PasswordWrong: Row(
+        "auth.wrong_password", 403, APPLICATION_ERROR, retry=False, says="This wants your password, and this is not it."
+    ),
     rate_limit.LimitError: _TOO_FAST,
     rate_limit.Busy: Row("limit.busy", 503, REJECTED, retry=True, says="Too many people at once; try again."),
     playlist_ask.DirectiveBad: Row("hls.directive", 400, INVALID, retry=False, says="A directive is no number."),
@@ -181,6 +184,7 @@ _DB: dict[type[BaseException], Row] = {
     follow.FollowSelf: Row(
         "follow.self", 409, APPLICATION_ERROR, retry=False, says="One's own channel is not to be followed."
     ),
+    login.LoginError: Row("login.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such login."),
     transfer.TransferError: _SHAPE,
     transfer.AmountOutOfRange: Row("points.amount", 400, APPLICATION_ERROR, retry=False, says="1 to 1,000,000 points."),
     transfer.DonationToSelf: Row("points.self", 409, APPLICATION_ERROR, retry=False, says="Not to yourself."),

@@ -20,7 +20,7 @@ from rsocket_server import room
 if TYPE_CHECKING:
     from db.channel import Channel
     from db.channels import Channels
-    from db.supporters import Support, Supporters
+    from db.supporters import Goal, Support, Supporters
 
 PERIODS: Final = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 """Beside `broadcast`, which is since the channel went on air: backwards from now."""
@@ -32,6 +32,13 @@ FRESH_SECONDS: Final = 5.0
 
 KEPT_MAX: Final = 1_000
 """Answers kept: of more channels than are on air at once."""
+
+
+def goal_view(goal: Goal | None) -> support_shapes.GoalView | None:
+    """Show a goal; null where there is none."""
+    if goal is None:
+        return None
+    return support_shapes.GoalView(title=goal.title, points=goal.points, received=goal.received, since=goal.since)
 
 
 class SupporterDoors:
@@ -127,12 +134,7 @@ class SupporterDoors:
 
     async def _show_goal(self, found: Channel) -> web.StreamResponse:
         goal = await self._supporters.goal(found.id)
-        view = None
-        if goal is not None:
-            view = support_shapes.GoalView(
-                title=goal.title, points=goal.points, received=goal.received, since=goal.since
-            )
-        return answer(support_shapes.GoalAnswer(goal=view))
+        return answer(support_shapes.GoalAnswer(goal=goal_view(goal)))
 
     async def _channel(self, request: web.Request) -> Channel:
         nickname = request.match_info["nickname"]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import StoreUnavailable
+from db.login import LoginUnknown
 from db.pool import open_redis
 from db.refresh_tokens import (
     FAMILIES_MAX,
@@ -244,3 +245,53 @@ async def test_a_login_lives_until_it_is_revoked_reused_or_another_members(redis
     assert not await tokens.lives(7, tokens.login_of(other))
     await tokens.revoke(second)
     assert not await tokens.lives(7, name)
+
+
+async def test_logins_are_listed_by_name_and_the_latest_used_comes_first(redis, tokens):
+    first, second = await tokens.issue(7, "Chrome/Android"), await tokens.issue(7, "Firefox/Linux")
+    await tokens.issue(8, "Safari/macOS")
+    await pass_seconds(redis, first, 60)
+
+    later, earlier = await tokens.logins(7)
+
+    assert ("Firefox/Linux", "Chrome/Android") == (later.device, earlier.device)
+    assert (tokens.login_of(second), tokens.login_of(first)) == (later.name, earlier.name)
+    assert abs((later.used_at - later.began_at).total_seconds()) < 0.01
+    assert 60 == round((earlier.began_at - earlier.used_at).total_seconds())
+    assert first not in str([later, earlier])
+
+
+async def test_a_login_that_was_revoked_or_forgotten_is_not_listed(redis, tokens):
+    stolen, idle = await tokens.issue(7), await tokens.issue(7)
+    _, heir = await tokens.rotate(stolen)
+    await tokens.rotate(heir)
+    with pytest.raises(RefreshReused):
+        await tokens.rotate(stolen)
+    await redis.delete(key(idle))
+
+    assert [] == await tokens.logins(7)
+    assert [] == await tokens.logins(9)
+
+
+async def test_one_login_is_ended_by_its_name_and_by_its_member_only(tokens):
+    one, other = await tokens.issue(7), await tokens.issue(7)
+    name = tokens.login_of(one)
+    with pytest.raises(LoginUnknown):
+        await tokens.end(8, name)
+
+    await tokens.end(7, name)
+
+    with pytest.raises(LoginUnknown):
+        await tokens.end(7, name)
+    with pytest.raises(RefreshInvalid):
+        await tokens.rotate(one)
+    assert 7 == (await tokens.rotate(other))[0]
+
+
+async def test_all_logins_but_one_are_ended_and_named(tokens):
+    one, other, kept = [await tokens.issue(7) for _ in range(3)]
+
+    ended = await tokens.revoke_all(7, keep=tokens.login_of(kept))
+
+    assert {tokens.login_of(one), tokens.login_of(other)} == set(ended)
+    assert [tokens.login_of(kept)] == [login.name for login in await tokens.logins(7)]

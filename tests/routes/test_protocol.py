@@ -11,6 +11,7 @@ from db.act import Action
 from db.order import ENDED_UNPAID, State
 from media.verdicts import Code
 from routes import events
+from routes.account import AccountDoors
 from routes.addresses import Addresses
 from routes.bot_tokens import BotTokenDoors
 from routes.cards import Cards
@@ -18,6 +19,7 @@ from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.chat import ChatDoors
 from routes.donations import DonationDoors
+from routes.export import ExportDoors
 from routes.follows import FollowDoors
 from routes.health import Health
 from routes.live_channels import LiveChannels
@@ -64,6 +66,19 @@ def _http_doors():
             tokens=None,
             passwords=None,
             addresses=ADDRESSES,
+        ).doors(),
+        *AccountDoors(members=None, refresh_tokens=None, passwords=None, bus=None, addresses=ADDRESSES).doors(),
+        *ExportDoors(
+            members=None,
+            channels=None,
+            acts=None,
+            supporters=None,
+            follows=None,
+            ledger=None,
+            refresh_tokens=None,
+            bot_tokens=None,
+            footprints=None,
+            bus=None,
         ).doors(),
         *ChannelDoors(
             channels=None,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { faults, fieldOf, FIELDS, PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN } from "../../web/js/core/account.js";
+import { faults, fieldOf, FIELDS, PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, passwordFault } from "../../web/js/core/account.js";
 import { Problem } from "../../web/js/core/problem.js";
 
 test("each rule at its edge", () => {
@@ -20,4 +20,10 @@ test("a refusal finds its field", () => {
   assert.equal(fieldOf(new Problem("wire.shape", { field: "somewhere" })), null);
   assert.equal(fieldOf(new Problem("store.unavailable")), null);
   assert.equal(FIELDS.length, 3);
+});
+
+test("a password by itself is judged by its length alone, in characters as people count them", () => {
+  assert.equal(passwordFault("\u{1F408}".repeat(PASSWORD_CHARACTERS_MIN)), null);
+  assert.equal(passwordFault("x".repeat(PASSWORD_CHARACTERS_MIN - 1)), "member.weak_password");
+  assert.equal(passwordFault("x".repeat(PASSWORD_CHARACTERS_MAX + 1)), "member.weak_password");
 });

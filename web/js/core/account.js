@@ -20,11 +20,14 @@ export function faults({ login_id, nickname, password }) {
   const found = {};
   if (!/^[a-z0-9_]{4,20}$/.test(login_id)) found.login_id = "member.login_id_shape";
   if (!/^[\p{L}\p{N}]{2,20}$/u.test(nickname.normalize("NFC"))) found.nickname = "member.nickname_shape";
-  const length = [...password].length;
-  if (length < PASSWORD_CHARACTERS_MIN || length > PASSWORD_CHARACTERS_MAX || password === login_id) {
-    found.password = "member.weak_password";
-  }
+  if (passwordFault(password) !== null || password === login_id) found.password = "member.weak_password";
   return found;
+}
+
+/** @param {string} password @returns {string | null} a code, when the server would surely refuse it */
+export function passwordFault(password) {
+  const length = [...password].length;
+  return length < PASSWORD_CHARACTERS_MIN || length > PASSWORD_CHARACTERS_MAX ? "member.weak_password" : null;
 }
 
 /**

@@ -58,6 +58,7 @@ export class SiteHeader extends LightElement {
         <a href=${`/c/${encodeURIComponent(nickname)}`}>${t("nav.my_channel")}</a>
         <a href="/studio">${t("nav.studio")}</a>
         <a href="/wallet">${t("nav.wallet")}</a>
+        <a href="/account">${t("nav.account")}</a>
         <button type="button" @click=${this.#leave}>${t("nav.log_out")}</button>
       </div>
     `;

@@ -1,0 +1,128 @@
+"""One's own account: devices, password, tokens for programs, one's data, and the way out."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from house import PASSWORD
+from playwright.async_api import expect
+from visits import log_in
+
+NEW_PASSWORD = "another horse, another staple"
+
+
+async def enter(page, member, password=PASSWORD):
+    """Log in and come back to the account's page."""
+    await page.goto("/account")
+    await page.wait_for_url("**/login?*")
+    await log_in(page, member.login_id, password)
+    await page.wait_for_url("**/account")
+    await expect(page.locator("login-list li").first).to_be_visible()
+
+
+async def test_a_member_looks_after_the_account(house, new_page, nickname, shoot):
+    member = await house.sign_up(nickname())
+    async with new_page(locale="en-GB") as page, new_page() as other:
+        await enter(other, member)
+        await enter(page, member)
+        devices = page.locator("login-list li")
+        await expect(devices.first).to_contain_text("Chrome")
+        await expect(page.locator("login-list .here")).to_have_count(1)
+        await page.click("login-list button.quiet:not(.small)")
+        await expect(devices).to_have_count(1)
+        await expect(page.locator("login-list [role=status]")).to_contain_text("Logged out")
+        await other.reload()
+        await other.wait_for_url("**/login?*")
+        other.complaints[:] = [text for text in other.complaints if "401" not in text]
+
+        tokens = page.locator("bot-tokens")
+        await tokens.locator("input[name=name]").fill("  greeter ")
+        await tokens.locator("form button").click()
+        token = await tokens.locator("copy-field input").input_value()
+        assert token.startswith("cmb_")
+        await expect(tokens.locator("li")).to_contain_text("greeter")
+        await shoot(page, "account-token")
+        await tokens.locator("li button").click()
+        await tokens.locator("dialog button:not(.quiet)").click()
+        await expect(tokens.locator("li")).to_have_count(0)
+
+        form = page.locator("password-form")
+        await form.locator("#old_password").fill("not my password")
+        await form.locator("#password").fill(NEW_PASSWORD)
+        await form.locator("button").click()
+        await expect(form.locator("#old_password")).to_be_focused()
+        await expect(form.locator("#old_password-below")).to_have_class("problem")
+        page.complaints[:] = [text for text in page.complaints if "403" not in text]
+        await form.locator("#old_password").fill(PASSWORD)
+        await form.locator("button").click()
+        await expect(form.locator("[role=status]")).to_contain_text("Changed")
+
+        async with page.expect_download() as given:
+            await page.locator("own-data button").first.click()
+        data = json.loads((await (await given.value).path()).read_text(encoding="utf-8"))
+        assert data["profile"]["nickname"] == member.nickname
+
+        await page.click("account-desk .choice[lang=ko]")
+        await expect(page.locator("html")).to_have_attribute("lang", "ko")
+        await expect(page.locator("account-desk h2").first).to_have_text("로그인한 기기")
+
+
+async def test_leaving_wants_the_name_and_the_password_and_waits_for_money(house, new_page, nickname, shoot):
+    member = await house.sign_up(nickname())
+    async with new_page(locale="en-GB") as page:
+        await enter(page, member)
+        leaving = page.locator("leave-form")
+        await leaving.locator("section > .row button").click()
+        dialog = leaving.locator("dialog")
+        await dialog.locator("#leave_nickname").fill("somebody")
+        await dialog.locator("#leave_password").fill(PASSWORD)
+        await dialog.locator("button[type=submit]").click()
+        await expect(dialog.locator("#leave_nickname-below")).to_contain_text("not your nickname")
+        await shoot(page, "account-leave")
+        await dialog.locator("#leave_nickname").fill(member.nickname)
+        await page.route(
+            "**/api/members/me",
+            lambda route: route.fulfill(
+                status=409, content_type="application/problem+json", body='{"code": "order.state", "retry": false}'
+            ),
+            times=1,
+        )
+        await dialog.locator("button[type=submit]").click()
+        await expect(dialog.locator("[role=alert]")).to_contain_text("A payment or refund")
+        page.complaints[:] = [text for text in page.complaints if "409" not in text]
+        await dialog.locator("button[type=submit]").click()
+        await page.wait_for_url(re.compile("/$"))
+        await expect(page.locator("site-header .me")).to_have_count(0)
+        await page.goto("/login")
+        await log_in(page, member.login_id)
+        await expect(page.locator("log-in-form [role=alert]")).to_be_visible()
+        page.complaints[:] = [text for text in page.complaints if "401" not in text]
+
+
+@pytest.mark.parametrize(
+    ("locale", "scheme", "width"), [("ko-KR", "dark", 1280), ("en-GB", "light", 390), ("ko-KR", "light", 390)]
+)
+async def test_nobody_is_shut_out_of_the_account(house, new_page, nickname, axe, shoot, locale, scheme, width):
+    member = await house.sign_up(nickname())
+    async with new_page(locale=locale, color_scheme=scheme) as page:
+        await page.set_viewport_size({"width": width, "height": 844})
+        await enter(page, member)
+        found = []
+        for name in ("page", "dialog"):
+            if name == "dialog":
+                # By keyboard alone.
+                await page.locator("leave-form section > .row button").focus()
+                await page.keyboard.press("Enter")
+                await expect(page.locator("#leave_nickname")).to_be_focused()
+            await page.evaluate(axe)
+            found += await page.evaluate(
+                """async () => (await axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}))
+                  .violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`)"""
+            )
+            wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            await shoot(page, f"account-{name}-{locale[:2]}-{scheme}-{width}", full_page=name == "page")
+            assert wider <= 0
+
+    assert found == []
