@@ -13,10 +13,12 @@ from db.conduct import NO_RULES, Rules, Standing
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import asyncpg
 
+# Channels that one is told to moderate: owners make moderators unasked, so somebody's list has an end.
+MODERATES_MAX = 500
 # Entries of one page of the audit trail.
 ENTRIES_MAX = 100
 
@@ -68,6 +70,29 @@ class Acts:
             )
         return Standing(**row)
 
+    async def above(self, channel_id: int) -> frozenset[int]:
+        """Give those whose lines only the owner takes back: the owner and the moderators. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch("SELECT member_id FROM channel_moderator WHERE channel_id = $1", channel_id)
+        return frozenset([channel_id, *(row["member_id"] for row in rows)])
+
+    async def moderates(self, member_id: int) -> list[str]:
+        """List the channels whose owners have made a member a moderator, the latest first. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(
+                """
+                SELECT m.nickname FROM channel_moderator o JOIN member m ON m.id = o.channel_id AND m.erased_at IS NULL
+                WHERE o.member_id = $1 AND NOT EXISTS (
+                    SELECT 1 FROM channel_sanction s
+                    WHERE s.channel_id = o.channel_id AND s.member_id = $1 AND s.banned_at IS NOT NULL
+                )
+                ORDER BY o.granted_at DESC, m.id LIMIT $2
+                """,
+                member_id,
+                MODERATES_MAX,
+            )
+        return [row["nickname"] for row in rows]
+
     async def moderators(self, channel_id: int) -> list[str]:
         """List the nicknames of a channel's moderators. Raises StoreUnavailable."""
         async with reading(self._pool) as connection:
@@ -101,6 +126,14 @@ class Acts:
                 if count > MODERATORS_MAX:
                     raise ModeratorsTooMany
             return await _write_down(connection, act)
+
+    async def write_down(self, acts: Iterable[Act]) -> list[int]:
+        """Write down what is done elsewhere, lines taken back: all of it or nothing; return the entries' numbers.
+
+        Raises StoreUnavailable, StoreUnknown.
+        """
+        async with writing(self._pool) as connection, connection.transaction():
+            return [await _write_down(connection, act) for act in acts]
 
     async def change_rules(self, channel_id: int, actor_id: int, change: Callable[[Rules], Rules]) -> Rules:
         """Replace a channel's rules by what `change` makes of them, and write that down; return the new ones.

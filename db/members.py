@@ -22,7 +22,7 @@ from db.order_errors import OrderState
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Members:
@@ -122,6 +122,15 @@ class Members:
                 nickname_key(nickname),
             )
         return None if row is None else _member(row)
+
+    async def by_nicknames(self, nicknames: Iterable[str]) -> dict[str, Member]:
+        """Find members by the very nicknames they have; who is not there is left out. Raises StoreUnavailable."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(
+                "SELECT id, nickname, roles FROM member WHERE nickname = ANY ($1) AND erased_at IS NULL",
+                [name for name in nicknames if may_be_nickname(name)],
+            )
+        return {row["nickname"]: _member(row) for row in rows}
 
     async def is_banned(self, member_id: int) -> bool:
         """Tell whether the operator has closed the house to this member; so is it to one who is not there."""

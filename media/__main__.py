@@ -223,6 +223,7 @@ def _member_doors(
             members=members,
             ledger=ledger,
             follows=follows,
+            acts=Acts(pool),
             bus=bus,
             refresh_tokens=refresh_tokens,
             tokens=tokens,

@@ -18,6 +18,7 @@ from routes.access import NotYours
 from rsocket_server import room
 from rsocket_server.doors import Door, HandlerTimeout, MembersOnly, Model
 from rsocket_server.limits import HANDLER_SECONDS
+from rsocket_server.room import Seat
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,9 +77,15 @@ def member_of(caller: Caller) -> Member:
     return caller.member
 
 
-def viewer_of(caller: Caller) -> int | str:
-    """Name who watches, for the count: a member once however he comes, a guest once a connection."""
-    return caller.member.id if caller.member else caller.connection_id
+def seat_of(caller: Caller, number: int) -> Seat:
+    """Name who watches a room. A member is counted once however he comes, a guest once a connection.
+
+    Not counted are the owner, who would be his own channel's viewer in the studio, and programs.
+    """
+    if caller.member is None:
+        return Seat(caller.connection_id)
+    is_bot = caller.badge is not None and caller.badge.scopes is not None
+    return Seat(caller.member.id, voice=caller.member.nickname, counted=not is_bot and caller.member.id != number)
 
 
 class ChatDoors:
@@ -105,14 +112,18 @@ class ChatDoors:
     async def watch(self, caller: Caller, wanted: wire.Watch) -> tuple[int, Watch]:
         """Answer a room's number and a watch of it. Raises ChannelUnknown, MembersOnly, StoreUnavailable."""
         number = await self._numbers.find(wanted.channel)
-        rules = await self._laws.rules(number)
-        if rules.members_only:
-            member_of(caller)
-        greeting = None if rules == NO_RULES else events.rules(rules)
-        watch = await self._rooms.watch(
-            number, viewer=viewer_of(caller), since=wanted.since, history=wanted.history, greeting=greeting
-        )
-        return number, watch
+        while True:
+            rules = await self._laws.rules(number)
+            if rules.members_only:
+                member_of(caller)
+            greeting = None if rules == NO_RULES else events.rules(rules)
+            watch = await self._rooms.watch(
+                number, seat=seat_of(caller, number), since=wanted.since, history=wanted.history, greeting=greeting
+            )
+            # From here to the first subscriber nothing is awaited. What changed until now is asked again; what changes
+            # later shows out a guest who is in.
+            if self._laws.are(number, rules):
+                return number, watch
 
     async def _watch(self, caller: Caller, data: bytes) -> Watch:
         _, watch = await self.watch(caller, wire.read(wire.Watch, data))

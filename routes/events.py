@@ -5,6 +5,7 @@ An event is encoded once, before the room has given it a number; `stamp` puts th
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotations when a shape is defined.
 from typing import TYPE_CHECKING
 from uuid import UUID  # noqa: TC003 - see above.
@@ -154,6 +155,27 @@ def takes_back(payload: bytes) -> dict[int, bytes]:
 
 
 _REMOVED = b'"kind":"removed"'
+_SAID = b'"kind":"said"'
+
+
+class _From(Struct, frozen=True):
+    nickname: str
+
+
+class _SaidBy(Struct, frozen=True):
+    from_: _From = field(name="from")
+
+
+_READ_SAID = msgspec.json.Decoder(_SaidBy)
+
+
+def voice(payload: bytes) -> str | None:
+    """Answer who has said a stamped event; None for what is no line."""
+    _, _, head = payload.partition(b",")
+    if head.startswith(_SAID):
+        with suppress(msgspec.MsgspecError):
+            return _READ_SAID.decode(payload).from_.nickname
+    return None
 
 
 def rules(kept: Rules) -> bytes:

@@ -21,6 +21,7 @@ from routes.rate_limit import RateLimit
 from routes.tokens import ACCESS_SECONDS, TokenInvalid
 
 if TYPE_CHECKING:
+    from db.acts import Acts
     from db.bus import Bus
     from db.follows import Follows
     from db.ledger import Ledger
@@ -72,6 +73,7 @@ class MemberDoors:
         members: Members,
         ledger: Ledger,
         follows: Follows,
+        acts: Acts,
         bus: Bus,
         refresh_tokens: RefreshTokens,
         tokens: Tokens,
@@ -81,6 +83,7 @@ class MemberDoors:
         self._members = members
         self._ledger = ledger
         self._follows = follows
+        self._acts = acts
         self._bus = bus
         self._refresh_tokens = refresh_tokens
         self._tokens = tokens
@@ -223,8 +226,16 @@ class MemberDoors:
             raise TokenInvalid("its member is gone")
         balance = await self._ledger.balance(found.id)
         following = await self._follows.following(found.id)
-        roles = sorted(found.roles)
-        return answer(wire.Me(nickname=found.nickname, roles=roles, points=balance.points, following=following))
+        moderates = await self._acts.moderates(found.id)
+        return answer(
+            wire.Me(
+                nickname=found.nickname,
+                roles=sorted(found.roles),
+                points=balance.points,
+                following=following,
+                moderates=moderates,
+            )
+        )
 
     def _take(self, limit: RateLimit, request: web.Request) -> None:
         """Spend one try of the peer's address.

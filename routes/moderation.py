@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from db import act as acts_core
-from db.act import Action, LinesUnknown, Untouchable, check_mute, check_reason, permit
+from db.act import Action, LinesUnknown, TargetMissing, Untouchable, check_mute, check_reason, permit
 from db.bot_token import Scope
 from db.bus import HISTORY_LINES_MAX
 from db.conduct import PINNED_CHARACTERS_MAX, SLOW_SECONDS_MAX
@@ -145,40 +145,50 @@ class ModerationDoors:
     # --- lines ----------------------------------------------------------------------------------------------------
 
     async def _remove(self, number: int, actor: Member, target: Member | None, wanted: Act) -> bytes:
-        """Take lines back: those of these numbers, of these ids, or all of one member that the history still has."""
+        """Take lines back: those of these numbers, or of one member: of these ids, or all that the history has."""
         found = await self._lines(number, target, wanted)
         if not found:
             raise LinesUnknown
-        if actor.id != number and any(_is_above(line, actor) for line in found.values()):
-            raise Untouchable
-        authors = {line.from_.nickname for line in found.values() if line.from_}
-        if target is None and len(authors) == 1:
-            target = await self._members.by_nickname(authors.pop())
-        entry = await self._acts.do(
+        by_author: dict[str, dict[int, PastLine]] = {}
+        for seq, line in found.items():
+            by_author.setdefault(line.nickname, {})[seq] = line
+        authors = await self._members.by_nicknames(by_author)
+        if actor.id != number:
+            # What they are now, not what they were when they said it.
+            above = await self._acts.above(number)
+            if any(author.id in above and author.id != actor.id for author in authors.values()):
+                raise Untouchable
+        reason = check_reason(wanted.reason)
+        entries = await self._acts.write_down(
             acts_core.Act(
                 channel_id=number,
                 actor_id=actor.id,
                 action=Action.REMOVE,
-                target_id=target.id if target else None,
-                seqs=tuple(found),
-                words="\n".join(line.text for line in found.values()),
-                reason=check_reason(wanted.reason),
+                target_id=author.id if author else None,
+                seqs=tuple(lines),
+                # An entry keeps one member's words, which go when that member leaves; of who gave without a name or has
+                # left, nobody could take them away any more.
+                words="\n".join(line.text for line in lines.values()) if author else "",
+                reason=reason,
             )
+            for author, lines in ((authors.get(nickname), lines) for nickname, lines in by_author.items())
         )
         ids = [line.id for line in found.values()]
         removed = events.Removed(ids=ids, seqs=list(found), at=datetime.now(UTC))
         await self._notices.show(number, wire.write(removed))
-        return wire.write(Acted(id=entry, seqs=list(found)))
+        return wire.write(Acted(id=entries[0], seqs=list(found)))
 
     async def _lines(self, number: int, target: Member | None, wanted: Act) -> dict[int, PastLine]:
         seqs, ids = set(wanted.seqs), set(wanted.ids)
+        if ids and target is None:
+            raise TargetMissing  # An id is its sender's own choice, and may be another's too.
         everything = target is not None and not seqs and not ids
         found = {}
         for entry in await self._bus.history(number, after=0, limit=HISTORY_LINES_MAX):
             line = _read_line(entry.payload)
             if line is None or line.from_ is None:
                 continue
-            if target is not None and line.from_.nickname != target.nickname:
+            if target is not None and line.nickname != target.nickname:
                 continue
             if everything or entry.seq in seqs or line.id in ids:
                 found[entry.seq] = line
@@ -189,9 +199,3 @@ def _read_line(payload: bytes) -> PastLine | None:
     with suppress(msgspec.MsgspecError):
         return _LINE.decode(payload)
     return None
-
-
-def _is_above(line: PastLine, actor: Member) -> bool:
-    """Whether a line is the owner's or another moderator's, whose lines a moderator does not take back."""
-    by = line.from_
-    return by is not None and by.nickname != actor.nickname and bool({"owner", "moderator"} & set(by.roles))

@@ -127,12 +127,13 @@ class LoggedIn(Struct, frozen=True):
 
 
 class Me(Struct, frozen=True):
-    """Who the bearer is, and which channels that member follows, the latest first."""
+    """Who the bearer is, and which channels that member follows and moderates (but their own), the latest first."""
 
     nickname: str
     roles: list[str]
     points: int
     following: list[str]
+    moderates: list[str]
 
 
 class ChannelView(Struct, frozen=True):

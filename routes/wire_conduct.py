@@ -94,7 +94,6 @@ class SaidBy(Struct, frozen=True):
     """Who said a line of the history."""
 
     nickname: str
-    roles: list[str]
 
 
 class PastLine(Struct, frozen=True):
@@ -103,3 +102,8 @@ class PastLine(Struct, frozen=True):
     id: str = ""
     from_: SaidBy | None = field(name="from", default=None)
     text: str = ""
+
+    @property
+    def nickname(self) -> str:
+        """Whose it is; empty for a gift without a name."""
+        return self.from_.nickname if self.from_ else ""

@@ -115,6 +115,7 @@ def _rooms(bus: Bus) -> Rooms:
         count=events.count,
         node=_node(),
         takes_back=events.takes_back,
+        voice=events.voice,
     )
 
 

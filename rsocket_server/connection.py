@@ -172,8 +172,10 @@ class Connection(RSocketServer):  # type: ignore[misc]
             task.cancel()
 
     def close_house(self) -> None:
-        """Say goodbye: this process is about to end. The streams have been completed."""
+        """Say goodbye: this process is about to end. The streams have been completed; what was said is still heard."""
+        said, self._inbox = self._inbox, deque()
         self.expel(HouseClosing())
+        self._inbox = said
 
     def expel(self, error: GateError) -> None:
         """Say why and close."""
@@ -298,7 +300,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
 
     async def _through(self, model: Model, data: bytes, metadata: bytes) -> Any:
         """Find the door and let its handler answer in time."""
-        if self._refusing:
+        if self._refusing and model is not Model.FIRE_AND_FORGET:  # Of which nobody would hear that it was refused.
             raise HouseClosing
         route = read_route(self._metadata_mime, metadata)
         door = self._entrance.doors.get((model, route))

@@ -61,6 +61,11 @@ class Laws:
         rules: Rules = await self._find((room, _RULES), lambda: self._acts.rules(room))
         return rules
 
+    def are(self, room: int, rules: Rules) -> bool:
+        """Whether these are a room's rules, as far as is known this moment: nothing newer was read or told."""
+        known = self._known.get((room, _RULES))
+        return known is not None and known.value is rules
+
     async def standing(self, room: int, member_id: int) -> Standing:
         """Say how a member stands in a room. Raises StoreUnavailable."""
         standing: Standing = await self._find((room, member_id), lambda: self._acts.standing(room, member_id))

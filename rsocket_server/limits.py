@@ -65,6 +65,8 @@ LOG_EVENTS_MAX = 512
 LOG_BYTES_MAX = 256 * 1024
 # Of donations and the like, which no viewer may miss, so many are held when lines have pushed them out of the log.
 KEPT_EVENTS_MAX = 64
+# Of a member's own lines, while they watch, so many are held for them: what one says in half a minute at most.
+OWN_EVENTS_MAX = 32
 # Lines replayed to whoever joins: what fits on a screen by default, what a client may ask for at most.
 JOIN_EVENTS_DEFAULT = 50
 JOIN_EVENTS_MAX = 100

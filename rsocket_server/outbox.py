@@ -2,7 +2,7 @@
 
 Backpressure is decided here and nowhere else. A viewer without credit, or whose socket is full, costs nothing: its
 cursor stays. When it can go on it gets a `gap` for each run of events that the log no longer has, between them the kept
-ones (donations), which are never skipped, then the rest.
+ones (donations) and its own lines, which are never skipped, then the rest.
 Each item costs one credit, whatever it is, so that never more goes out than was requested.
 """
 
@@ -17,7 +17,7 @@ from rsocket_server import limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rsocket_server.room import Log
+    from rsocket_server.room_log import Log
 
 
 class Outbox:
@@ -72,10 +72,11 @@ class Outbox:
         self.credit -= count
         return True
 
-    def take(self, log: Log, gap: Callable[[int, int, int], bytes]) -> list[bytes]:
+    def take(self, log: Log, gap: Callable[[int, int, int], bytes], voice: str | None = None) -> list[bytes]:
         """Take the payloads to write now, about BATCH_BYTES_MAX of them; call again until there are none.
 
-        `gap(skipped, from_seq, to_seq)` writes the event that stands for those no longer in the log.
+        `gap(skipped, from_seq, to_seq)` writes the event that stands for those no longer in the log; what `voice` has
+        said is never among them.
         """
         taken: list[bytes] = []
         if not self.open:
@@ -84,7 +85,7 @@ class Outbox:
             taken.append(self._whispers.popleft())
             self.credit -= 1
         while self.credit > 0 and self.cursor < log.first - 1:
-            taken.append(self._cross(log, gap))
+            taken.append(self._cross(log, gap, voice))
             self.credit -= 1
         if self.credit > 0 and self.cursor < log.head:
             target = log.reach(self.cursor, limits.BATCH_BYTES_MAX)
@@ -98,10 +99,10 @@ class Outbox:
             self.credit -= 1
         return taken
 
-    def _cross(self, log: Log, gap: Callable[[int, int, int], bytes]) -> bytes:
+    def _cross(self, log: Log, gap: Callable[[int, int, int], bytes], voice: str | None) -> bytes:
         """Go one item through what has left the log: a kept event, or the gap up to the next one."""
         at = self.cursor + 1
-        seq, payload = log.kept_after(self.cursor) or (log.first, b"")
+        seq, payload = log.kept_after(self.cursor, voice) or (log.first, b"")
         if seq == at < log.first:
             self.cursor = at
             return payload

@@ -1,21 +1,19 @@
-"""Core: one channel's conversation: a log of recent events, who watches, who may speak now.
-
-An event has a place in the log by its sequence number, which the bus gives: one for all workers, rising by one. The log
-is a ring without holes: what is in it is everything between `first` and `head`. Payloads are opaque bytes.
-"""
+"""Core: one channel's conversation: its log, who watches, who may speak now."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import deque
+from collections.abc import Hashable  # noqa: TC003 - a NamedTuple's fields are public.
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rsocket_server import limits
 from rsocket_server.graphemes import count, tallest
+from rsocket_server.room_log import Log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from db.conduct import Case
 
@@ -111,6 +109,20 @@ class Place(Enum):
     ASTRAY = auto()  # Something is missing before it, or the numbers began anew: read the history.
 
 
+class Seat(NamedTuple):
+    """Who watches a room.
+
+    Attributes:
+        key: whose watches are one viewer.
+        voice: the nickname of a member, whose own lines are never skipped; None for a guest.
+        counted: whether among the viewers.
+    """
+
+    key: Hashable
+    voice: str | None = None
+    counted: bool = True
+
+
 def clean(text: str) -> str:
     """Answer the text in NFC, as one line, without control and direction characters, without space around it."""
     kept = (
@@ -125,85 +137,12 @@ def _is_visible(character: str) -> bool:
     return unicodedata.category(character)[0] not in "ZCM" and character not in _BLANK
 
 
-class Log:
-    """Recent events of a room, at most LOG_EVENTS_MAX of them and LOG_BYTES_MAX bytes.
-
-    Attributes:
-        first: sequence number of the oldest event here; `head + 1` when there is none.
-        head: sequence number of the newest event that the room has had.
-        bytes: of all payloads here.
-    """
-
-    __slots__ = ("_kept", "_payloads", "bytes", "first", "head")
-
-    def __init__(self) -> None:
-        self._payloads: list[bytes] = []
-        self._kept: deque[tuple[int, bytes]] = deque(maxlen=limits.KEPT_EVENTS_MAX)
-        self.first = 1
-        self.head = 0
-        self.bytes = 0
-
-    def append(self, payload: bytes, *, kept: bool = False) -> None:
-        """Add the event after `head`; the oldest make room. A `kept` one may still be had when it has left the ring."""
-        self._payloads.append(payload)
-        self.head += 1
-        if kept:
-            self._kept.append((self.head, payload))
-        self.bytes += len(payload)
-        while len(self._payloads) > limits.LOG_EVENTS_MAX or (
-            self.bytes > limits.LOG_BYTES_MAX and self.first < self.head
-        ):
-            self.bytes -= len(self._payloads.pop(0))
-            self.first += 1
-
-    def begin_anew(self) -> None:
-        """Forget everything: the numbers begin anew."""
-        self._kept.clear()
-        self.restart(0)
-
-    def restart(self, head: int) -> None:
-        """Forget the ring; the next event is `head + 1`."""
-        self._payloads.clear()
-        self.bytes = 0
-        self.head = head
-        self.first = head + 1
-
-    def at(self, seq: int) -> bytes | None:
-        """Answer the event's payload, None if it is not here."""
-        return self._payloads[seq - self.first] if self.first <= seq <= self.head else None
-
-    def kept_after(self, cursor: int) -> tuple[int, bytes] | None:
-        """Answer the first kept event after `cursor` that has left the ring, with its number."""
-        return next((each for each in self._kept if cursor < each[0] < self.first), None)
-
-    def after(self, cursor: int, up_to: int) -> list[bytes]:
-        """Answer the payloads of `cursor + 1` … `up_to`, all of which must be here."""
-        assert self.first - 1 <= cursor <= up_to <= self.head, (cursor, up_to, self.first, self.head)
-        return self._payloads[cursor + 1 - self.first : up_to + 1 - self.first]
-
-    def replace(self, seq: int, payload: bytes) -> bool:
-        """Put another payload in an event's place; False if the event is not here."""
-        for index, (kept_seq, _) in enumerate(self._kept):
-            if kept_seq == seq:
-                self._kept[index] = (seq, payload)
-        if not self.first <= seq <= self.head:
-            return False
-        self.bytes += len(payload) - len(self._payloads[seq - self.first])
-        self._payloads[seq - self.first] = payload
-        return True
-
-    def reach(self, cursor: int, bytes_max: int) -> int:
-        """Answer how far one may go from `cursor` within `bytes_max`, but one event at least where there is one."""
-        total = 0
-        for seq in range(cursor + 1, self.head + 1):
-            total += len(self._payloads[seq - self.first])
-            if total > bytes_max:
-                return max(seq - 1, cursor + 1)
-        return self.head
-
-
 def _nothing(_payload: bytes) -> Mapping[int, bytes]:
     return {}
+
+
+def _nobody(_payload: bytes) -> str | None:
+    return None
 
 
 class Room:
@@ -211,16 +150,22 @@ class Room:
 
     Args:
         takes_back: answers what an event puts in earlier events' places: the lines that it removes.
+        voice: answers who has said an event.
 
     Attributes:
         log: recent events.
         total: viewers over all workers, as far as known; this worker's own where nobody said more.
     """
 
-    def __init__(self, takes_back: Callable[[bytes], Mapping[int, bytes]] = _nothing) -> None:
+    def __init__(
+        self,
+        takes_back: Callable[[bytes], Mapping[int, bytes]] = _nothing,
+        voice: Callable[[bytes], str | None] = _nobody,
+    ) -> None:
         self.log = Log()
         self.total = 0
         self._takes_back = takes_back
+        self._voice = voice
         self._replaced: set[int] = set()
         self._viewers: dict[Hashable, int] = {}
         self._speech: dict[int, deque[float]] = {}
@@ -274,7 +219,7 @@ class Room:
 
     def _append(self, payload: bytes, *, kept: bool) -> None:
         """Add an event, and take back what it takes back: whoever joins later never reads a removed line."""
-        self.log.append(payload, kept=kept)
+        self.log.append(payload, kept=kept, voice=self._voice(payload))
         for seq, instead in self._takes_back(payload).items():
             if self.log.replace(seq, instead):
                 self._replaced.add(seq)
@@ -299,17 +244,23 @@ class Room:
         """How many different viewers watch on this worker."""
         return len(self._viewers)
 
-    def join(self, viewer: Hashable) -> None:
-        """Count one more watch of `viewer`; two windows of one member are one viewer."""
-        self._viewers[viewer] = self._viewers.get(viewer, 0) + 1
+    def join(self, seat: Seat) -> None:
+        """Take one more watch in; two windows of one member are one viewer."""
+        if seat.voice is not None:
+            self.log.listen(seat.voice)
+        if seat.counted:
+            self._viewers[seat.key] = self._viewers.get(seat.key, 0) + 1
 
-    def leave(self, viewer: Hashable) -> None:
+    def leave(self, seat: Seat) -> None:
         """Take back one `join`."""
-        left = self._viewers[viewer] - 1
-        if left:
-            self._viewers[viewer] = left
-        else:
-            del self._viewers[viewer]
+        if seat.voice is not None:
+            self.log.ignore(seat.voice)
+        if seat.counted:
+            left = self._viewers[seat.key] - 1
+            if left:
+                self._viewers[seat.key] = left
+            else:
+                del self._viewers[seat.key]
 
     def count_due(self, now: float) -> int | None:
         """Answer the count to tell everyone, None if it has not changed enough or was told just now."""

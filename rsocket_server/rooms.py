@@ -19,13 +19,14 @@ from rsocket_server.room import Place, Room, SlowMode
 from rsocket_server.viewer_stream import Fanout, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Mapping
 
     from reactivex import Observable
 
     from db.bus import Bus, News
     from db.conduct import Case
     from db.member import Member
+    from rsocket_server.room import Seat
 
 _log = logging.getLogger("commeow.rooms")
 _RESYNC = "resync"  # The topic by which the bus says that it was away.
@@ -80,6 +81,7 @@ class Rooms:
         count: writes the event that tells how many watch.
         node: this worker's name in the count, unlike any other's.
         takes_back: what an event with its number puts in the places of earlier ones.
+        voice: who has said an event with its number, whose own watches never miss it.
 
     Attributes:
         counts: (room, viewers) whenever a count is told; an Rx observable for lists of channels.
@@ -95,6 +97,7 @@ class Rooms:
         count: Callable[[int], bytes],
         node: str,
         takes_back: Callable[[bytes], Mapping[int, bytes]] = lambda _payload: {},
+        voice: Callable[[bytes], str | None] = lambda _payload: None,
     ) -> None:
         self._bus = bus
         self._stamp = stamp
@@ -103,6 +106,7 @@ class Rooms:
         self._count = count
         self._node = node
         self._takes_back = takes_back
+        self._voice = voice
         self._halls: dict[int, Hall] = {}
         self._topics: dict[str, Subject[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,13 +115,13 @@ class Rooms:
     # --- what doors call --------------------------------------------------------------------------------------------
 
     async def watch(
-        self, room: int, *, viewer: Hashable, since: int | None, history: int | None, greeting: bytes | None = None
+        self, room: int, *, seat: Seat, since: int | None, history: int | None, greeting: bytes | None = None
     ) -> Watch:
         """Answer a Publisher of a room's events.
 
         Args:
             room: its number.
-            viewer: who watches; however many watches, counted once.
+            seat: who watches; however many watches, counted once.
             since: the last event seen; what came after is replayed, after a gap event if some of it is gone.
             history: how many past events to begin with where there is no `since` (default 50, at most 100).
             greeting: an event for this watcher alone, before all others.
@@ -131,7 +135,7 @@ class Rooms:
         if hall.loading is not None and not hall.fanout.viewers:
             await asyncio.shield(hall.loading)
         hall.touched_at = _now()
-        return Watch(hall.fanout, viewer, since, history, greeting)
+        return Watch(hall.fanout, seat, since, history, greeting)
 
     async def say(
         self,
@@ -249,7 +253,7 @@ class Rooms:
     def _hall(self, room_id: int) -> Hall:
         hall = self._halls.get(room_id)
         if hall is None:
-            hall = self._halls[room_id] = Hall(room_id, Room(self._takes_back), self._gap, _now())
+            hall = self._halls[room_id] = Hall(room_id, Room(self._takes_back, self._voice), self._gap, _now())
             # A count is encoded once for everyone, and only when it differs from the one before.
             hall.totals.pipe(operators.distinct_until_changed(), operators.map(self._count)).subscribe(hall.fanout.note)
             hall.totals.pipe(operators.map(lambda total: (room_id, total))).subscribe(self.counts)

@@ -18,9 +18,9 @@ from rsocket_server import frames, limits
 from rsocket_server.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from rsocket_server.room import Room
+    from rsocket_server.room import Room, Seat
 
 
 class Carrier(Protocol):
@@ -64,12 +64,12 @@ def carrier_of(subscriber: Any) -> tuple[Carrier | None, int]:
 class Viewer(DefaultSubscription):  # type: ignore[misc]
     """One watch of a room: rsocket-py's Subscription. It holds a cursor and a credit, no queue and no task."""
 
-    __slots__ = ("_carrier", "_fanout", "_subscriber", "dead", "key", "outbox", "room_id", "stream_id", "write")
+    __slots__ = ("_carrier", "_fanout", "_subscriber", "dead", "outbox", "room_id", "seat", "stream_id", "write")
 
-    def __init__(self, fanout: Fanout, subscriber: Any, key: Hashable, cursor: int) -> None:
+    def __init__(self, fanout: Fanout, subscriber: Any, seat: Seat, cursor: int) -> None:
         self._fanout = fanout
         self._subscriber = subscriber
-        self.key = key
+        self.seat = seat
         self.room_id = fanout.room_id
         self.outbox = Outbox(cursor)
         self.dead = False
@@ -78,8 +78,8 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
 
     @property
     def is_member(self) -> bool:
-        """Whether a member watches; a guest's key is unlike any number."""
-        return isinstance(self.key, int)
+        """Whether a member watches."""
+        return self.seat.voice is not None
 
     def request(self, n: int) -> None:
         """Take more credit from the viewer and send what waits for it."""
@@ -124,7 +124,9 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
     def flush(self) -> None:
         """Send all that this viewer can get now, a batch at a time, and rest if nothing more may follow."""
         outbox, fanout = self.outbox, self._fanout
-        while outbox.ready(fanout.room.log.head) and (payloads := outbox.take(fanout.room.log, fanout.gap)):
+        while outbox.ready(fanout.room.log.head) and (
+            payloads := outbox.take(fanout.room.log, fanout.gap, self.seat.voice)
+        ):
             self.emit(payloads)
         if outbox.open and outbox.credit:
             fanout.rouse(self)
@@ -144,10 +146,10 @@ class Watch(DefaultPublisher):  # type: ignore[misc]
     """A door's answer: rsocket-py's Publisher of one watch, begun when it is subscribed to."""
 
     def __init__(
-        self, fanout: Fanout, key: Hashable, since: int | None, history: int | None, greeting: bytes | None = None
+        self, fanout: Fanout, seat: Seat, since: int | None, history: int | None, greeting: bytes | None = None
     ) -> None:
         self._fanout = fanout
-        self._key = key
+        self._seat = seat
         self._since = since
         self._history = history
         self._greeting = greeting
@@ -155,7 +157,7 @@ class Watch(DefaultPublisher):  # type: ignore[misc]
     def subscribe(self, subscriber: Any) -> None:
         """Join the room. Nothing is sent before the subscriber requests."""
         cursor = self._fanout.room.join_cursor(self._since, self._history)
-        viewer = Viewer(self._fanout, subscriber, self._key, cursor)
+        viewer = Viewer(self._fanout, subscriber, self._seat, cursor)
         if self._greeting is not None:
             viewer.outbox.whisper(self._greeting)
         subscriber.on_subscribe(viewer)
@@ -187,7 +189,7 @@ class Fanout:
     def add(self, viewer: Viewer) -> None:
         """Take in a viewer."""
         self.viewers[viewer] = None
-        self.room.join(viewer.key)
+        self.room.join(viewer.seat)
         if self._note is not None:
             viewer.note(self._note)
 
@@ -196,7 +198,7 @@ class Fanout:
         if viewer in self.viewers:
             del self.viewers[viewer]
             self._ready.pop(viewer, None)
-            self.room.leave(viewer.key)
+            self.room.leave(viewer.seat)
 
     def rouse(self, viewer: Viewer) -> None:
         """Walk this viewer in rounds."""

@@ -162,3 +162,32 @@ async def test_two_who_change_the_rules_at_once_lose_nothing(acts, three):
     )
 
     assert await acts.rules(owner) == Rules(slow_seconds=7, members_only=True, blocked_links=True, pinned="hello")
+
+
+async def test_where_one_moderates_and_whose_lines_are_above(acts, pool, three, monkeypatch):
+    owner, moderator, viewer = three
+    assert await acts.moderates(moderator) == []
+    await acts.do(_act(owner, Action.GRANT, moderator))
+    await acts.do(_act(viewer, Action.GRANT, moderator))
+    names = [await pool.fetchval("SELECT nickname FROM member WHERE id = $1", each) for each in (viewer, owner)]
+
+    assert await acts.moderates(moderator) == names
+    assert await acts.moderates(owner) == []
+    assert await acts.above(owner) == {owner, moderator}
+    await acts.do(_act(viewer, Action.BAN, moderator))
+    assert await acts.moderates(moderator) == names[1:]
+    await acts.do(_act(viewer, Action.UNBAN, moderator))
+    monkeypatch.setattr(module, "MODERATES_MAX", 1)
+    assert await acts.moderates(moderator) == names[:1]
+
+
+async def test_several_entries_are_written_down_together_or_not_at_all(acts, three):
+    owner, moderator, viewer = three
+    entries = [_act(owner, Action.REMOVE, each, seqs=(each,), words=str(each)) for each in (moderator, viewer)]
+
+    ids = await acts.write_down(entries)
+
+    assert [entry.id for entry in await acts.log(owner, before=None)] == ids[::-1]
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await acts.write_down([*entries, _act(owner, Action.REMOVE, 10**9)])
+    assert len(await acts.log(owner, before=None)) == 2

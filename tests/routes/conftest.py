@@ -274,6 +274,7 @@ async def conversing(pool, redis, tokens, connect, name="one"):
         count=events.count,
         node=f"test {name}",
         takes_back=events.takes_back,
+        voice=events.voice,
     )
     acts = Acts(pool)
     laws = Laws(acts, rooms)

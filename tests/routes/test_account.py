@@ -4,6 +4,7 @@ from http.cookies import SimpleCookie
 
 import pytest
 
+from db.acts import Acts
 from db.bus import Bus
 from db.follows import Follows
 from db.ledger import Ledger
@@ -59,6 +60,7 @@ async def client(serve, pool, bus, refresh_tokens, tokens, passwords):
         members=members,
         ledger=Ledger(pool),
         follows=Follows(pool),
+        acts=Acts(pool),
         bus=bus,
         refresh_tokens=refresh_tokens,
         tokens=tokens,

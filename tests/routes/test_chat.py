@@ -1,17 +1,19 @@
 import asyncio
 import json
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
 from db.bus import Bus
 from db.channel import ChannelUnknown
 from db.channels import Channels
-from routes import events
-from routes.chat import RoomNumbers, member_of
+from routes import events, wire
+from routes.chat import RoomNumbers, member_of, seat_of
 from routes.tokens import ACCESS_SECONDS
 from rsocket_server import limits
-from rsocket_server.doors import Caller, MembersOnly
+from rsocket_server.doors import Badge, Caller, MembersOnly
+from rsocket_server.room import Seat
 
 
 def _line(channel, text, line_id="line-1"):
@@ -311,6 +313,48 @@ async def test_a_guest_with_many_watches_is_one_viewer(conversation, new_member)
     seen = [guest.watch("chat.watch", {"channel": "streamer"}) for _ in range(5)]
 
     assert (await seen[-1].next("count"))["viewers"] == 1
+
+
+async def test_neither_the_owner_nor_a_program_is_a_viewer(conversation, new_member):
+    owner, nabi = await new_member("streamer"), await new_member("나비")
+    in_the_studio = await conversation.connect(owner)
+    seen = in_the_studio.watch("chat.watch", {"channel": "streamer"})
+    assert (await seen.next("count"))["viewers"] == 0
+
+    (await conversation.connect(nabi)).watch("chat.watch", {"channel": "streamer"})
+
+    assert (await seen.next("count"))["viewers"] == 1
+    bot = Caller(None, "c", lambda _room, _event: None)
+    for badge, room, counted in (
+        (Badge(owner), owner.id, False),
+        (Badge(owner), nabi.id, True),
+        (Badge(nabi, scopes=frozenset({"chat:read"})), owner.id, False),
+    ):
+        bot.badge = badge
+        assert seat_of(bot, room) == Seat(badge.member.id, voice=badge.member.nickname, counted=counted)
+
+
+async def test_ones_own_line_is_never_skipped_also_if_nobody_waited_for_it(conversation, new_member, monkeypatch):
+    monkeypatch.setattr(limits, "LOG_EVENTS_MAX", 4)
+    streamer = await new_member("streamer")
+    nabi = await conversation.connect(await new_member("나비"))
+    slow = nabi.watch("chat.watch", {"channel": "streamer", "since": 0}, credit=1)
+    quick = (await conversation.connect()).watch("chat.watch", {"channel": "streamer", "since": 0})
+    other = events.Said(id="o", from_=events.Author("mimi", []), text="x", at=datetime.now(UTC))
+    await quick.next("count")
+    await slow.next("count")
+
+    for number in range(12):
+        if number == 2:
+            nabi.fire("chat.say", _line("streamer", "mine", "mine"))
+            assert (await quick.next("said"))["text"] == "mine"
+        await conversation.bus.publish(streamer.id, wire.write(other))
+        await quick.next("said")
+    slow.subscription.request(10)
+
+    gap, own, rest = [await slow.next() for _ in range(3)]
+    assert (gap["kind"], gap["to_seq"], own["id"], own["seq"]) == ("gap", 2, "mine", 3)
+    assert (rest["kind"], rest["from_seq"], rest["to_seq"]) == ("gap", 4, 9)
 
 
 async def test_a_connection_lives_on_with_a_newer_token_of_its_member(conversation, new_member):

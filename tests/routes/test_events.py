@@ -95,6 +95,17 @@ def test_no_other_event_takes_anything_back(event):
     assert events.takes_back(b"") == {}
 
 
+def test_a_line_has_a_voice_and_nothing_else_has():
+    author = events.Author(nickname="나비", roles=[])
+    said = events.stamp(9, wire.write(events.Said(id="1", from_=author, text="hi", at=AT)))
+    gift = wire.write(events.Donated(id=UUID(DONATION_ID), from_=author, points=1, text="", at=AT))
+
+    assert events.voice(said) == "나비"
+    assert events.voice(events.stamp(9, gift)) is None
+    assert events.voice(said[:40]) is None
+    assert events.voice(b"") is None
+
+
 def test_blocked_words_are_not_told_to_the_room():
     written = json.loads(events.rules(Rules(slow_seconds=5, blocked_words=("hush",))))
 

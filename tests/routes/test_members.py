@@ -6,6 +6,8 @@ from http.cookies import SimpleCookie
 import pytest
 from argon2 import PasswordHasher
 
+from db.act import Act, Action
+from db.acts import Acts
 from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channel import hash_stream_key
@@ -42,6 +44,7 @@ def doors(pool, redis, tokens, passwords):
         members=Members(pool),
         ledger=Ledger(pool),
         follows=Follows(pool),
+        acts=Acts(pool),
         bus=Bus(redis),
         refresh_tokens=RefreshTokens(redis, b"pepper" * 6),
         tokens=tokens,
@@ -176,6 +179,7 @@ async def test_behind_tls_the_cookie_is_secure(serve, pool, redis, tokens, passw
         members=Members(pool),
         ledger=Ledger(pool),
         follows=Follows(pool),
+        acts=Acts(pool),
         bus=Bus(redis),
         refresh_tokens=RefreshTokens(redis, b"pepper" * 6),
         tokens=tokens,
@@ -267,17 +271,19 @@ async def test_a_cookie_gives_a_new_token_and_a_new_cookie(client):
     me = await client.get(
         "/api/members/me", headers={"Authorization": f"Bearer {(await response.json())['access_token']}"}
     )
-    assert await me.json() == {"nickname": "나비", "roles": [], "points": 0, "following": []}
+    assert await me.json() == {"nickname": "나비", "roles": [], "points": 0, "following": [], "moderates": []}
 
 
-async def test_who_one_follows_is_ones_own_to_read(client, pool, new_member):
+async def test_who_one_follows_and_where_one_moderates_is_ones_own_to_read(client, pool, new_member):
     token, _ = await _log_in(client)
     nabi, streamer = await Members(pool).by_nickname("나비"), await new_member("streamer")
     await Follows(pool).add(nabi.id, streamer.id)
+    await Acts(pool).do(Act(channel_id=streamer.id, actor_id=streamer.id, action=Action.GRANT, target_id=nabi.id))
 
     me = await client.get("/api/members/me", headers={"Authorization": f"Bearer {token}"})
 
     assert (await me.json())["following"] == ["streamer"]
+    assert (await me.json())["moderates"] == ["streamer"]
 
 
 async def test_a_database_that_is_away_does_not_use_up_the_cookie(client, monkeypatch):

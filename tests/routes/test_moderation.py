@@ -6,6 +6,7 @@ from db.acts import Acts
 from db.bus import Bus
 from db.channels import Channels
 from db.follows import Follows
+from db.members import Members
 from routes import moderation
 from routes.chat import RoomNumbers
 
@@ -177,10 +178,55 @@ async def test_a_moderator_does_not_remove_the_owners_lines_but_ones_own(people)
     await owner.call("chat.say", _line("mine", "a"))
     await moderator.call("chat.say", _line("oops", "b"))
 
-    await _refused(moderator.call("moderation.act", _act("remove", ids=["a"])), "auth.forbidden")
+    await _refused(moderator.call("moderation.act", _act("remove", seqs=[1])), "auth.forbidden")
 
-    assert (await moderator.call("moderation.act", _act("remove", ids=["b"])))["seqs"] == [2]
-    assert (await owner.call("moderation.act", _act("remove", ids=["a"])))["seqs"] == [1]
+    assert (await moderator.call("moderation.act", _act("remove", ids=["b"], nickname="mimi")))["seqs"] == [2]
+    assert (await owner.call("moderation.act", _act("remove", seqs=[1])))["seqs"] == [1]
+
+
+async def test_whose_lines_are_above_is_what_they_are_now(people, conversation, new_member):
+    _, owner, moderator, viewer = people
+    await viewer.call("chat.say", _line("before", "a"))
+    await owner.call("moderation.act", _act("grant", nickname="나비"))
+    await _refused(moderator.call("moderation.act", _act("remove", seqs=[1])), "auth.forbidden")
+    await viewer.call("chat.say", _line("amid", "b"))
+    await owner.call("moderation.act", _act("revoke", nickname="나비"))
+
+    assert (await moderator.call("moderation.act", _act("remove", seqs=[1, 2])))["seqs"] == [1, 2]
+
+
+async def test_an_id_alone_says_nothing_of_whose_line_it_is(people):
+    _, owner, moderator, viewer = people
+    await owner.call("chat.say", _line("mine", "a"))
+    await viewer.call("chat.say", _line("spam", "a"))
+
+    refused = await _refused(moderator.call("moderation.act", _act("remove", ids=["a"])), "wire.shape")
+
+    assert refused.data["field"] == "nickname"
+    assert (await moderator.call("moderation.act", _act("remove", ids=["a"], nickname="나비")))["seqs"] == [2]
+
+
+async def test_of_several_authors_each_has_an_entry_of_ones_own(people, new_member, conversation, pool, redis):
+    members, _, moderator, viewer = people
+    koko = await conversation.connect(await new_member("koko"))
+    await viewer.call("chat.say", _line("secret", "a"))
+    await koko.call("chat.say", _line("hush", "b"))
+    await viewer.call("chat.say", _line("more", "c"))
+    nameless = b'{"kind":"donated","id":"d","from":{"nickname":"","roles":[]},"points":1,"text":"from nobody"}'
+    await Bus(redis).publish(members["streamer"].id, nameless)
+
+    acted = await moderator.call("moderation.act", _act("remove", seqs=[1, 2, 3, 4]))
+    entries = (await Acts(pool).log(members["streamer"].id, before=None))[:3]
+
+    assert acted == {"id": entries[-1].id, "seqs": [1, 2, 3, 4]}
+    assert [(entry.target, entry.seqs, entry.words) for entry in reversed(entries)] == [
+        ("나비", (1, 3), "secret\nmore"),
+        ("koko", (2,), "hush"),
+        (None, (4,), ""),
+    ]
+    await Members(pool).erase(members["나비"].id)
+    entries = (await Acts(pool).log(members["streamer"].id, before=None))[:3]
+    assert [(entry.target, entry.words) for entry in reversed(entries)] == [(None, ""), ("koko", "hush"), (None, "")]
 
 
 async def test_slow_mode_counts_over_all_workers(conversation, other_worker, people):
@@ -242,6 +288,25 @@ async def test_a_room_for_members_shows_its_guests_out(conversation, other_worke
     assert (await member.next("said"))["text"] == "among us"
 
 
+async def test_a_guest_who_comes_in_that_very_moment_does_not_stay(conversation, people, pool, monkeypatch):
+    members, *_ = people
+    room, watch = members["streamer"].id, conversation.rooms.watch
+
+    async def watch_as_the_rule_comes(*arguments, **options):
+        found = await watch(*arguments, **options)
+        if not (await Acts(pool).rules(room)).members_only:
+            await Acts(pool).change_rules(room, room, lambda rules: type(rules)(members_only=True))
+            conversation.laws.forget(room, None)
+            while conversation.laws._tasks:
+                await asyncio.wait(conversation.laws._tasks)
+        return found
+
+    monkeypatch.setattr(conversation.rooms, "watch", watch_as_the_rule_comes)
+    guest = (await conversation.connect()).watch("chat.watch", {"channel": "streamer"})
+
+    await _refused(guest.next(), "auth.members_only")
+
+
 async def test_words_and_followers_are_asked_for(people, pool, conversation):
     members, owner, _, viewer = people
     room = members["streamer"].id
@@ -275,7 +340,7 @@ async def test_an_unreadable_event_of_the_history_is_passed_over(people, redis, 
     await Bus(redis).publish(members["streamer"].id, b"\xff not json")
     await viewer.call("chat.say", _line("hi", "a"))
 
-    assert (await owner.call("moderation.act", _act("remove", ids=["a"])))["seqs"] == [2]
+    assert (await owner.call("moderation.act", _act("remove", ids=["a"], nickname="나비")))["seqs"] == [2]
 
 
 async def test_a_store_that_is_away_leaves_no_half_told_act(people, pool, monkeypatch):

@@ -61,6 +61,7 @@ def _http_doors():
             members=None,
             ledger=None,
             follows=None,
+            acts=None,
             bus=None,
             refresh_tokens=None,
             tokens=None,

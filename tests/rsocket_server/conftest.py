@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from rsocket_server.room import Room
+from rsocket_server.room import Room, Seat
 from rsocket_server.server import Server, serve
 from rsocket_server.viewer_stream import Fanout, Watch
 from tests.rsocket_server import script
@@ -89,6 +89,6 @@ def watching(fanout: Fanout) -> Any:
     """A stream door's handler that watches that room from its beginning."""
 
     async def watch(_caller: Any, _data: bytes) -> Watch:
-        return Watch(fanout, None, 0, None)
+        return Watch(fanout, Seat(None), 0, None)
 
     return watch

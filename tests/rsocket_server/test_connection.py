@@ -22,6 +22,7 @@ from rsocket.transports.aiohttp_websocket import websocket_client
 from rsocket_server import limits
 from rsocket_server.doors import Door
 from rsocket_server.gate import State
+from rsocket_server.gate_errors import TokenRevoked
 from tests.rsocket_server import gate_table, script
 from tests.rsocket_server.script import (
     CHANNEL,
@@ -526,12 +527,38 @@ async def test_what_a_closed_connection_had_said_is_dropped_and_its_reader_let_g
         while connection._inbox_low is None:
             await asyncio.sleep(0)
     await begun.wait()
-    connection.close_house()
+    connection.expel(TokenRevoked())
 
-    assert await client.closed() == 1012
+    assert await client.closed() == 1008
     gate.set()
     await drained(server)
     assert served == [b"0"]
+
+
+async def test_what_was_said_before_the_house_closes_is_still_heard(house: Any, connect: Any) -> None:
+    gate, begun, served = asyncio.Event(), asyncio.Event(), []
+
+    async def slow(_caller: Any, data: bytes) -> None:
+        begun.set()
+        await gate.wait()
+        served.append(data)
+
+    server = await house(Door("say", "fire_and_forget", False, slow))
+    client = await connect(server)
+    await client.send(*[request(FNF, 2 * number + 1, "say", b"%d" % number) for number in range(4)])
+    await client.settled()
+    await begun.wait()
+    draining = asyncio.create_task(server.drain())
+    await client.send(request(FNF, 9, "say", b"4"))
+    await client.settled()
+    (connection,) = server._connections
+    connection.close_house()
+    gate.set()
+
+    assert await client.closed() == 1012
+    await draining
+    await drained(server)
+    assert served == [b"0", b"1", b"2", b"3", b"4"]
 
 
 # --- whispers ---------------------------------------------------------------------------------------------------------

@@ -149,6 +149,20 @@ async def test_guests_are_shown_out_when_a_room_becomes_the_members_own(parts):
     assert rooms.shown_out == [7]
 
 
+async def test_what_was_read_is_the_law_until_something_else_is_told_or_read(parts):
+    laws, truth, _ = parts
+    assert not laws.are(7, NO_RULES)
+    read = await laws.rules(7)
+    assert laws.are(7, read)
+
+    laws.forget(7, None)
+
+    assert not laws.are(7, read)
+    await settle()
+    truth.now = Rules(members_only=True)
+    assert laws.are(7, await laws.rules(7))
+
+
 async def test_without_postgresql_what_is_known_holds_and_what_is_not_is_refused(parts, monkeypatch):
     laws, truth, _ = parts
     truth.now = Rules(slow_seconds=5)

@@ -7,7 +7,7 @@ import pytest
 
 from rsocket_server import limits
 from rsocket_server.outbox import Outbox
-from rsocket_server.room import Log
+from rsocket_server.room_log import Log
 
 
 def gap(skipped: int, first: int, last: int) -> bytes:
@@ -242,6 +242,20 @@ def test_what_is_kept_is_never_skipped() -> None:
     assert outbox.take(log, gap) == [b"1", b"gap 3 2-4", b"5", b"6", b"gap 3 7-9", b"10", b"11", b"12", b"13"]
     assert slow.take(log, gap) == [b"1", b"gap 3 2-4"]
     assert (slow.cursor, slow.credit) == (4, 0)
+
+
+def test_ones_own_lines_are_never_skipped() -> None:
+    log = Log()
+    log.listen("nabi")
+    for seq in range(1, limits.LOG_EVENTS_MAX + 6):
+        log.append(b"%d" % seq, kept=seq == 4, voice="nabi" if seq in {2, 5} else "mimi")
+    hers, others = Outbox(0), Outbox(0)
+    for outbox in (hers, others):
+        outbox.request(6)
+
+    assert log.first == 6
+    assert hers.take(log, gap, "nabi") == [b"gap 1 1-1", b"2", b"gap 1 3-3", b"4", b"5", b"6"]
+    assert others.take(log, gap) == [b"gap 3 1-3", b"4", b"gap 1 5-5", b"6", b"7", b"8"]
 
 
 def test_of_what_is_kept_the_newest_are_held() -> None:

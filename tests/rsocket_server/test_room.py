@@ -9,10 +9,10 @@ from db.conduct import Banned, Case, Rules, Standing, WordsBlocked
 from rsocket_server import limits
 from rsocket_server.room import (
     Empty,
-    Log,
     Place,
     Room,
     RoomError,
+    Seat,
     SlowMode,
     TooFast,
     TooLong,
@@ -21,67 +21,6 @@ from rsocket_server.room import (
     clean,
     thinned,
 )
-
-
-def filled(count: int, payload: bytes = b"x") -> Log:
-    log = Log()
-    for _ in range(count):
-        log.append(payload)
-    return log
-
-
-# --- the log ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_fresh_log_is_empty_and_begins_at_one() -> None:
-    log = Log()
-
-    assert (1, 0, 0) == (log.first, log.head, log.bytes)
-    assert log.at(1) is None
-    assert log.after(0, 0) == []
-    assert log.reach(0, 100) == 0
-
-
-@pytest.mark.parametrize(("count", "first"), [(-1, 1), (0, 1), (1, 2)])
-def test_events_at_their_limit(count: int, first: int) -> None:
-    log = filled(limits.LOG_EVENTS_MAX + count)
-
-    assert (first, limits.LOG_EVENTS_MAX + count) == (log.first, log.head)
-    assert len(log.after(log.first - 1, log.head)) == min(limits.LOG_EVENTS_MAX, limits.LOG_EVENTS_MAX + count)
-
-
-@pytest.mark.parametrize(("extra", "first"), [(-1, 1), (0, 1), (1, 2)])
-def test_bytes_at_their_limit(extra: int, first: int) -> None:
-    log = Log()
-    log.append(b"x" * (limits.LOG_BYTES_MAX // 2))
-    log.append(b"x" * (limits.LOG_BYTES_MAX // 2 + extra))
-
-    assert first == log.first
-    assert log.bytes == sum(map(len, log.after(log.first - 1, log.head)))
-
-
-def test_one_event_larger_than_the_log_is_kept_alone() -> None:
-    log = filled(3)
-    log.append(b"x" * (limits.LOG_BYTES_MAX + 1))
-
-    assert (4, 4) == (log.first, log.head)
-
-
-def test_reach_goes_as_far_as_the_bytes_and_one_event_at_least() -> None:
-    log = filled(10, b"12345")
-
-    assert log.reach(0, 12) == 2
-    assert log.reach(0, 15) == 3
-    assert log.reach(8, 1) == 9
-    assert log.reach(0, 1000) == 10
-
-
-def test_after_is_only_asked_for_what_is_there() -> None:
-    log = filled(limits.LOG_EVENTS_MAX + 5)
-    for cursor, up_to in ((3, 10), (10, 9), (10, log.head + 1)):
-        with pytest.raises(AssertionError):
-            log.after(cursor, up_to)
-
 
 # --- places -----------------------------------------------------------------------------------------------------------
 
@@ -216,12 +155,21 @@ def test_a_watcher_of_a_young_log_begins_at_its_first_event() -> None:
 def test_two_windows_of_one_viewer_are_one_viewer() -> None:
     room = Room()
     for viewer in ("nabi", "nabi", object()):
-        room.join(viewer)
+        room.join(Seat(viewer))
     assert room.viewers == 2
-    room.leave("nabi")
+    room.leave(Seat("nabi"))
     assert room.viewers == 2
-    room.leave("nabi")
+    room.leave(Seat("nabi"))
     assert room.viewers == 1
+
+
+def test_who_is_not_counted_is_no_viewer() -> None:
+    room = Room()
+    owner = Seat(1, voice="owner", counted=False)
+    room.join(owner)
+    assert room.viewers == 0
+    room.leave(owner)
+    assert room.viewers == 0
 
 
 @pytest.mark.parametrize(
@@ -248,7 +196,7 @@ def test_a_count_is_told_when_it_changed_and_once_a_second() -> None:
     assert room.told is None
     assert room.count_due(10.0) == 0
     assert room.count_due(20.0) is None
-    room.join("a")
+    room.join(Seat("a"))
     assert room.count_due(10.0 + limits.COUNT_SECONDS - 0.01) is None
     assert room.count_due(10.0 + limits.COUNT_SECONDS) == 1
     room.total = 7  # Other workers have viewers too.

@@ -11,7 +11,7 @@ import pytest
 from db.bus import Bus, News
 from db.errors import StoreUnavailable
 from rsocket_server import limits
-from rsocket_server.room import Empty, TooFast
+from rsocket_server.room import Empty, Seat, TooFast
 from rsocket_server.rooms import Rooms
 from tests.rsocket_server.script import MIMI, NABI, UNBOUNDED
 
@@ -83,8 +83,8 @@ async def watch(
     rooms: Rooms, *, since: int | None = None, history: int | None = None, member: Any = None, n: int = UNBOUNDED
 ) -> Reader:
     reader = Reader()
-    viewer = member.id if member else object()
-    (await rooms.watch(ROOM, viewer=viewer, since=since, history=history)).subscribe(reader)
+    seat = Seat(member.id, voice=member.nickname) if member else Seat(object())
+    (await rooms.watch(ROOM, seat=seat, since=since, history=history)).subscribe(reader)
     reader.subscription.request(n)
     return reader
 

@@ -7,7 +7,7 @@ import pytest
 
 from rsocket_server import limits
 from rsocket_server.doors import Door
-from rsocket_server.room import Room
+from rsocket_server.room import Room, Seat
 from rsocket_server.viewer_stream import Fanout, Viewer, Watch, carrier_of, encode
 from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen
 
@@ -56,7 +56,7 @@ class WireReader(Reader):
 
 
 def watch(fanout: Fanout, reader: Any, *, since: int | None = 0, n: int = 0, key: Any = None) -> Viewer:
-    Watch(fanout, object() if key is None else key, since, None).subscribe(reader)
+    Watch(fanout, Seat(object() if key is None else key), since, None).subscribe(reader)
     viewer: Viewer = reader.subscription
     viewer.request(n)
     return viewer
@@ -340,7 +340,7 @@ async def test_credit_is_exact_on_the_wire(house: Any, connect: Any, watching: A
 
 async def test_a_watch_on_a_channel_is_carried_too(house: Any, connect: Any, fanout: Fanout, tell: Any) -> None:
     async def talk(_caller: Any, _data: bytes) -> Any:
-        return Watch(fanout, None, 0, None), None
+        return Watch(fanout, Seat(None), 0, None), None
 
     client = await connect(await house(Door("talk", "channel", False, talk)))
     await client.send(request(CHANNEL, 1, "talk", n=2))
@@ -409,7 +409,7 @@ def test_encode_is_read_back_one_by_one() -> None:
 async def test_where_a_watch_begins(since: int | None, fanout: Fanout, tell: Any) -> None:
     tell(*[b"%d" % number for number in range(1, 11)])
     reader = Reader()
-    Watch(fanout, None, since, 3).subscribe(reader)
+    Watch(fanout, Seat(None), since, 3).subscribe(reader)
     reader.subscription.request(100)
     first = {None: 8, 0: 1, 5: 6, 99: 8}[since]
 

@@ -11,6 +11,7 @@ import { CHARACTERS_WARN, CHARACTERS_MAX, chatLine } from "../core/chat_text.js"
 import { logInPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
 import { mutedForMs, newStanding, ruled } from "../core/room_rules.js";
+import { me } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { errorText, format, t } from "../net/words.js";
@@ -252,8 +253,7 @@ export class ChatRoom extends LightElement {
   async #askStanding() {
     if (identity.nickname === null || this.standing.moderates || this.#asked) return;
     this.#asked = true;
-    const { moderation } = await import("../net/studio_api.js");
-    const moderates = await moderation(this.#channel).then(() => true, () => false);
+    const moderates = await me().then((mine) => mine.moderates.includes(this.#channel), () => false);
     if (moderates) this.standing = { ...this.standing, moderates };
   }
 

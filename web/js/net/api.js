@@ -42,7 +42,7 @@ export function unfollow(nickname) {
   return asMember("DELETE", `${channelPath(nickname)}/follow`);
 }
 
-/** @returns {Promise<{ nickname: string, roles: string[], points: number, following: string[] }>} */
+/** @returns {Promise<{ nickname: string, roles: string[], points: number, following: string[], moderates: string[] }>} */
 export function me() {
   return asMember("GET", "/api/members/me");
 }
