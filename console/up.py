@@ -224,8 +224,8 @@ def site_here(settings: Settings) -> str:
 
 
 def here(settings: Settings) -> Addresses:
-    """Return the house's addresses on this machine, past any proxy."""
-    return addresses(replace(settings, public_url=None))
+    """Return the house's addresses on this machine, past any proxy and without a certificate for another name."""
+    return addresses(replace(settings, public_url=None, rtmps_port=None))
 
 
 def welcome(settings: Settings, identity: demo.Identity | None) -> None:

@@ -86,7 +86,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         pool, redis, bus = await _open_stores(stores, stack)
         channels = Channels(pool)
         spool = Spool(settings.data / "hls", quota_bytes=settings.dvr_disk_mb * 1024 * 1024)
-        spool.start()
+        process.claim(spool.start, spool.root)
         stack.push_async_callback(spool.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         top_ups = TopUps(Orders(pool), kakaopay.of_settings(http, settings, stores))

@@ -103,7 +103,7 @@ TABLE: Final[dict[State, dict[Happening, State]]] = {
 
 
 class Broadcast:
-    """Tell it what happens, then look at `state`; wake it with `tick` at `next_deadline`."""
+    """Tell it what happens, and `tick` a few times a second; then look at `state`."""
 
     def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
         self.state = State.ANNOUNCED
@@ -177,16 +177,6 @@ class Broadcast:
             self._lose(now, self._grace_seconds)
         if self._ends_at is not None and now >= self._ends_at and self.state is State.INTERRUPTED:
             self._happen(Happening.EXPIRED)
-
-    @property
-    def next_deadline(self) -> float | None:
-        """When `tick` has something to do; None when nothing is awaited."""
-        if self.state is State.ENDED:
-            return None
-        moments = [] if self._lost else [self._silent_at]
-        if self.state is State.INTERRUPTED and self._ends_at is not None:
-            moments.append(self._ends_at)
-        return min(moments, default=None)
 
     @property
     def owned(self) -> bool:

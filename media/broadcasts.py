@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from media.hls_writer import journal
 from media.hls_writer.cutter import PART_SECONDS
 from media.hls_writer.writer import SOURCE, Writer
 from media.ladders import Ladders
+from media.machine import usable_bytes
 from media.on_air import OnAir
 from media.past import Past
 from media.rtmp_ingest.errors import Refused
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.25
-# What all broadcasts may hold in memory for a new one to begin: half of the machine's. The rest is for what the running
-# ones still grow to, for their encoders, and for the database beside them.
-MEDIA_BYTES_MAX: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+# What all broadcasts may hold in memory for a new one to begin: half of what the machine, or the container, has. The
+# rest is for what the running ones still grow to, for their encoders, and for the database beside them.
+MEDIA_BYTES_MAX: Final = usable_bytes() // 2
 # After a lease has run out: a broadcast whose process was killed may still go on, if nobody took its place.
 RESUME_LATE_SECONDS: Final = 10.0
 # For `on_state`: news that takes longer is late anyway, and the publisher waits for it.
@@ -173,13 +173,16 @@ class Broadcasts:
         """Go on with what an earlier process left, or end it; to be done before anybody may publish."""
         if self._spool is None:
             return
-        try:
-            for left in await asyncio.to_thread(recovery.read_all, self._spool.folders()):
-                await self._recover(left, self._spool)
-        except StoreError as error:
-            log.warning("not_recovered words=%s", error)
-        else:
-            self._spool.sweep()
+        unknown = []
+        for folder in self._spool.folders():
+            left = await asyncio.to_thread(recovery.read_folder, folder)
+            try:
+                if left:
+                    await self._recover(left, self._spool)
+            except (StoreError, OSError) as error:  # It stays for the next process; the others go on now.
+                log.warning("not_recovered folder=%s words=%s", folder.name, error)
+                unknown.append(folder.name)
+        self._spool.sweep(keep=unknown)
 
     async def _recover(self, left: recovery.Left, spool: Spool) -> None:
         broadcast_id, channel = left.story.began.broadcast_id, None
@@ -189,6 +192,8 @@ class Broadcasts:
         channel = channel or await self._channels.by_id(left.story.began.channel_id)
         if channel is None or (ended and left.age_seconds >= self._dvr_seconds):
             return
+        if not ended:
+            await asyncio.to_thread(recovery.read_edge, left)
         writer = recovery.resume(left, spool, window_seconds=self._dvr_seconds, ended=ended)
         self._writers[broadcast_id] = writer
         log.info("recovered broadcast=%d ended=%s", broadcast_id, ended)
@@ -279,19 +284,18 @@ class Broadcasts:
     async def begin(self, on_air: OnAir, owner: int, began: Began) -> None:
         """The owner's media can be played from here on: go on air, or go on. Raises Refused."""
         async with on_air.lock:
-            if on_air.writer is None:
+            is_new = on_air.writer is None
+            if is_new:
                 await self._begin_writer(on_air, began)
             assert on_air.writer is not None
             assert on_air.broadcast_id is not None
             if not on_air.broadcast.began(owner, self.now()):
                 raise Refused(LATER, "this connection is no longer on air")
-            if on_air.transcoder is None and on_air.writer.renditions != (SOURCE,):
-                # It was begun by an earlier process. Rungs for which there is no encoder, or no room, end here.
-                await self._ladders.detect()
-                ladder = self._ladders.admit(on_air.broadcast_id, began)
-                for name in set(on_air.writer.renditions) - {rung.name for rung in ladder}:
-                    on_air.writer.drop(name)
-                on_air.transcoder = self._ladders.open(on_air.writer, ladder)
+            if began.video and not on_air.laddered:
+                if not is_new:
+                    await self._ladders.detect()
+                    on_air.transcoder = self._ladders.catch_up(on_air.writer, began)
+                on_air.laddered, on_air.refused = True, self._ladders.lacks(on_air.writer, began)
             on_air.writer.begin(began, date=time.time())
             if on_air.transcoder:
                 self._ladders.begin(on_air.transcoder, on_air.writer, began)
@@ -309,7 +313,6 @@ class Broadcasts:
             on_air.channel, on_air=True, broadcast_id=on_air.broadcast_id, started_at=datetime.now(UTC)
         )
         ladder = self._ladders.admit(on_air.broadcast_id, began)
-        on_air.refused = len(ladder) < len(self._ladders.rungs(began))
         rates = {rung.name: rung.bits_a_second for rung in ladder}
         renditions = self._ladders.renditions(ladder)
         recorder = self._record(on_air, tuple(rates), hidden=SOURCE not in renditions)

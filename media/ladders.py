@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ from media.encoder_budget import EncoderBudget
 from media.ffmpeg_args import Rung, Version, can_read, fallback_rung, rungs
 from media.flv import Codec
 from media.hls_writer.writer import SOURCE, Writer
+from media.machine import usable_cores
 from media.transcoder import Transcoder, detect
 
 if TYPE_CHECKING:
@@ -109,6 +109,23 @@ class Ladders:
         self._running[writer.broadcast_id] = Running(writer, transcoder)
         return transcoder
 
+    def catch_up(self, writer: Writer, began: Began) -> Transcoder | None:
+        """Pictures come to what began with sound, or was begun by another process: its ladder is due now.
+
+        A rung of the other process for which there is no encoder here, or no room, ends.
+        """
+        ladder = self.admit(writer.broadcast_id, began)
+        for name in set(writer.renditions) - {SOURCE, *(rung.name for rung in ladder)}:
+            writer.drop(name)
+        for rung in ladder:
+            if rung.name not in writer.renditions:
+                writer.add(rung.name, rung.bits_a_second)
+        return self.open(writer, ladder)
+
+    def lacks(self, writer: Writer, began: Began) -> bool:
+        """Whether there was no room for all of the ladder."""
+        return len(writer.renditions) - 1 < len(self.rungs(began))
+
     def begin(self, transcoder: Transcoder, writer: Writer, began: Began) -> None:
         """Give the writer's new epoch to its encoder; a rung that would be upscaled now, or is gone, stays away."""
         there = [rung for rung in self.rungs(began) if rung.name in writer.renditions]
@@ -158,12 +175,3 @@ def cpu_seconds_of(pid: int) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime, proc(5)
-
-
-def usable_cores(limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
-    """How many cores this process may use: those it may run on, or what a container was given of them."""
-    cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    with suppress(OSError, ValueError):
-        quota, period = limit.read_text(encoding="ascii").split()  # "max 100000" where there is no limit
-        cores = min(cores, int(quota) / int(period))
-    return cores

@@ -26,6 +26,7 @@ class OnAir:
         self.broadcast_id: int | None = None
         self.writer: Writer | None = None
         self.transcoder: Transcoder | None = None
+        self.laddered = False  # whether it was decided what ladder it gets: with its first picture
         self.refused = False  # some of the ladder that was asked for: there was no room
         self.health = StreamHealth()
         self.still = Still()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from media.ffmpeg_args import bits_a_second
@@ -19,11 +19,11 @@ from media.hls_writer.errors import HlsError
 from media.hls_writer.journal import read_records
 from media.hls_writer.playlist import ResourceName, read_name
 from media.hls_writer.recorder import JOURNAL
+from media.hls_writer.rendition import Resumed
 from media.hls_writer.samples import read_init
 from media.hls_writer.writer import SOURCE, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from media.hls_writer.archive import Entry
@@ -38,8 +38,9 @@ _JOURNAL_NAME: Final = re.compile(JOURNAL + r"[0-9]{1,9}")
 
 @dataclass(slots=True)
 class Left:
-    """One broadcast that was left, with what its edge needs in memory."""
+    """One broadcast that was left: what lies on disk. `read_edge` takes into memory what players are at."""
 
+    folder: Path
     story: Story
     journals: list[int]
     age_seconds: float  # since anything was written
@@ -49,22 +50,17 @@ class Left:
     data: dict[str, dict[int, bytes]] = field(default_factory=dict)
 
 
-def read_all(folders: Iterable[Path]) -> list[Left]:
-    """Every broadcast that can be read back; blocks. What a folder has beyond its broadcast is removed."""
-    found = []
-    for folder in folders:
-        try:
-            left = read_folder(folder)
-        except (OSError, HlsError) as error:
-            log.warning("not_recovered folder=%s words=%s", folder.name, error)
-            continue
-        if left:
-            found.append(left)
-    return found
-
-
 def read_folder(folder: Path) -> Left | None:
-    """One broadcast, None if its journal tells nothing or was behind what had happened. Raises OSError, HlsError."""
+    """One broadcast, None if it cannot be read back; blocks. What the folder has beyond it is removed."""
+    try:
+        return _read_folder(folder)
+    except (OSError, HlsError) as error:
+        log.warning("not_recovered folder=%s words=%s", folder.name, error)
+        return None
+
+
+def _read_folder(folder: Path) -> Left | None:
+    """None if its journal tells nothing or was behind what had happened. Raises OSError, HlsError."""
     stats = {path.name: path.stat() for path in folder.iterdir()}
     sizes = {name: stat.st_size for name, stat in stats.items()}
     journals = sorted(int(name.removeprefix(JOURNAL)) for name in sizes if _JOURNAL_NAME.fullmatch(name))
@@ -73,7 +69,7 @@ def read_folder(folder: Path) -> Left | None:
     if story is None or str(story.began.broadcast_id) != folder.name or any(name.endswith(BEHIND) for name in sizes):
         return None
     newest = max((stat.st_mtime for name, stat in stats.items() if name.endswith(SEGMENT)), default=0.0)
-    left = Left(story, journals, max(0.0, time.time() - newest))
+    left = Left(folder, story, journals, max(0.0, time.time() - newest))
     for name in story.tracks:
         _read_track(folder, name, left, sizes)
     kept = {
@@ -85,12 +81,26 @@ def read_folder(folder: Path) -> Left | None:
     return left
 
 
+def read_edge(left: Left) -> None:
+    """Take the newest segments of a broadcast that goes on into memory; blocks. Raises OSError."""
+    for name, track in left.story.tracks.items():
+        edge = left.edges[name] = restore.edge(track, left.entries[name])
+        left.data[name] = {
+            each.msn: (left.folder / str(ResourceName(name, "s", each.msn))).read_bytes()
+            for each in edge
+            if not each.gap
+        }
+
+
 def _read_track(folder: Path, name: str, left: Left, sizes: dict[str, int]) -> None:
     track = left.story.tracks[name]
+    inits = left.inits[name] = _read_inits(folder, name, sizes)
     entries: list[Entry] = []
     for msn, told in sorted(track.segments.items()):
         file = str(ResourceName(name, "s", msn))
         entry = told.entry(sizes.get(file, sizes.get(GROWING + file)))
+        if entry and entry.opening.init not in inits:
+            entry = replace(entry, size=0, gap=True)  # Nobody could play it.
         # What the window or the quota has taken is gone from the beginning; a hole behind it was always one.
         if entry is None or (entry.gap and not entries):
             continue
@@ -99,12 +109,7 @@ def _read_track(folder: Path, name: str, left: Left, sizes: dict[str, int]) -> N
                 growing.truncate(entry.size)
             (folder / (GROWING + file)).replace(folder / file)
         entries.append(entry)
-    edge = restore.edge(track, entries)
-    left.entries[name], left.edges[name] = entries, edge
-    left.data[name] = {
-        each.msn: (folder / str(ResourceName(name, "s", each.msn))).read_bytes() for each in edge if not each.gap
-    }
-    left.inits[name] = _read_inits(folder, name, sizes)
+    left.entries[name] = entries
 
 
 def _read_inits(folder: Path, name: str, sizes: dict[str, int]) -> dict[int, bytes]:
@@ -117,7 +122,7 @@ def _read_inits(folder: Path, name: str, sizes: dict[str, int]) -> dict[int, byt
 
 
 def resume(left: Left, spool: Spool, *, window_seconds: float, ended: bool) -> Writer:
-    """The broadcast's writer, with its recorder; where it has ended, only what is on disk."""
+    """The broadcast's writer, with its recorder; where it has `ended`, only what is on disk, and no edge is needed."""
     story = left.story
     began = story.began
     recorder = spool.record(began, window_seconds=window_seconds, journal=max(left.journals) + 1)
@@ -126,21 +131,16 @@ def resume(left: Left, spool: Spool, *, window_seconds: float, ended: bool) -> W
     writer = Writer(began.broadcast_id, names, began.part_seconds, bits_a_second=bits, recorder=recorder)
     resumed = {}
     for name, told in story.tracks.items():
-        entries = left.entries[name]
-        next_msn = entries[-1].msn + 1 if entries else 1
-        timeline = restore.timeline(told, [] if ended else left.edges[name], left.data[name], next_msn)
-        resumed[name] = timeline, left.inits[name]
-        recorder.resume(
-            name,
-            told,
-            entries,
-            edge=left.data[name],
-            init=max(left.inits[name], default=0),
-            next_part=timeline.next_part,
-        )
+        entries, inits = left.entries[name], left.inits[name]
+        next_msn = entries[-1].msn + 1 if entries else told.next_msn
+        edge, data = left.edges.get(name, []), left.data.get(name, {})
+        timeline = restore.timeline(told, edge, data, next_msn)
+        init = max(told.init, *inits, 0)
+        resumed[name] = Resumed(timeline, inits, init)
+        sizes = {number: len(data) for number, data in inits.items()}
+        recorder.resume(name, told, entries, edge=data, inits=sizes, init=init, next_part=timeline.next_part)
     recorder.forget_journals(left.journals)
-    line_ms = restore.line_ms(entry for entries in left.entries.values() for entry in entries)
-    writer.resume(resumed, epoch=story.epoch, line_ms=line_ms)
+    writer.resume(resumed, epoch=story.epoch, line_ms=restore.line_ms(story.tracks.values()))
     if ended:
         writer.end()
         writer.cool()

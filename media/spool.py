@@ -8,7 +8,7 @@ free on the disk, always at the cost of whoever has most (eviction.py).
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import fcntl
 import logging
 import os
 import queue
@@ -23,7 +23,7 @@ from media.folder import Folder, free_bytes
 from media.hls_writer.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from media.hls_writer.journal import Began
@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 # Bytes that wait for the thread: what a disk that hangs for seconds costs in memory.
 QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
+# Jobs that wait: minutes of ten broadcasts, and some megabytes. A broadcast that would add to them gives its past up.
+QUEUE_JOBS_MAX: Final = 50_000
+# At the end, for what waits: a disk that takes longer has its process killed.
+CLOSE_SECONDS_MAX: Final = 2.0
 # Left to the database and the logs of the same disk: a twentieth of it, and no more than this.
 RESERVE_BYTES_MAX: Final = 512 * 1024 * 1024
 RESERVE_PARTS: Final = 20
@@ -47,7 +51,10 @@ TELL_SECONDS: Final = 60.0
 
 
 class Spool:
-    """Start it, `record` each broadcast, close it at the end: files stay for the next process."""
+    """Start it, `record` each broadcast, close it at the end: files stay for the next process.
+
+    One at a time for a folder: two would sweep each other's broadcasts away.
+    """
 
     def __init__(self, root: Path, *, quota_bytes: int) -> None:
         self.root = root
@@ -59,29 +66,42 @@ class Spool:
         self._queued = 0
         self._largest = 0
         self._freeing = 0  # evicted, but not yet removed
+        self._lock = -1  # descriptor of the folder
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._readers = concurrent.futures.ThreadPoolExecutor(READERS, thread_name_prefix="spool reader")
+        self._reads: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._reading: dict[Path, asyncio.Future[bytes | None]] = {}
         self._cache: OrderedDict[Path, bytes] = OrderedDict()
         self._cached = 0
         self._tell_again_at = 0.0
 
     def start(self) -> None:
-        """Make the folder and start the thread. Raises OSError if there can be no such folder."""
+        """Make the folder and start the threads.
+
+        Raises BlockingIOError if another process has the folder, another OSError if there can be no such folder.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.root)
         self._reserve_bytes = min(RESERVE_BYTES_MAX, disk_bytes(self.root) // RESERVE_PARTS)
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._thread.start()
+        for _ in range(READERS):  # Nobody waits for them: a disk that hangs does not keep the process.
+            threading.Thread(target=self._read_for_ever, name="spool reader", daemon=True).start()
 
     async def close(self) -> None:
-        """Write what waits, and stop."""
+        """Write what waits, for CLOSE_SECONDS_MAX at most, and stop."""
         thread, self._thread = self._thread, None
-        if thread:
-            self._jobs.put(None)
-            await asyncio.to_thread(thread.join)
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        if thread is None:
+            return
+        self._jobs.put(None)
+        for _ in range(READERS):
+            self._reads.put(None)
+        await asyncio.to_thread(thread.join, CLOSE_SECONDS_MAX)
+        if thread.is_alive():  # It may still write: the lock ends with the process.
+            log.warning("spool_not_written jobs=%d words=the disk hangs", self._jobs.qsize())
+        else:
+            os.close(self._lock)
 
     def record(self, began: Began, *, window_seconds: float, journal: int = 1) -> Recorder:
         """Keep a broadcast's past; `journal` as Recorder has it."""
@@ -99,10 +119,11 @@ class Spool:
         """What lies there, by an earlier process or this one."""
         return sorted(path for path in self.root.iterdir() if path.is_dir())
 
-    def sweep(self) -> None:
-        """Remove every folder that is no broadcast's of this process."""
+    def sweep(self, keep: Collection[str] = ()) -> None:
+        """Remove every folder that is no broadcast's of this process, but for those of the names to `keep`."""
+        kept = {*keep, *map(str, self._shelves)}
         for path in self.folders():
-            if path.name not in {str(broadcast_id) for broadcast_id in self._shelves}:
+            if path.name not in kept:
                 self.put(partial(shutil.rmtree, path, ignore_errors=True))
 
     def forget(self, broadcast_id: int) -> None:
@@ -119,6 +140,11 @@ class Spool:
         self._queued += size
         self._jobs.put(partial(self._do, job, size) if size else job)
         return True
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for the thread that nothing more should."""
+        return self._jobs.qsize() >= QUEUE_JOBS_MAX
 
     def tell(self, words: Callable[[], None]) -> None:
         """From the thread: let the loop do something."""
@@ -159,11 +185,12 @@ class Spool:
         headroom = HEADROOM_SEGMENTS * self._largest
         free += self._freeing
         missing = max(self._reserve_bytes + headroom - free, self.bytes_held + headroom - self._quota_bytes)
-        while missing > 0:
-            victim = next_victim(self._shelves.values())
-            evicted = victim.evict() if victim else None
-            if evicted is None:
-                break
+        shelves = list(self._shelves.values())
+        while missing > 0 and (victim := next_victim(shelves)):
+            evicted = victim.evict()
+            if evicted is None:  # It has no more than the open segment needs.
+                shelves.remove(victim)
+                continue
             missing -= evicted
             self._freeing += evicted
             self.put(partial(self.tell, partial(self._freed, evicted)))
@@ -183,14 +210,16 @@ class Spool:
         if reading is None:
             if len(self._reading) >= READS_WAITING_MAX:
                 return None
-            reading = asyncio.get_running_loop().run_in_executor(self._readers, _read, path)
-            self._reading[path] = reading
-            reading.add_done_callback(partial(self._has_read, path))
+            reading = self._reading[path] = asyncio.get_running_loop().create_future()
+            self._reads.put(path)
         return await asyncio.shield(reading)
 
-    def _has_read(self, path: Path, reading: asyncio.Future[bytes | None]) -> None:
-        del self._reading[path]
-        data = None if reading.cancelled() or reading.exception() else reading.result()
+    def _read_for_ever(self) -> None:
+        while (path := self._reads.get()) is not None:
+            self.tell(partial(self._has_read, path, _read(path)))
+
+    def _has_read(self, path: Path, data: bytes | None) -> None:
+        self._reading.pop(path).set_result(data)
         if data is None or len(data) > READ_CACHE_BYTES_MAX // 2:
             return
         self._cache[path] = data
@@ -207,6 +236,7 @@ class Shelf:
         self.folder = folder
         self._spool = spool
         self.recorder: Recorder | None = None  # who writes here, and gives up when room is needed
+        self._closed = False
 
     @property
     def bytes_held(self) -> int:
@@ -229,15 +259,20 @@ class Shelf:
 
     def write(self, name: str, data: bytes) -> None:
         """Keep a small file."""
-        self._spool.put(partial(self.folder.write, name, data))
+        if self._takes():
+            self._spool.put(partial(self.folder.write, name, data))
 
     def append(self, name: str, data: bytes) -> None:
         """Let a file grow."""
+        if not self._takes():
+            return
         if not self._spool.put(partial(self.folder.append, name, data), len(data)):
             self._spool.put(partial(self.folder.refuse, name))
 
     def finish(self, name: str, parts: Sequence[bytes], done: Callable[[bool], None]) -> None:
         """Give a file its name; `done` is told on the loop, in the order of the calls."""
+        if not self._takes():
+            return
         size = sum(map(len, parts))
         if not self._spool.put(partial(self._finish, name, parts, size, done), size):
             self._spool.put(partial(self.folder.discard, name))
@@ -245,16 +280,28 @@ class Shelf:
 
     def log(self, name: str, data: bytes) -> None:
         """Append to a file under its own name."""
-        self._spool.put(partial(self.folder.log, name, data))
+        if self._takes():
+            self._spool.put(partial(self.folder.log, name, data))
 
     def remove(self, names: Sequence[str]) -> None:
         """Forget files."""
         for name in names:
-            self._spool.put(partial(self.folder.remove, name))
+            if self._takes():
+                self._spool.put(partial(self.folder.remove, name))
 
     async def read(self, name: str) -> bytes | None:
         """A file, None when it is not there."""
         return await self._spool.read(self.folder.path / name)
+
+    def _takes(self) -> bool:
+        """Whether there is room for one more job; where there is none the broadcast has no past from now on."""
+        if not self._closed and self._spool.full:
+            self._closed = True
+            log.warning("past_given_up folder=%s words=the disk hangs", self.folder.path.name)
+            if self.recorder:
+                self.recorder.give_up()
+            self._spool.put(self.folder.delete)
+        return not self._closed
 
     def _finish(self, name: str, parts: Sequence[bytes], size: int, done: Callable[[bool], None]) -> None:
         there = False
@@ -273,6 +320,19 @@ class Shelf:
         done(there)
         if size and free is not None:
             self._spool.written(size, free)
+
+
+def _lock(folder: Path) -> int:
+    """The folder's descriptor, with a lock that ends with this process, however it ends. Raises BlockingIOError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError as error:  # A file system without locks; there one must know oneself.
+        log.warning("spool_not_locked words=%s", error.strerror)
+    return descriptor
 
 
 def disk_bytes(path: Path) -> int:

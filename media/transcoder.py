@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from media.children import launched
+from media.children import launched, reap
 from media.encoder_run import DRAIN_SECONDS_MAX, Run, RungSink
 from media.ffmpeg_args import Rung, Version, arguments, read_version
 from media.restarts import Restarts
@@ -29,16 +29,21 @@ VERSION_SECONDS_MAX: Final = 10.0
 async def detect(ffmpeg: str) -> Version | None:
     """The version of that ffmpeg; None when it cannot be run."""
     try:
-        async with asyncio.timeout(VERSION_SECONDS_MAX):
-            process = await asyncio.create_subprocess_exec(
-                *launched([ffmpeg, "-version"]),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            out, _ = await process.communicate()
-    except (OSError, TimeoutError):
+        process = await asyncio.create_subprocess_exec(
+            *launched([ffmpeg, "-version"]),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError:
         return None
+    try:
+        async with asyncio.timeout(VERSION_SECONDS_MAX):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        return None
+    finally:
+        await reap(process)
     return read_version(out.decode(errors="replace"))
 
 

@@ -22,6 +22,7 @@ class Addresses:
     rsocket_port: int
     rtmp_port: int
     public_url: str | None
+    rtmps_port: int | None = None
 
     @property
     def is_https(self) -> bool:
@@ -55,7 +56,9 @@ class Addresses:
         return f"ws://{self.name(host_header)}:{self.rsocket_port}/rsocket"
 
     def rtmp(self, host_header: str | None) -> str:
-        """Give the encoder's server URL; any application name is taken, `live` is what we print."""
+        """Give the encoder's server URL, by TLS where there is any; any application name is taken, `live` is ours."""
+        if self.rtmps_port is not None:
+            return f"rtmps://{self.name(host_header)}:{self.rtmps_port}/live"
         return f"rtmp://{self.name(host_header)}:{self.rtmp_port}/live"
 
     def origins(self) -> frozenset[str]:

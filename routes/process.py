@@ -20,6 +20,7 @@ from routes.settings import SettingsError, from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from pathlib import Path
 
     from routes.settings import Settings
 
@@ -84,6 +85,17 @@ def port_trouble(error: OSError, *, host: str, port: int, setting: str) -> Start
     return StartError(f"port {port} on {host} {reason}: free it, or set {setting} to another")
 
 
+def claim(start: Callable[[], None], folder: Path) -> None:
+    """Take a folder that only one process may have. Raises StartError."""
+    try:
+        start()
+    except BlockingIOError:
+        words = "belongs to another python -m media that runs: end that one, or set COMMEOW_DATA to another folder"
+        raise StartError(f"{folder} {words}") from None
+    except OSError as error:
+        raise StartError(f"{folder} cannot be used ({error.strerror}): see to it, or set COMMEOW_DATA") from None
+
+
 async def answering(call: Awaitable[T], *, store: str, setting: str) -> T:
     """Await a store's first answer. Raises StartError, naming the setting that says where it is."""
     try:
@@ -115,6 +127,7 @@ def addresses(settings: Settings) -> Addresses:
         http_port=settings.http_port,
         rsocket_port=settings.rsocket_port,
         rtmp_port=settings.rtmp_port,
+        rtmps_port=settings.rtmps_port,
         public_url=settings.public_url,
     )
 

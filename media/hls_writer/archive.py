@@ -96,6 +96,12 @@ class Archive:
         return self._kept[0].entry if self._kept else self.listed[0] if self.listed else None
 
     @property
+    def init(self) -> int | None:
+        """The first init segment that something here needs; None when nothing needs any."""
+        entries = (*(each.entry for each in self._kept), *self.listed)
+        return next((entry.opening.init for entry in entries if not entry.gap), None)
+
+    @property
     def bytes_unlisted(self) -> int:
         """What could go without any list becoming shorter."""
         return sum(each.entry.size for each in self._kept)

@@ -30,7 +30,6 @@ PART_SHARE_MIN: Final = 0.85
 SEGMENT_SECONDS_MIN: Final = 1.0
 # Audio alone has no keyframes to wait for.
 AUDIO_SEGMENT_SECONDS: Final = 2.0
-AUDIO_TARGET_SECONDS: Final = 3
 # A target duration holds for good, and the first interval says little about the longest: encoders write keyframes at
 # scene cuts too. Up to here intervals share one target, with room for what is missing to a segment's least length; a
 # smaller one would gain players without low latency a few seconds, and the first cut would cost everybody keyframes.
@@ -49,6 +48,7 @@ AUDIO_DRIFT_SECONDS_MAX: Final = 0.1
 AUDIO_PACKETS_HELD_MAX: Final = 1024
 
 assert SEGMENT_SECONDS_MIN > 2 * PART_SECONDS
+assert AUDIO_SEGMENT_SECONDS + PART_SECONDS < TARGET_SECONDS
 assert LONG_TARGET_SECONDS > TARGET_SECONDS >= INTERVAL_SECONDS_MAX + SEGMENT_SECONDS_MIN
 
 
@@ -197,6 +197,7 @@ class Cutter:
         self._segment_ticks = 0
         self._packets: deque[tuple[int, int, bytes]] = deque()
         self._next_sample: int | None = None
+        self._sound_end: int | None = None  # of audio alone, in ticks: where its next packet follows
         self.sequence = sequence  # of the last fragment (mfhd); rises through all epochs of a rendition
         self._begun = False
         self.pictures = 0
@@ -233,6 +234,8 @@ class Cutter:
         self._packets.append((start, samples, data))
         if len(self._packets) > AUDIO_PACKETS_HELD_MAX:
             self._packets.popleft()
+        if not self._has_video and self._slice_ticks > self._targets.part_ticks:
+            out.append(self._flush_full())
         return out
 
     def finish(self) -> list[Cut | Fragment]:
@@ -242,7 +245,7 @@ class Cutter:
         if held is not None:
             # Nothing follows that could tell: the last frame is taken to last as long as the one before it.
             out += self._complete(held, self._frame_ticks or self._targets.part_ticks // 10)
-        if self._slice_ticks or (self._packets and not self._has_video):
+        if self._packets if not self._has_video else self._slice_ticks:
             out.append(self._flush())
         return out
 
@@ -331,20 +334,38 @@ class Cutter:
         return AudioRun(start, packets, durations) if packets else None
 
     def _before_packet(self, start: int, samples: int) -> list[Cut | Fragment]:
-        """Audio alone: flush before a packet that would make the part too long, or does not follow."""
+        """Audio alone: flush before a packet that would make the part too long, or does not follow.
+
+        Where packets are so long that the part would be too short without this one, it begins in the part and ends in
+        the next; the last part of a segment may be short, so segments begin with a packet.
+        """
         assert self._audio_track is not None
         rate = self._audio_track.rate
+        begins, ends = start * VIDEO_CLOCK // rate, (start + samples) * VIDEO_CLOCK // rate
         out: list[Cut | Fragment] = []
-        ticks = (start + samples) * VIDEO_CLOCK // rate - self._slice_start
-        if not self._packets:
-            self._slice_start, self._slice_ticks = start * VIDEO_CLOCK // rate, 0
-        elif self._slice_start + self._slice_ticks != start * VIDEO_CLOCK // rate or ticks > self._targets.part_ticks:
-            out.append(self._flush())
-            self._slice_start = start * VIDEO_CLOCK // rate
-        if not self._begun or (self._segment_ticks >= AUDIO_SEGMENT_SECONDS * VIDEO_CLOCK and not self._slice_ticks):
-            self._targets.duration = self._targets.duration or AUDIO_TARGET_SECONDS
+        segment_ticks = round(AUDIO_SEGMENT_SECONDS * VIDEO_CLOCK)
+        follows, due = begins == self._sound_end, not self._begun
+        if self._packets and (not follows or ends - self._slice_start > self._targets.part_ticks):
+            short = self._slice_ticks < self._targets.part_ticks_min
+            if not (follows and short) or self._segment_ticks + self._targets.part_ticks >= segment_ticks:
+                out.append(self._flush())
+                due = due or short or self._segment_ticks >= segment_ticks
+        if not follows:
+            self._slice_start = begins
+        if due:
+            # As for pictures, which may still come: their keyframes then have room.
+            self._targets.duration = self._targets.duration or TARGET_SECONDS
             out.append(Cut(self._slice_start, independent=True))
             self._begun, self._segment_ticks = True, 0
         self._independent = True
-        self._slice_ticks = (start + samples) * VIDEO_CLOCK // rate - self._slice_start
+        self._sound_end = ends
+        self._slice_ticks = ends - self._slice_start
         return out
+
+    def _flush_full(self) -> Fragment:
+        """A part of audio alone that is as long as one may be; its last packet goes on in the next."""
+        left = self._slice_ticks - self._targets.part_ticks
+        self._slice_ticks = self._targets.part_ticks
+        part = self._flush()
+        self._slice_ticks = left
+        return part

@@ -22,7 +22,7 @@ _FRAME: Final = struct.Struct(">II")
 
 
 class Began(msgspec.Struct, frozen=True, tag="began"):
-    """The first record of each file: whose broadcast it is and what never changes in it."""
+    """The first record of each file: whose broadcast it is. Again where renditions come; nothing else ever changes."""
 
     version: int
     channel_id: int
@@ -30,6 +30,10 @@ class Began(msgspec.Struct, frozen=True, tag="began"):
     part_seconds: float
     renditions: tuple[str, ...]
     hidden: bool  # the source is packaged, but in no multivariant playlist
+
+    def with_rendition(self, name: str) -> Began:
+        """The same broadcast with one rendition more."""
+        return msgspec.structs.replace(self, renditions=(*self.renditions, name))
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):

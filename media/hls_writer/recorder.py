@@ -20,11 +20,11 @@ from media.hls_writer.journal import Began, Closed, Ended, Opened, Part, write_r
 from media.hls_writer.playlist import ResourceName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from media.hls_writer.journal import Record
     from media.hls_writer.rendition import Rendition
-    from media.hls_writer.restore import TrackTold
+    from media.hls_writer.restore import Told, TrackTold
     from media.hls_writer.timeline import Segment
 
 JOURNAL: Final = "journal_"
@@ -65,6 +65,7 @@ class Track:
 
     archive: Archive
     init: int = 0  # the newest init segment
+    inits: dict[int, int] = field(default_factory=dict)  # those that are kept, and their bytes
     msn: int = 1  # the segment that is open or comes next
     part: int = 0  # the newest part
     opened: bool = False
@@ -79,6 +80,7 @@ class Recorder:
 
     def __init__(self, store: Store, began: Began, *, window_seconds: float, journal: int = 1) -> None:
         self.began = began
+        self._window_seconds = window_seconds
         self.tracks = {name: Track(Archive(window_seconds)) for name in began.renditions}
         self.ended = False
         self._store = store
@@ -88,21 +90,49 @@ class Recorder:
         self._records = JOURNAL_RECORDS_MAX
 
     def resume(
-        self, name: str, told: TrackTold, entries: Sequence[Entry], *, edge: Collection[int], init: int, next_part: int
+        self,
+        name: str,
+        told: TrackTold,
+        entries: Sequence[Entry],
+        *,
+        edge: Collection[int],
+        inits: Mapping[int, int],
+        init: int,
+        next_part: int,
     ) -> None:
-        """Go on where another process was (restore.py): `entries` are on disk; with their parts those at the `edge`."""
+        """Go on where another process was (restore.py).
+
+        `entries` are on disk, with their parts those at the `edge`; `inits` are, with their bytes, and `init` was the
+        last.
+        """
         track = self.tracks[name]
-        track.init, track.part = init, next_part - 1
+        track.init, track.inits, track.part = init, dict(inits), next_part - 1
         track.target, track.independent = told.target, told.all_independent
+        last = told.last
         for entry in entries:
             segment = told.segments[entry.msn]
-            self._log(segment.opened)
-            for part in segment.parts if entry.msn in edge else ():
-                self._log(part)
-            self._log(segment.closed or told.close(name, entry))
-            self._journals[-1][1][name] = entry.msn
+            self._tell(name, segment, segment.closed or told.close(name, entry), parts=entry.msn in edge)
             track.msn = entry.msn + 1
             self._remove(name, track.archive.add(entry))
+        if last and (not entries or last.opened.msn > entries[-1].msn):
+            # Nothing is left of it but its numbers, and they were used.
+            self._tell(name, last, last.closed, parts=True)
+            track.msn = track.msn if entries else last.opened.msn + 1
+
+    def _tell(self, name: str, segment: Told, closed: Closed | None, *, parts: bool) -> None:
+        """Write down anew what another process did."""
+        self._log(segment.opened)
+        for part in segment.parts if parts else ():
+            self._log(part)
+        if closed:
+            self._log(closed)
+        self._journals[-1][1][name] = segment.opened.msn
+
+    def add(self, name: str) -> None:
+        """One more rendition begins."""
+        self.tracks[name] = Track(Archive(self._window_seconds))
+        self.began = self.began.with_rendition(name)
+        self._log(self.began)
 
     def forget_journals(self, numbers: Iterable[int]) -> None:
         """What the files of another process told has been written down anew."""
@@ -112,10 +142,14 @@ class Recorder:
 
     def look(self, rendition: Rendition) -> None:
         """Hand on what is new in a rendition."""
-        track = self.tracks[rendition.name]
+        track = self.tracks.get(rendition.name)
+        if track is None:
+            return  # The disk hung for too long (give_up).
         while track.init < rendition.init_number:
             track.init += 1
-            self._store.write(str(ResourceName(rendition.name, "init", track.init)), rendition.init(track.init) or b"")
+            data = rendition.init(track.init) or b""
+            track.inits[track.init] = len(data)
+            self._store.write(str(ResourceName(rendition.name, "init", track.init)), data)
         timeline = rendition.timeline
         track.target = timeline.target_duration or 0
         opened = timeline.open if timeline.open and timeline.open.parts else None
@@ -129,8 +163,20 @@ class Recorder:
     def drop(self, name: str) -> None:
         """A rendition goes, and its past with it."""
         track = self.tracks.pop(name, None)
-        while track and (entry := track.archive.evict()):
+        if track is None:
+            return
+        while entry := track.archive.evict():
             self._remove(name, [entry])
+        if track.opened:
+            self._store.remove([str(ResourceName(name, "s", track.msn))])
+        self._store.remove([str(ResourceName(name, "init", number)) for number in track.inits])
+
+    def give_up(self) -> None:
+        """The store takes nothing any more: there is no past from now on, and none of before."""
+        for name in tuple(self.tracks):
+            self.drop(name)
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     def evict(self) -> int | None:
         """Give up the oldest segment; its bytes, None when there is nothing left."""
@@ -139,15 +185,16 @@ class Recorder:
         if not dates:
             return None
         name = min(dates)[1]
+        held = self.bytes_held
         entry = self.tracks[name].archive.evict()
         assert entry is not None
         self._remove(name, [entry])
-        return entry.size
+        return held - self.bytes_held
 
     @property
     def bytes_held(self) -> int:
         """What lies on disk."""
-        return sum(track.archive.bytes_held for track in self.tracks.values())
+        return sum(track.archive.bytes_held + sum(track.inits.values()) for track in self.tracks.values())
 
     @property
     def bytes_unlisted(self) -> int:
@@ -216,11 +263,25 @@ class Recorder:
 
     def _remove(self, name: str, entries: list[Entry]) -> None:
         self._store.remove([str(ResourceName(name, "s", each.msn)) for each in entries if not each.gap])
+        if name in self.tracks:
+            self._forget_inits(name, self.tracks[name])
         oldest = {each: track.archive.oldest for each, track in self.tracks.items()}
         while len(self._journals) > 1 and all(
             (old := oldest.get(each)) is None or old.msn > msn for each, msn in self._journals[0][1].items()
         ):
             self._store.remove([journal_name(self._journals.popleft()[0])])
+
+    def _forget_inits(self, name: str, track: Track) -> None:
+        """Remove the init segments that no segment needs."""
+        needed = track.archive.init
+        if needed is None:
+            if track.waiting:
+                return
+            needed = track.init + self.ended
+        gone = [number for number in track.inits if number < needed]
+        for number in gone:
+            del track.inits[number]
+        self._store.remove([str(ResourceName(name, "init", number)) for number in gone])
 
     def _end(self) -> None:
         if not self.ended:
@@ -229,9 +290,10 @@ class Recorder:
         self._close_archives()
 
     def _close_archives(self) -> None:
-        for track in self.tracks.values():
+        for name, track in self.tracks.items():
             if not track.waiting and not track.archive.ended:
                 track.archive.end()
+                self._forget_inits(name, track)
 
     def _log(self, record: Record) -> None:
         if self._records >= JOURNAL_RECORDS_MAX and not isinstance(record, Part | Closed):

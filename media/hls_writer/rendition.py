@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from media.hls_writer.cutter import Cut, Cuts, Cutter, FollowedCuts, OwnCuts, Targets
@@ -26,6 +27,15 @@ BANDWIDTH_ROOM: Final = 1.1
 BANDWIDTH_UNKNOWN: Final = 5_000_000
 # An encoder is told the bits of its pictures; the source's sound comes beside them, in OBS at 160 kbit/s.
 AUDIO_BITS_A_SECOND: Final = 160_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What another process left of a rendition: the `inits` that are still there, and the number of the last `init`."""
+
+    timeline: Timeline
+    inits: Mapping[int, bytes]
+    init: int
 
 
 class Rendition:
@@ -66,14 +76,14 @@ class Rendition:
             self._inits[self._init] = init
             self._inits.pop(self._init - INITS_KEPT_MAX, None)
 
-    def resume(self, timeline: Timeline, inits: Mapping[int, bytes]) -> None:
-        """Go on where another process was; `inits` are the init segments that are still there."""
-        self.timeline = timeline
-        self._sequence = timeline.next_part  # Each fragment had one number, and one part.
-        self._inits = dict(sorted(inits.items())[-INITS_KEPT_MAX:])
-        self._init = max(self._inits, default=0)
-        if self._init:
-            self.video, self.audio = read_init(self._inits[self._init])
+    def resume(self, resumed: Resumed) -> None:
+        """Go on where another process was."""
+        self.timeline = resumed.timeline
+        self._sequence = resumed.timeline.next_part  # Each fragment had one number, and one part.
+        self._inits = dict(sorted(resumed.inits.items())[-INITS_KEPT_MAX:])
+        self._init = resumed.init
+        if self._inits:
+            self.video, self.audio = read_init(self._inits[max(self._inits)])
 
     def take_video(self, timestamp_ms: int, composition_ms: int, data: bytes, *, key: bool) -> bool:
         """One picture of the epoch; whether a playlist changed by it."""

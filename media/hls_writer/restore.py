@@ -1,8 +1,9 @@
 """Core: what a journal says of a broadcast whose process is gone, and the timeline that goes on from there.
 
 A journal tells what was done, the files what is left of it. The segment that was open is closed with the parts that
-reached the disk: players have seen them, so its number is used up. Numbers of parts are not used again either: what was
-listed in the last moment may not have reached the journal, and whoever has it cached keeps it.
+reached the disk, or is a gap if none has: players have seen it, so its number is used up. No number is used again, also
+where every file is gone. Those of parts leave some out: what was listed in the last moment may not have reached the
+journal, and whoever has it cached keeps it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from typing import TYPE_CHECKING, Final
 from media.hls_writer import journal
 from media.hls_writer.archive import Entry
 from media.hls_writer.fmp4 import VIDEO_CLOCK
-from media.hls_writer.timeline import WINDOW_SECONDS, WINDOW_TARGETS, Opening, Part, Segment, Timeline
+from media.hls_writer.timeline import (
+    RENDITION_BYTES_MAX,
+    WINDOW_SECONDS,
+    WINDOW_TARGETS,
+    Opening,
+    Part,
+    Segment,
+    Timeline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,17 +45,19 @@ class Told:
     def entry(self, size: int | None) -> Entry | None:
         """What it is with a file of `size` bytes (None: no file): whole, a gap, or nothing if it was never anything.
 
-        An open one is what of its parts is there.
+        An open one is what of its parts is there, and a gap if nothing of them is.
         """
         opened = self.opened
         opening = Opening(opened.start, opened.date, opened.epoch, opened.init, opened.independent)
         if self.closed is None:
-            self.parts = self.there(size or 0)
+            there = self.there(size or 0)
+            gap = not any(part.size for part in there)
+            self.parts = self.parts if gap else there
             duration, size_there = sum(part.duration for part in self.parts), sum(part.size for part in self.parts)
-            gap = not size_there
         else:
             duration, size_there = self.closed.duration, self.closed.size
             gap = self.closed.gap or size != size_there
+            self.parts = self.there(size_there)
         if not duration:
             return None
         return Entry(
@@ -74,6 +85,34 @@ class TrackTold:
     all_independent: bool = True
     bits_a_second_max: int = 0
     last_part: int = 0
+
+    @property
+    def last(self) -> Told | None:
+        """The last segment that there ever was."""
+        return self.segments[max(self.segments)] if self.segments else None
+
+    @property
+    def next_msn(self) -> int:
+        """The number after the last that was used."""
+        return self.last.opened.msn + 1 if self.last else 1
+
+    @property
+    def discontinuities(self) -> int:
+        """How many there were up to the last segment, its own too."""
+        return self.last.opened.discontinuities + self.last.opened.discontinuity if self.last else 0
+
+    @property
+    def init(self) -> int:
+        """The number of the last init segment that was used."""
+        return max((told.opened.init for told in self.segments.values()), default=0)
+
+    @property
+    def end(self) -> int:
+        """Where the last segment ended, in ticks."""
+        if self.last is None:
+            return 0
+        closed, parts = self.last.closed, self.last.parts
+        return self.last.opened.start + (closed.duration if closed else sum(part.duration for part in parts))
 
     def close(self, rendition: str, entry: Entry) -> journal.Closed:
         """The end of the segment that was open, as its own process would have written it down."""
@@ -106,7 +145,10 @@ def replay(records: Iterable[journal.Record]) -> Story | None:
         if isinstance(record, journal.Began):
             if record.version != journal.VERSION:
                 return None
-            story = story or Story(record, {name: TrackTold() for name in record.renditions})
+            story = story or Story(record, {})
+            story.began = record  # A later one may know of more renditions.
+            for name in record.renditions:
+                story.tracks.setdefault(name, TrackTold())
         elif story is None:
             return None
         elif isinstance(record, journal.Ended):
@@ -122,7 +164,11 @@ def _replay(story: Story, record: journal.Opened | journal.Part | journal.Closed
         return
     if isinstance(record, journal.Opened):
         story.epoch = max(story.epoch, record.epoch)
-        track.newest = track.segments[record.msn] = Told(record)
+        # Written down anew by a process that was killed before it had done so with all: the first telling is whole.
+        told = track.segments.get(record.msn)
+        track.newest = Told(record)
+        if told is None or not told.parts:
+            track.segments[record.msn] = track.newest
     elif isinstance(record, journal.Part):
         track.last_part = max(track.last_part, record.number)
         if track.newest:
@@ -136,11 +182,13 @@ def _replay(story: Story, record: journal.Opened | journal.Part | journal.Closed
 
 
 def edge(track: TrackTold, entries: list[Entry]) -> list[Entry]:
-    """The newest of them, as many as the window of a timeline holds."""
+    """The newest of them, as many as the window of a timeline holds, and no more bytes than one may hold."""
     found: list[Entry] = []
-    duration = 0
+    duration = size = 0
     for entry in reversed(entries):
-        if duration >= max(WINDOW_SECONDS, WINDOW_TARGETS * track.target) * VIDEO_CLOCK:
+        size += entry.size
+        window = max(WINDOW_SECONDS, WINDOW_TARGETS * track.target) * VIDEO_CLOCK
+        if duration >= window or size > RENDITION_BYTES_MAX:
             break
         found.insert(0, entry)
         duration += entry.duration
@@ -155,17 +203,16 @@ def timeline(track: TrackTold, listed: list[Entry], data: Mapping[int, bytes], n
         (_segment(track.segments[entry.msn], entry, data.get(entry.msn, b"")) for entry in listed),
         next_msn=next_msn,
         next_part=track.last_part + PART_NUMBERS_LEFT_OUT,
-        discontinuity_sequence=listed[0].discontinuities if listed else 0,
+        discontinuity_sequence=listed[0].discontinuities if listed else track.discontinuities,
         independent=track.all_independent,
         bits_a_second_max=track.bits_a_second_max,
     )
     return resumed
 
 
-def line_ms(entries: Iterable[Entry]) -> int:
+def line_ms(tracks: Iterable[TrackTold]) -> int:
     """Where the broadcast's line of time goes on."""
-    ends = (entry.opening.start + entry.duration for entry in entries)
-    return max(ends, default=0) * 1000 // VIDEO_CLOCK + LINE_STEP_MS
+    return max((track.end for track in tracks), default=0) * 1000 // VIDEO_CLOCK + LINE_STEP_MS
 
 
 def _segment(told: Told, entry: Entry, data: bytes) -> Segment:

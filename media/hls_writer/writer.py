@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from media.hls_writer.classic import MULTIVARIANT_VERSIONS, Form, classic_playlist, playlist_name
 from media.hls_writer.cutter import LONG_TARGET_SECONDS, PART_SECONDS, Targets
 from media.hls_writer.errors import HlsError, NoSuchRendition, NotListed, PartWithoutMsn, TimedOut
+from media.hls_writer.line import Line
 from media.hls_writer.playlist import media_playlist, multivariant_playlist, read_name, report
 from media.hls_writer.reload import HOLD_TARGETS, Verdict, decide
 from media.hls_writer.rendition import Rendition
@@ -25,7 +26,6 @@ from media.hls_writer.tracks import video_track
 from media.hls_writer.ts import can_write
 from media.hls_writer.ts_segments import TsSegments
 from media.hls_writer.waiting import Ask, Waiting
-from media.intake import SETTLE_MS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from media.flv import VideoConfig, VideoFrame
     from media.hls_writer.playlist import ResourceName
     from media.hls_writer.recorder import Recorder
-    from media.hls_writer.timeline import Timeline
+    from media.hls_writer.rendition import Resumed
     from media.hls_writer.tracks import AudioTrack
     from media.hls_writer.waiting import Answer, Take
     from media.intake import Audio, Began, Video
@@ -43,16 +43,8 @@ SOURCE: Final = "source"
 # From the first frame to the first playlist: the longest first keyframe interval that is waited for, and a little.
 START_SECONDS_MAX: Final = 5.0
 
-# Where the line of time of every broadcast begins, whatever the publisher's clock says: no box can write a time below
-# 0, and the first picture may have sound before it, which came while the tracks settled.
-START_MS: Final = 1000
-# Between the last frame of an epoch and the first of the next, on the broadcast's line of time. A discontinuity may go
-# anywhere, but players that are made of ffmpeg read all epochs as one file, and lose frames when its time runs back.
-EPOCH_STEP_MS: Final = 100
 # Audio that came while an encoder was starting: ten seconds of AAC at 48 kHz.
 RECENT_PACKETS_MAX: Final = 512
-
-assert START_MS >= SETTLE_MS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +89,29 @@ class Writer:
         self._zero_date = 0.0
         self._recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT_PACKETS_MAX)
         self._ts = TsSegments()
-        self._shift_ms = 0
-        self._line_ms: int | None = None
+        self._line = Line()
 
-    def resume(
-        self, renditions: Mapping[str, tuple[Timeline, Mapping[int, bytes]]], *, epoch: int, line_ms: int
-    ) -> None:
-        """Go on where another process was (restore.py): a timeline and init segments for each rendition."""
-        self.epoch, self._line_ms = epoch, line_ms
-        for name, (timeline, inits) in renditions.items():
-            self._renditions[name].resume(timeline, inits)
-            self._targets.duration = self._targets.duration or timeline.target_duration
+    def resume(self, renditions: Mapping[str, Resumed], *, epoch: int, line_ms: int) -> None:
+        """Go on where another process was (recovery.py)."""
+        self.epoch = epoch
+        self._line.resume(line_ms)
+        for name, resumed in renditions.items():
+            self._renditions[name].resume(resumed)
+            self._targets.duration = self._targets.duration or resumed.timeline.target_duration
+
+    def add(self, name: str, bits_a_second: int) -> None:
+        """One more rendition, from the next epoch on: pictures have come to a broadcast that began with sound."""
+        self._renditions[name] = Rendition(name, self._targets, self._source, bits_a_second=bits_a_second)
+        self._waiting[name] = Waiting()
+        if self.recorder:
+            self.recorder.add(name)
 
     # --- media in ----------------------------------------------------------------------------------------------------
 
     def begin(self, began: Began, *, date: float) -> int:
         """A new epoch of the source, whose first frame was taken at `date` (seconds of the wall clock); its number."""
         self.epoch += 1
-        start_ms = START_MS if self._line_ms is None else self._line_ms + EPOCH_STEP_MS
-        self._shift_ms = start_ms - began.first_ms
-        zero_date = date - start_ms / 1000
+        zero_date = date - self._line.begin(began.first_ms) / 1000
         for rendition in self._renditions.values():
             rendition.discontinue()
         self._source.begin(self.epoch, began.video, began.audio, zero_date)
@@ -127,12 +122,14 @@ class Writer:
     def video(self, video: Video) -> None:
         """One picture of the source."""
         frame = video.frame
-        if self._source.take_video(self._on_line(video.timestamp_ms), frame.composition_ms, frame.data, key=frame.key):
+        if self._source.take_video(
+            self._line.place(video.timestamp_ms), frame.composition_ms, frame.data, key=frame.key
+        ):
             self._wake(SOURCE)
 
     def audio(self, audio: Audio) -> None:
         """One packet of the source's audio, for all renditions."""
-        timestamp_ms = self._on_line(audio.timestamp_ms)
+        timestamp_ms = self._line.place(audio.timestamp_ms)
         self._recent.append((timestamp_ms, audio.data))
         for name, rendition in self._renditions.items():
             if rendition.take_audio(timestamp_ms, audio.data):
@@ -155,7 +152,7 @@ class Writer:
     def rung_video(self, name: str, epoch: int, timestamp_ms: int, frame: VideoFrame) -> None:
         """One picture of a transcoded rendition; those of an epoch that is over are too late."""
         rendition = self._rung(name, epoch)
-        timestamp_ms += self._shift_ms
+        timestamp_ms += self._line.shift_ms
         if rendition and rendition.take_video(timestamp_ms, frame.composition_ms, frame.data, key=frame.key):
             self._wake(name)
 
@@ -196,12 +193,6 @@ class Writer:
         self._rendered.clear()
         self._recent.clear()
         self._ts.forget()
-
-    def _on_line(self, timestamp_ms: int) -> int:
-        """A timestamp of this epoch on the broadcast's own line, which never runs back."""
-        timestamp_ms += self._shift_ms
-        self._line_ms = timestamp_ms if self._line_ms is None else max(self._line_ms, timestamp_ms)
-        return timestamp_ms
 
     def _rung(self, name: str, epoch: int) -> Rendition | None:
         return self._renditions.get(name) if epoch == self.epoch and not self._ended else None

@@ -10,15 +10,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
-    """The peer's `connect` was accepted. Texts are cut at TEXT_CHARS_MAX; some clients put the key into `tc_url`."""
-
-    app: str = field(repr=False)
-    tc_url: str = field(repr=False)
-    flash_version: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class PublishRequested:
     """The peer wants to stream. Answer with `accept` or `reject`; until then its bytes wait unread."""
 
@@ -66,4 +57,4 @@ class SessionClosed:
     cause: RtmpError | None = None
 
 
-Event = Connected | PublishRequested | Metadata | VideoReceived | AudioReceived | PublishEnded | SessionClosed
+Event = PublishRequested | Metadata | VideoReceived | AudioReceived | PublishEnded | SessionClosed

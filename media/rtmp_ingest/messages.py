@@ -1,10 +1,10 @@
 """Core: RTMP messages as types, from a type number and a payload and back (RTMP 1.0 §5.4, §6.2, §7.1).
 
-    1  SetChunkSize     4  UserControl      8  Audio    15, 18  Data (AMF3, AMF0)         22  aggregate: `split`
-    2  Abort            5  WindowAckSize    9  Video    16, 19  SharedObject: Unknown     other: Unknown
-    3  Acknowledgement  6  SetPeerBandwidth             17, 20  Command (AMF3, AMF0)
+    1  SetChunkSize     4  UserControl         15, 18  Data (AMF3, AMF0)         22  aggregate: `split`
+    2  Abort            5  WindowAckSize       16, 19  SharedObject: Unknown     other: Unknown
+    3  Acknowledgement  6  SetPeerBandwidth    17, 20  Command (AMF3, AMF0)
 
-Of the payload of audio and video nothing is read here: it is an FLV tag's, and so is that of Enhanced RTMP.
+Audio (8) and video (9) are not read here: their payload is an FLV tag's, and so is that of Enhanced RTMP.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from media.rtmp_ingest import amf0
-from media.rtmp_ingest.chunks import AUDIO, VIDEO, Message
+from media.rtmp_ingest.chunks import Message
 from media.rtmp_ingest.errors import MessageError
 
 if TYPE_CHECKING:
@@ -139,22 +139,6 @@ class SetPeerBandwidth:
 
 
 @dataclass(frozen=True, slots=True)
-class Audio:
-    """The payload of an FLV audio tag."""
-
-    type_id: ClassVar[int] = AUDIO
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """The payload of an FLV video tag."""
-
-    type_id: ClassVar[int] = VIDEO
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Data:
     """Named values beside the media: metadata, cue points, captions."""
 
@@ -182,17 +166,7 @@ class Unknown:
 
 
 Typed = (
-    SetChunkSize
-    | Abort
-    | Acknowledgement
-    | UserControl
-    | WindowAckSize
-    | SetPeerBandwidth
-    | Audio
-    | Video
-    | Data
-    | Command
-    | Unknown
+    SetChunkSize | Abort | Acknowledgement | UserControl | WindowAckSize | SetPeerBandwidth | Data | Command | Unknown
 )
 
 # Messages of one form: struct format and class. Longer payloads are taken, their rest is not looked at.
@@ -216,10 +190,6 @@ def read(type_id: int, payload: bytes) -> Typed:
         if len(payload) < 2:
             raise PayloadTooShort(type_id, len(payload))
         message = UserControl(int.from_bytes(payload[:2], "big"), payload[2:])
-    elif type_id == AUDIO:
-        message = Audio(payload)
-    elif type_id == VIDEO:
-        message = Video(payload)
     elif type_id in {DATA, DATA_AMF3}:
         message = Data(_values(type_id, payload))
     elif type_id in {COMMAND, COMMAND_AMF3}:
@@ -232,7 +202,7 @@ def read(type_id: int, payload: bytes) -> Typed:
 def write(message: Typed) -> tuple[int, bytes]:
     """Return the type number and payload of `message`; AMF values are written as AMF0."""
     type_id = message.type_id
-    if isinstance(message, Unknown | Audio | Video):
+    if isinstance(message, Unknown):
         payload = message.payload
     elif isinstance(message, UserControl):
         payload = struct.pack(">H", message.kind) + message.data

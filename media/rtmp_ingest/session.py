@@ -15,7 +15,6 @@ from media.rtmp_ingest.chunks import AGGREGATE, AUDIO, VIDEO, ChunkReader, Chunk
 from media.rtmp_ingest.errors import AmfError, MessageError, Misuse, RtmpError, SessionError
 from media.rtmp_ingest.events import (
     AudioReceived,
-    Connected,
     Event,
     Metadata,
     PublishEnded,
@@ -29,7 +28,6 @@ from media.rtmp_ingest.states import TRANSITIONS, Late, OutOfOrder, Stage, State
 
 # Encoders make one; some hardware makes a second for feedback.
 STREAMS_MAX: Final = 8
-TEXT_CHARS_MAX: Final = 512  # Addresses and versions that are only kept for the streamer's health page.
 
 # The window we announce and, until the peer wishes another, keep; Flash Media Server's.
 WINDOW_BYTES: Final = 2_500_000
@@ -297,7 +295,6 @@ class Session:
         self._send(messages.SetPeerBandwidth(WINDOW_BYTES, messages.LIMIT_DYNAMIC), CONTROL_CHUNK_STREAM)
         self._send(messages.SetChunkSize(CHUNK_BYTES_OUT), CONTROL_CHUNK_STREAM)
         self._send(replies.connect_result(command), COMMAND_CHUNK_STREAM)
-        self._events.append(Connected(app, _short(asked.get("tcUrl")), _short(asked.get("flashVer"))))
 
     def _create_stream(self, command: messages.Command, _stream: int, _now: float) -> None:
         if len(self._streams) == STREAMS_MAX:
@@ -386,7 +383,3 @@ class Session:
     def _send(self, message: messages.Typed, chunk_stream_id: int, stream: int = 0) -> None:
         type_id, payload = messages.write(message)
         self._out.append(self._writer.write(Message(type_id, 0, stream, payload), chunk_stream_id))
-
-
-def _short(text: Any) -> str:
-    return text[:TEXT_CHARS_MAX] if isinstance(text, str) else ""

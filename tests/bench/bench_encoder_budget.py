@@ -21,7 +21,8 @@ import imageio_ffmpeg
 
 from media.hls_writer.writer import SOURCE, Writer
 from media.intake import Began, Video
-from media.ladders import Ladders, usable_cores
+from media.ladders import Ladders
+from media.machine import usable_cores
 from tests.media import films
 
 LADDER = (SOURCE, "480p", "360p", "160p")

@@ -486,6 +486,32 @@ async def test_a_database_that_is_away_at_the_start_costs_no_file(pool, owner, t
     await left.close(stage)
 
 
+async def test_what_one_broadcast_lacks_the_others_do_not_wait_for(pool, owner, tmp_path, spool, monkeypatch, caplog):
+    other = await member(pool, "Mew", "sk_live_second")
+    settings = {"spool": spool, "dvr_seconds": 600}
+    first = Stage(pool, tmp_path, **settings)
+    await first.on_air()
+    await first.on_air("sk_live_second")
+    await films.settled(spool)
+    left = Killed(pool, spool, tmp_path / "killed")
+    real = Channels.resume_broadcast
+    away_id, back_id = sorted(await first.open_broadcasts())
+
+    async def away(self, broadcast_id, **given):
+        if broadcast_id == away_id:
+            raise StoreUnavailable("gone")
+        return await real(self, broadcast_id, **given)
+
+    monkeypatch.setattr(Channels, "resume_broadcast", away)
+    stage = await left.next_stage(tmp_path)
+
+    assert f"not_recovered folder={away_id}" in caplog.text
+    assert stage.broadcasts.find("Mew").broadcast_id == back_id
+    assert other.nickname == "Mew"
+    assert {str(away_id), str(back_id)} == {path.name for path in left.spool.root.iterdir()}
+    await left.close(stage)
+
+
 async def test_rungs_of_a_killed_process_get_an_encoder_again_or_end(pool, owner, tmp_path, spool, ffmpeg):
     settings = {"ladder": ("source", "180p"), "spool": spool, "dvr_seconds": 600}
     first = Stage(pool, tmp_path, ffmpeg=ffmpeg, **settings)
@@ -700,6 +726,37 @@ async def test_a_codec_that_not_every_browser_plays_goes_out_in_h264_too(pool, o
 
     assert (look.renditions, look.encoded, look.refused) == (("source", "240p"), True, False)
     assert [codec for codec in ("hvc1", "avc1") if f'CODECS="{codec}' in listed] == ["hvc1", "avc1"]
+
+
+async def test_pictures_that_come_to_sound_alone_get_their_ladder(pool, owner, tmp_path, spool, ffmpeg, film):
+    settings = {"ladder": ("source", "180p"), "ffmpeg": ffmpeg, "spool": spool, "dvr_seconds": 600}
+    stage = Stage(pool, tmp_path, **settings)
+    feed = await stage.publish()
+    for tag in films.tags(film("audio_only")):
+        await feed.audio(tag.timestamp_ms, tag.payload)
+    before = (stage.broadcasts.find("Nyan").renditions, stage.broadcasts.look(owner.id).refused)
+    await feed.end(clean=False)
+    stage.clock.seconds += 2
+    feed = await stage.publish()
+    for tag in films.tags(film("plain")):
+        take = feed.video if tag.kind == TagKind.VIDEO else feed.audio
+        await take(tag.timestamp_ms, tag.payload)
+        await asyncio.sleep(0.001)  # Quicker than life, but the encoder keeps up.
+    writer = stage.broadcasts.find("Nyan")
+    await feed.end(clean=True)
+    await stage.later(CLEAN_GRACE_SECONDS)
+    source, rung = [
+        read(await writer.media_playlist(name, msn=None, part=None, skip=False)) for name in ("source", "180p")
+    ]
+
+    assert before == (("source",), False)
+    assert writer.renditions == ("source", "180p")
+    assert writer.recorder.began.renditions == ("source", "180p")
+    # A keyframe every two seconds: each begins a segment, also where sound began the broadcast.
+    assert [2, 2, 2, 1] == [round(each.duration) for each in source.segments[-4:]]
+    assert [each.msn for each in source.segments[-4:]] == [each.msn for each in rung.segments[-4:]]
+    assert source.all_independent
+    await stage.broadcasts.close()
 
 
 async def test_a_machine_without_room_sends_the_source_and_says_so(pool, owner, tmp_path, ffmpeg):

@@ -11,7 +11,7 @@ from media.flv import Codec
 from media.hls_writer.tracks import VideoTrack
 from media.hls_writer.writer import Writer
 from media.intake import Began
-from media.ladders import Ladders, Running, cpu_seconds_of, usable_cores
+from media.ladders import Ladders, Running, cpu_seconds_of
 
 NAMES = ("source", "480p", "180p")
 
@@ -183,11 +183,3 @@ def test_the_system_says_what_a_process_has_used():
 
     assert cpu_seconds_of(os.getpid()) >= used + 0.05
     assert cpu_seconds_of(2**22 + 1) is None
-
-
-def test_a_container_has_as_many_cores_as_it_was_given(tmp_path):
-    limit, cores = tmp_path / "cpu.max", len(os.sched_getaffinity(0))
-    assert usable_cores(limit) == cores
-    for text, expected in (("max 100000", cores), ("50000 100000", 0.5), ("99900000 100000", cores), ("", cores)):
-        limit.write_text(text, encoding="ascii")
-        assert usable_cores(limit) == expected

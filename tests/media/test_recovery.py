@@ -11,6 +11,7 @@ from media import recovery
 from media.folder import BEHIND
 from media.hls_writer.classic import Form
 from media.hls_writer.errors import NoSuchRendition
+from media.hls_writer.fmp4 import VIDEO_CLOCK
 from media.hls_writer.journal import VERSION, Began
 from media.hls_writer.writer import Writer
 from media.spool import Spool
@@ -32,7 +33,10 @@ class Killed:
     async def go_on(self, *, ended=False, window_seconds=600):
         spool = Spool(self.root, quota_bytes=2**30)
         spool.start()
-        found = recovery.read_all(spool.folders())
+        found = [left for folder in spool.folders() if (left := recovery.read_folder(folder))]
+        if not ended:
+            for left in found:
+                recovery.read_edge(left)
         writers = [recovery.resume(each, spool, window_seconds=window_seconds, ended=ended) for each in found]
         spool.sweep()
         await settled(spool)
@@ -134,12 +138,48 @@ async def test_what_did_not_reach_the_disk_is_not_listed(film, spool, begun, tmp
     os.truncate(growing, max(0, growing.stat().st_size - bytes_missing))
     spool, [writer] = await killed.go_on()
     listed = read(await writer.classic_playlist("source", Form.DVR, skip=False))
-    sizes = [len((await writer.resource(each.uri)).data) for each in listed.segments]
+    sizes = [len((await writer.resource(each.uri)).data) for each in listed.segments if not each.gap]
     files = {path.name: path.stat().st_size for path in (killed.root / "7").glob("*source_s*")}
     await spool.close()
 
-    assert files == dict(zip([each.uri for each in listed.segments], sizes, strict=True))
-    assert not any(each.gap for each in listed.segments)
+    assert files == dict(zip([each.uri for each in listed.segments if not each.gap], sizes, strict=True))
+    # Players have seen it: where nothing of it is left it is a gap, and its number is not used again.
+    assert [each.msn for each in listed.segments if each.gap] == ([3] if bytes_missing == 10**9 else [])
+
+
+@pytest.mark.parametrize("kills", [1, 3])
+@pytest.mark.parametrize("gone", ["*_s*", "*_init*", "*.m*"])
+async def test_no_number_falls_where_every_file_is_gone(film, spool, begun, tmp_path, gone, kills):
+    """Somebody has made room by hand; the journal still tells how far the players are."""
+    tags, players, writer = films.tags(film("plain")), Players(), begun
+    await play(spool, writer, films.events(tags), players)
+    await play(spool, writer, list(films.events(tags))[:300], players)
+    before = {
+        name: (each.last.segments[-1].msn, each.last.discontinuity_sequence) for name, each in players.edge.items()
+    }
+    first_part = int(players.edge["source"].last.hint.removeprefix("source_p").removesuffix(".m4s"))
+    for index in range(kills):
+        killed = Killed(spool, tmp_path / f"killed{index}")
+        if index:
+            await spool.close()
+        for path in [*(killed.root / "7").glob(gone), *(killed.root / "7").glob("." + gone)]:
+            path.unlink()
+        spool, [writer] = await killed.go_on()
+    await play(spool, writer, films.events(tags))
+    after = {name: read(await writer.media_playlist(name, msn=None, part=None, skip=False)) for name in NAMES}
+    seen = [(await writer.resource(name)).data for each in after.values() for name in each.names]
+    starts = [each.opening.start for each in writer._source.timeline.listed]
+    await spool.close()
+
+    for name, playlist in after.items():
+        msn, discontinuities = before[name]
+        assert playlist.sequence == playlist.segments[0].msn == msn + 1
+        assert playlist.discontinuity_sequence == discontinuities + 1
+        assert playlist.segments[0].discontinuity
+        assert playlist.segments[0].init == f"{name}_init{1 if gone == '*_s*' else 2}.mp4"
+    assert int(after["source"].parts[0].uri.removeprefix("source_p").removesuffix(".m4s")) > first_part
+    assert all(seen)
+    assert starts[0] > 14 * VIDEO_CLOCK  # two films have been before
 
 
 async def test_a_whole_segment_that_was_cut_off_is_a_gap(film, spool, begun, tmp_path):
@@ -227,7 +267,7 @@ async def test_what_cannot_be_read_back_is_swept_and_never_shown(film, spool, be
     spoil(killed.root / "7")
     spool = Spool(killed.root, quota_bytes=2**30)
     spool.start()
-    assert recovery.read_all(spool.folders()) == []
+    assert [recovery.read_folder(folder) for folder in spool.folders()] == [None]
     spool.sweep()
     await spool.close()
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 
 import pytest
 
 from media import spool as module
+from media.hls_writer.classic import Form
+from media.hls_writer.errors import NoSuchRendition
 from media.hls_writer.journal import VERSION, Began
 from media.hls_writer.writer import Writer
 from media.spool import RESERVE_PARTS, Spool, disk_bytes
@@ -96,6 +99,82 @@ async def test_a_thread_that_hangs_costs_a_bounded_number_of_bytes(film, spool, 
     assert not recorder.tracks["source"].archive.listed[-1].gap
 
 
+async def test_a_disk_that_hangs_costs_a_bounded_number_of_jobs_and_then_the_past(film, spool, monkeypatch, caplog):
+    go_on = threading.Event()
+    spool.put(lambda: go_on.wait(10) and None)
+    monkeypatch.setattr(module, "QUEUE_JOBS_MAX", 40)
+    hung, recorder = broadcast(spool, 1)
+    for event in films.events(films.tags(film("plain"))):
+        films.write(hung, event)
+        assert spool._jobs.qsize() <= 40 + 1
+    assert "past_given_up folder=1" in caplog.text
+    go_on.set()
+    await settled(spool)
+
+    assert (recorder.tracks, recorder.bytes_held, list(spool.root.iterdir())) == ({}, 0, [])
+    with pytest.raises(NoSuchRendition):
+        await hung.classic_playlist("source", Form.DVR, skip=False)
+    assert len(hung._source.timeline.listed) == 3  # the edge knows nothing of it
+    hung.end()
+    monkeypatch.setattr(module, "QUEUE_JOBS_MAX", 50_000)
+    after, _ = broadcast(spool, 2)
+    await play(spool, after, films.tags(film("plain")))
+    assert on_disk(spool, 2) == [1, 2, 3, 4]
+
+
+async def test_a_disk_that_hangs_is_not_waited_for_at_the_end(spool, monkeypatch, caplog):
+    monkeypatch.setattr(module, "CLOSE_SECONDS_MAX", 0.01)
+    go_on = threading.Event()
+    spool.put(lambda: go_on.wait(10) and None)
+    await spool.close()
+
+    assert "spool_not_written" in caplog.text
+    go_on.set()
+
+
+async def test_a_folder_belongs_to_one_process(film, spool):
+    writer, _ = broadcast(spool, 1)
+    await play(spool, writer, films.tags(film("plain")))
+    other = Spool(spool.root, quota_bytes=2**30)
+    with pytest.raises(BlockingIOError):
+        other.start()
+    await other.close()
+    assert on_disk(spool, 1) == [1, 2, 3, 4]
+    await spool.close()
+    other.start()
+    await other.close()
+
+
+async def test_a_disk_without_locks_is_used_and_said(tmp_path, monkeypatch, caplog):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(module.fcntl, "flock", none)
+    spool = Spool(tmp_path / "hls", quota_bytes=1)
+    spool.start()
+    await spool.close()
+
+    assert "spool_not_locked words=No locks available" in caplog.text
+
+
+async def test_whoever_has_nothing_to_give_does_not_keep_others_from_giving(film, tmp_path):
+    tags = films.tags(film("plain"))
+    spool = Spool(tmp_path / "hls", quota_bytes=sum(len(tag.payload) for tag in tags))
+    spool.start()
+    first, small = broadcast(spool, 1)
+    await play(spool, first, tags)
+    while small.evict():
+        pass
+    small.tracks["source"].inits[1] = 10**9  # more than all the others, and needed
+    writer, recorder = broadcast(spool, 2)
+    for _ in range(2):
+        await play(spool, writer, tags)
+
+    assert on_disk(spool, 2) == []
+    assert recorder.bytes_held < 2000  # an init segment
+    await spool.close()
+
+
 async def test_a_disk_that_refuses_is_told_once_in_a_while(spool, caplog):
     def refuse():
         raise OSError(28, "No space left on device")
@@ -167,9 +246,11 @@ async def test_what_an_earlier_process_left_is_swept(film, spool):
     (spool.root / "file").touch()
     writer, _ = broadcast(spool, 2)
     await play(spool, writer, films.tags(film("plain")))
+    spool.sweep(keep=["1"])
+    await settled(spool)
+    assert sorted(path.name for path in spool.root.iterdir()) == ["1", "2", "file"]
     spool.sweep()
     await settled(spool)
-
     assert sorted(path.name for path in spool.root.iterdir()) == ["2", "file"]
 
 

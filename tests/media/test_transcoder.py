@@ -9,6 +9,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+import psutil
 import pytest
 
 from media import transcoder as module
@@ -305,5 +306,17 @@ asyncio.run(main())
 async def test_what_is_no_ffmpeg_is_none(fake, tmp_path, monkeypatch):
     assert await detect(str(tmp_path / "nothing")) is None
     assert await detect(fake("print('hello')")) is None
+
+
+async def test_what_hangs_instead_of_saying_its_version_is_ended(fake, monkeypatch):
     monkeypatch.setattr(module, "VERSION_SECONDS_MAX", 0.1)
     assert await detect(fake("time.sleep(60)")) is None
+
+    monkeypatch.undo()
+    before = set(psutil.Process().children())
+    detecting = asyncio.create_task(detect(fake("time.sleep(60)")))
+    await until(lambda: set(psutil.Process().children()) - before)
+    [process] = set(psutil.Process().children()) - before
+    detecting.cancel()
+    await asyncio.gather(detecting, return_exceptions=True)
+    assert is_gone(process.pid)

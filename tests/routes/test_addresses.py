@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from routes.addresses import Addresses, is_loopback, visitor
@@ -52,6 +54,7 @@ def test_behind_tls_everything_has_the_public_name():
     assert addresses.is_https
     assert addresses.rsocket("whatever") == "wss://live.example/rsocket"
     assert addresses.rtmp("whatever") == "rtmp://live.example:1935/live"
+    assert replace(addresses, rtmps_port=1936).rtmp("whatever") == "rtmps://live.example:1936/live"
 
 
 def test_a_public_url_without_tls_keeps_the_ports():

@@ -167,6 +167,21 @@ async def test_an_occupied_port_is_one_line_that_names_the_setting(start, enviro
     assert environment[setting] in errors
 
 
+async def test_a_second_process_on_one_data_folder_is_one_line_and_touches_nothing(start, environment, free_port):
+    first = await start("media")
+    await first.ready()
+    folder = Path(environment["COMMEOW_DATA"]) / "hls"
+    (folder / "1").mkdir()  # of a broadcast that the first one keeps
+    second = await start("media", COMMEOW_HTTP_PORT=str(free_port()), COMMEOW_RTMP_PORT=str(free_port()))
+    code, output, errors = await second.end()
+
+    assert (code, output) == (1, "")
+    assert len(errors.splitlines()) == 1, errors
+    assert "COMMEOW_DATA" in errors
+    assert str(folder) in errors
+    assert (folder / "1").is_dir()
+
+
 async def test_workers_share_the_port_and_end_with_their_parent(start, environment):
     roof = await start("rsocket_server", COMMEOW_RSOCKET_WORKERS="2")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -9,7 +10,6 @@ from media.flv import AudioConfig, Codec
 from media.hls_writer.cutter import (
     AUDIO_DRIFT_SECONDS_MAX,
     AUDIO_PACKETS_HELD_MAX,
-    AUDIO_TARGET_SECONDS,
     INTERVAL_SECONDS_MAX,
     LONG_TARGET_SECONDS,
     PART_SHARE_MIN,
@@ -20,7 +20,7 @@ from media.hls_writer.cutter import (
     OwnCuts,
     Targets,
 )
-from media.hls_writer.fmp4 import AUDIO_TRACK, VIDEO_TRACK
+from media.hls_writer.fmp4 import AUDIO_TRACK, VIDEO_CLOCK, VIDEO_TRACK
 from media.hls_writer.timeline import Fragment, Opening, Timeline
 from media.hls_writer.tracks import audio_track
 from tests.media import films
@@ -351,11 +351,36 @@ def test_sound_alone_makes_parts_and_segments_of_its_own():
     events += line.finish()
     segments = shape(events)
 
-    assert targets.duration == AUDIO_TARGET_SECONDS
+    assert targets.duration == TARGET_SECONDS
     assert [b"%d" % index for index in range(500)] == samples(events, AUDIO_TRACK)
     assert all(320 == part for segment in segments[:-1] for part in segment)
     assert all(sum(segment) == 2240 for segment in segments[:-1])
     assert all(each.independent for each in events if isinstance(each, Fragment))
+
+
+@pytest.mark.parametrize("rate", [7350, 8000, 11_025, 12_000, 16_000, 22_050, 24_000, 48_000])
+@pytest.mark.parametrize("part_seconds", [0.2, 0.334, 0.5])
+def test_sound_alone_of_any_rate_keeps_to_the_part_target(rate, part_seconds):
+    """A packet of 1024 samples is as long as 139 ms; of those no two and no three make 85 % of a part."""
+    targets, count = Targets(part_seconds), 40 * rate // 1024
+    line = cutter(targets, video=False, audio=replace(AAC, rate=rate))
+    events = []
+    for index in range(count):
+        events += line.audio(index * 1024 * 1000 // rate, b"%d" % index)
+    events += line.finish()
+    fragments = [[]]
+    for event in events:
+        fragments.append([]) if isinstance(event, Cut) else fragments[-1].append(event)
+    parts = [[each.duration for each in segment] for segment in fragments[1:]]
+
+    assert all(part <= targets.part_ticks for segment in parts for part in segment)
+    assert all(part >= targets.part_ticks_min for segment in parts for part in segment[:-1])
+    assert all(each.data for segment in fragments for each in segment)
+    assert all(1.7 <= sum(segment) / VIDEO_CLOCK <= 2.5 for segment in parts[:-1])
+    assert [b"%d" % index for index in range(count)] == samples(events, AUDIO_TRACK)
+    # Each segment begins with a packet.
+    starts = [each.start for each in events if isinstance(each, Cut)]
+    assert set(starts) <= {index * 1024 * VIDEO_CLOCK // rate for index in range(count)}
 
 
 def test_sound_alone_with_a_hole_begins_a_part_behind_it():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,8 @@ from media.hls_writer.journal import VERSION, Began, Closed, Ended, Opened, Part
 from media.hls_writer.playlist import ResourceName
 from media.hls_writer.recorder import journal_name
 from media.hls_writer.writer import Writer
+from media.intake import Began as Epoch
+from media.intake import Intake
 from tests.media import films
 from tests.media.checker import Segment, read
 from tests.media.films import settled
@@ -82,7 +85,7 @@ async def test_the_past_is_listed_when_the_memory_has_long_forgotten_it(film, sp
     assert delta.sequence == listed.sequence
     assert [each.uri for each in delta.segments] == [each.uri for each in listed.segments[delta.skipped :]]
     assert delta.skipped > 20
-    assert recorder.bytes_held == sum(path.stat().st_size for path in spool.root.rglob("source_s*"))
+    assert recorder.bytes_held == sum(path.stat().st_size for path in spool.root.rglob("source_*"))
 
 
 async def test_what_nobody_may_ask_for_is_swept(film, spool):
@@ -94,7 +97,7 @@ async def test_what_nobody_may_ask_for_is_swept(film, spool):
         await settled(spool)
     files = {path.name for path in (spool.root / "7").glob("source_s*")}
 
-    assert recorder.bytes_held == sum((spool.root / "7" / name).stat().st_size for name in files)
+    assert recorder.bytes_held == sum(path.stat().st_size for path in (spool.root / "7").glob("source_*"))
     assert len(files) <= 8
     assert await recorder.read(ResourceName("source", "s", 1)) is None
 
@@ -129,7 +132,7 @@ async def test_a_full_disk_lists_a_gap_and_the_edge_goes_on(film, spool, monkeyp
             assert path.read_bytes() == writer._source.timeline.segment(segment.msn).data()
     assert not any(segment.gap for segment in writer._source.timeline.listed)
     assert spool.refused > 0
-    assert recorder.bytes_held == sum(path.stat().st_size for path in (spool.root / "7").glob("source_s*"))
+    assert recorder.bytes_held == sum(path.stat().st_size for path in (spool.root / "7").glob("source_*"))
 
 
 async def test_an_encoder_that_is_cut_before_the_target_is_known_costs_nothing(film, spool):
@@ -157,6 +160,80 @@ async def test_a_rendition_that_goes_takes_its_past_along(film, spool):
     with pytest.raises(NoSuchRendition):
         await dvr(writer, rendition="480p")
     assert b"source_dvr.m3u8" in await writer.multivariant(Form.DVR)
+
+
+async def test_a_rendition_that_goes_leaves_no_file(film, spool):
+    began = Began(VERSION, 3, 7, 0.334, ("source", "240p"), hidden=False)
+    writer, _ = recorded(spool, began=began)
+    for event in list(films.events(films.tags(film("plain"))))[:400]:
+        films.write(writer, event)
+        films.echo(writer, "240p", event)
+    await settled(spool)
+    growing = {path.name for path in (spool.root / "7").glob(".240p_s*")}
+    writer.drop("240p")
+    await settled(spool)
+
+    assert growing == {".240p_s3.m4s"}
+    assert list((spool.root / "7").glob("*240p*")) == []
+
+
+def changing(film, count):
+    """An encoder whose every session has another configuration."""
+    tags = films.tags(film("plain"))
+    for index in range(count):
+        intake = Intake()
+        for event in films.events(tags, intake):
+            if isinstance(event, Epoch):
+                video = replace(event.video, width=320 + 2 * index)
+                event = replace(event, video=video)  # noqa: PLW2901 - as another encoder would have sent it.
+            yield event
+
+
+async def test_init_segments_count_and_go_with_the_last_segment_that_needs_them(film, spool):
+    writer, recorder = recorded(spool, window_seconds=10)
+    held = []
+    for event in changing(film, 8):
+        films.write(writer, event)
+        if isinstance(event, Epoch):
+            await settled(spool)
+            held.append(recorder.bytes_held)
+    await settled(spool)
+    inits = sorted(int(path.stem.removeprefix("source_init")) for path in (spool.root / "7").glob("source_init*"))
+    needed = {each.init for each in (await dvr(writer)).segments}
+
+    assert writer._source.init_number == 8
+    assert inits == list(range(inits[0], 9))
+    assert inits[0] > 1
+    assert {f"source_init{number}.mp4" for number in inits} >= needed
+    assert recorder.bytes_held == sum(path.stat().st_size for path in (spool.root / "7").glob("source_*[0-9].m*"))
+    while recorder.evict():
+        pass
+    writer.end()
+    await settled(spool)
+    while recorder.evict():
+        pass
+    await settled(spool)
+    assert (recorder.bytes_held, list((spool.root / "7").glob("source_*"))) == (0, [])
+
+
+async def test_a_rendition_that_comes_later_is_written_down(film, spool):
+    writer, recorder = recorded(spool)
+    events = list(films.events(films.tags(film("plain"))))
+    play(writer, events)
+    writer.interrupt()
+    writer.add("240p", 1000)
+    for event in events:
+        films.write(writer, event)
+        films.echo(writer, "240p", event)
+    writer.end()
+    await settled(spool)
+    records = read_records((spool.root / "7" / journal_name(1)).read_bytes())
+    source, rung = await dvr(writer), await dvr(writer, rendition="240p")
+
+    assert ("source", "240p") == recorder.began.renditions
+    assert [BEGAN, recorder.began] == [each for each in records if isinstance(each, Began)]
+    assert [each.msn for each in source.segments[4:]] == [each.msn for each in rung.segments]
+    assert [each.date for each in source.segments[4:]] == [each.date for each in rung.segments]
 
 
 async def test_a_rendition_with_a_leader_keeps_its_numbers(film, ffmpeg, spool):

@@ -40,6 +40,32 @@ def test_a_journal_tells_what_was_done():
     assert [3, 3, 2] == [len(each.parts) for each in track.segments.values()]
 
 
+def test_a_later_beginning_knows_of_more_renditions():
+    story = replay([BEGAN, *whole(1), BEGAN.with_rendition("480p"), Opened("480p", 1, 0, 1e9, 1, 1, True, False, 0)])
+
+    assert story.began.renditions == ("source", "480p")
+    assert [[1], [1]] == [list(track.segments) for track in story.tracks.values()]
+
+
+def test_what_was_told_anew_by_half_was_told_before():
+    """A process was killed while it wrote down what another had done."""
+    story = told(*whole(1, 2), opened(3), *parts(3), BEGAN, *whole(1), opened(2), *parts(2, 1))
+    track = story.tracks["source"]
+
+    assert [3, 3, 3] == [len(each.parts) for each in track.segments.values()]
+    assert [True, True, False] == [each.closed is not None for each in track.segments.values()]
+    assert (track.next_msn, track.end) == (4, 3 * SECOND + 3 * (SECOND // 3))
+
+
+def test_numbers_that_were_used_are_known_without_any_file():
+    track = told(*whole(1, 2), opened(3, epoch=2, discontinuity=True, before=4), *parts(3)).tracks["source"]
+    timeline = restore.timeline(track, [], {}, track.next_msn)
+
+    assert (track.next_msn, track.discontinuities, track.init) == (4, 5, 1)
+    assert (timeline.next_msn, timeline.discontinuity_sequence) == (4, 5)
+    assert timeline.open_segment(track.last.entry(None).opening).discontinuity
+
+
 def test_what_is_told_twice_is_told_once():
     story = told(*whole(1, 2, 3), BEGAN, *whole(1, 2))
 
@@ -78,7 +104,8 @@ def test_an_open_segment_is_what_of_its_parts_is_there():
         if count:
             assert (entry.duration, entry.size, entry.gap) == (count * (SECOND // 3), 10 * count, False)
         else:
-            assert entry is None
+            assert (entry.duration, entry.size, entry.gap) == (3 * (SECOND // 3), 0, True)
+    assert told(opened(1)).tracks["source"].segments[1].entry(30) is None
 
 
 def test_the_edge_is_the_window_of_a_timeline():
@@ -89,6 +116,13 @@ def test_the_edge_is_the_window_of_a_timeline():
     track.target = 10
     assert restore.edge(track, entries) == entries[-10 * WINDOW_TARGETS :]
     assert restore.edge(track, []) == []
+
+
+def test_the_edge_is_no_larger_than_a_timeline_may_be(monkeypatch):
+    monkeypatch.setattr(restore, "RENDITION_BYTES_MAX", 100)
+    track = told(*whole(*range(1, 10))).tracks["source"]
+
+    assert [7, 8, 9] == [each.msn for each in restore.edge(track, [each.entry(30) for each in track.segments.values()])]
 
 
 def test_a_timeline_goes_on_behind_a_discontinuity():
@@ -115,7 +149,5 @@ def test_a_timeline_of_nothing_begins_at_the_beginning():
 
 
 def test_the_line_of_time_goes_on_after_all_that_may_have_been_shown():
-    entries = [told(*whole(5)).tracks["source"].segments[5].entry(30)]
-
-    assert restore.line_ms(entries) == 6000 + LINE_STEP_MS
-    assert restore.line_ms([]) == LINE_STEP_MS
+    assert restore.line_ms(told(*whole(4, 5)).tracks.values()) == 6000 + LINE_STEP_MS
+    assert restore.line_ms(told().tracks.values()) == LINE_STEP_MS

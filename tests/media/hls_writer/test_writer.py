@@ -10,6 +10,7 @@ from media.flv import Codec, VideoConfig, VideoFrame, read_video
 from media.hls_writer import writer as module
 from media.hls_writer.errors import NoSuchRendition, NotListed, PartWithoutMsn, TimedOut, TooFarAhead
 from media.hls_writer.fmp4 import VIDEO_TRACK
+from media.hls_writer.line import START_MS
 from media.hls_writer.writer import Resource, Writer
 from media.intake import Began, Intake, Video
 from tests.media import films
@@ -140,7 +141,7 @@ async def test_every_broadcast_begins_at_the_same_time(film, first_ms):
     starts = {run.number: run.start for run in read_fragment(first)[1]}
 
     assert [] == checker.findings
-    assert starts[VIDEO_TRACK] == module.START_MS * 90
+    assert starts[VIDEO_TRACK] == START_MS * 90
     assert listed.segments[0].date == "2023-11-14T22:13:20.000Z"
 
 

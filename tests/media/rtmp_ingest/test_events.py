@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from media.rtmp_ingest.events import AudioReceived, Connected, Metadata, PublishRequested, SessionClosed, VideoReceived
+from media.rtmp_ingest.events import AudioReceived, Metadata, PublishRequested, SessionClosed, VideoReceived
 
 SECRET = "sk_live_do_not_show"
 
@@ -11,7 +11,6 @@ SECRET = "sk_live_do_not_show"
     "event",
     [
         PublishRequested(1, SECRET, SECRET),
-        Connected(SECRET, SECRET, SECRET),
         Metadata({"key": SECRET}),
         VideoReceived(0, SECRET.encode()),
         AudioReceived(0, SECRET.encode()),

@@ -17,7 +17,6 @@ from media.rtmp_ingest.messages import (
     AggregateMalformed,
     AggregateTooLong,
     AmfTooLong,
-    Audio,
     Command,
     CommandMalformed,
     Data,
@@ -26,7 +25,6 @@ from media.rtmp_ingest.messages import (
     SetPeerBandwidth,
     Unknown,
     UserControl,
-    Video,
     WindowAckSize,
 )
 
@@ -43,9 +41,6 @@ VECTORS = {
     "user control without fields": (4, "ffff", UserControl(65535, b"")),
     "window acknowledgement size": (5, "002625a0", WindowAckSize(2_500_000)),
     "set peer bandwidth": (6, "002625a0 02", SetPeerBandwidth(2_500_000, messages.LIMIT_DYNAMIC)),
-    "audio": (8, "af00", Audio(b"\xaf\0")),
-    "empty audio": (8, "", Audio(b"")),
-    "video": (9, "1701000000", Video(b"\x17\1\0\0\0")),
     "data": (18, "02 0001 61 05", Data(["a", None])),
     "empty data": (18, "", Data([])),
     "command": (20, "02 0001 61 00 3ff0000000000000 05", Command("a", 1.0, None, [])),
