@@ -31,6 +31,8 @@ class Scope(StrEnum):
     READ = "chat:read"
     WRITE = "chat:write"
     MODERATE = "moderation:act"
+    OVERLAY = "overlay:watch"
+    """Of a link for OBS, which stands in an address: to watch the member's own channel, and nothing beside it."""
 
 
 class BotTokenError(Exception):
@@ -96,9 +98,9 @@ def check_name(text: str) -> str:
 
 
 def check_scopes(texts: Iterable[str]) -> frozenset[str]:
-    """Return the scopes if they are ours and at least one. Raises BotTokenShape."""
+    """Return the scopes if they are ours and at least one; an overlay's link is nothing else. Raises BotTokenShape."""
     scopes = frozenset(texts)
-    if not scopes or not scopes <= set(Scope):
+    if not scopes or not scopes <= set(Scope) or (Scope.OVERLAY in scopes and len(scopes) > 1):
         raise BotTokenShape("scopes")
     return scopes
 

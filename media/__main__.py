@@ -46,6 +46,7 @@ from routes.middleware import Guard
 from routes.moderation_log import ModerationLogDoors
 from routes.notices import Notices
 from routes.orders import OrderDoors
+from routes.overlays import OverlayDoors
 from routes.pages import Pages
 from routes.passwords import Passwords
 from routes.playback import Playback
@@ -171,6 +172,7 @@ def _doors(
     ledger = Ledger(pool)
     follows, acts, notices = Follows(pool), Acts(pool), Notices(bus)
     cards = Cards(channels, addresses)
+    site = Pages(WEB, pages.vendor_root(), addresses, cards.of)
     passwords = Passwords()
     stack.callback(passwords.close)
     refresh_tokens = RefreshTokens(redis, derive(stores.secret, "refresh token"))
@@ -201,7 +203,8 @@ def _doors(
         *ThumbnailDoor(broadcasts).doors(),
         *health.doors(),
         *cards.doors(),
-        *Pages(WEB, pages.vendor_root(), addresses, cards.of).doors(),
+        *OverlayDoors(BotTokens(pool), site).doors(),
+        *site.doors(),
     ]
     health.describe(table)
     return table, guard

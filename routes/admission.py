@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from db.bot_token import hash_bot_token, is_bot_token
+from db.bot_token import Scope, hash_bot_token, is_bot_token
 from db.member import Member
 from routes import problems
 from routes.revocations import bot_key
@@ -48,6 +48,10 @@ class Admission:
         bot = await self._bot_tokens.find(hash_bot_token(token))
         if bot is None:
             raise TokenInvalid("no such bot token")
+        if Scope.OVERLAY in bot.scopes:
+            # Whoever reads an address off a screen shall see this channel, and do nothing.
+            badge = Badge(bot.member, key=bot_key(bot.token_id), scopes=frozenset({Scope.READ}), room=bot.member.id)
+            return self._revocations.check(badge)
         member = replace(bot.member, roles=bot.member.roles | {BOT})
         return self._revocations.check(Badge(member, key=bot_key(bot.token_id), scopes=bot.scopes))
 

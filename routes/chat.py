@@ -110,8 +110,10 @@ class ChatDoors:
         ]
 
     async def watch(self, caller: Caller, wanted: wire.Watch) -> tuple[int, Watch]:
-        """Answer a room's number and a watch of it. Raises ChannelUnknown, MembersOnly, StoreUnavailable."""
+        """Answer a room's number and a watch of it. Raises ChannelUnknown, MembersOnly, NotYours, StoreUnavailable."""
         number = await self._numbers.find(wanted.channel)
+        if caller.badge is not None and caller.badge.room not in {None, number}:
+            raise NotYours
         while True:
             rules = await self._laws.rules(number)
             if rules.members_only:

@@ -42,6 +42,9 @@ PAGES: Final = {
     "/wallet": "wallet.html",
 }
 
+BEHIND_DOORS: Final = ("overlay.html",)
+"""Pages that another door shows, by `Pages.render`."""
+
 FOLDERS: Final = ("css", "fonts", "i18n", "img", "js")
 
 MEDIA_TYPES: Final = {
@@ -105,7 +108,9 @@ class Pages:
     ) -> None:
         self._addresses = addresses
         self._describe = describe
-        self._pages = {name: _page(web_root / name) for name in PAGES.values() if (web_root / name).is_file()}
+        self._pages = {
+            name: _page(web_root / name) for name in (*PAGES.values(), *BEHIND_DOORS) if (web_root / name).is_file()
+        }
         self._assets: dict[str, Asset] = {}
         for folder in FOLDERS:
             self._index(web_root / folder, f"/{folder}/")
@@ -150,13 +155,30 @@ class Pages:
         page = self._pages.get(PAGES[resource.canonical])
         if page is None:
             raise web.HTTPNotFound
-        language = languages.choose(request.cookies.get("lang"), request.headers.get(hdrs.ACCEPT_LANGUAGE))
+        card = await self._card(request, page)
+        return self._fill(request, page, card, language=None, framed=resource.canonical == EMBED)
+
+    def render(self, request: web.Request, file: str, *, language: str | None, **values: str) -> web.Response:
+        """Answer a page that another door stands before, with what its placeholders shall say. Raises HTTPNotFound.
+
+        `language` is the visitor's own unless given.
+        """
+        page = self._pages.get(file)
+        if page is None:
+            raise web.HTTPNotFound
+        return self._fill(request, page, values, language=language, framed=False)
+
+    def _fill(
+        self, request: web.Request, page: Page, values: dict[str, str], *, language: str | None, framed: bool
+    ) -> web.Response:
+        if language is None:
+            language = languages.choose(request.cookies.get("lang"), request.headers.get(hdrs.ACCEPT_LANGUAGE))
         rsocket_url = self._addresses.rsocket(request.headers.get(hdrs.HOST))
         values = {
             "lang": language,
             "rsocket_url": rsocket_url,
             "rtmp_url": self._addresses.rtmp(request.headers.get(hdrs.HOST)),
-            **await self._card(request, page),
+            **values,
         }
         text = page.text
         for name, value in values.items():
@@ -165,7 +187,6 @@ class Pages:
         response = _validated(request, data, _etag(data))
         response.content_type = "text/html"
         response.charset = "utf-8"
-        framed = resource.canonical == EMBED
         response.headers["Content-Security-Policy"] = policy(rsocket_url, page.script_hashes, framed=framed)
         response.headers[hdrs.VARY] = "Accept-Language, Cookie, Host"
         response.headers[hdrs.CACHE_CONTROL] = "no-cache"

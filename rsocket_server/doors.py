@@ -102,12 +102,14 @@ class Badge:
         key: names the token, or the login that it came with: revoking that ends the connection.
         seconds: how long it lasts from now; None until it is revoked.
         scopes: what a bot's token was given for; None for a member in person.
+        room: the only one it may watch; None: any.
     """
 
     member: Member
     key: str = ""
     seconds: float | None = None
     scopes: frozenset[str] | None = None
+    room: int | None = None
 
 
 class Caller:

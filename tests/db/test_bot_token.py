@@ -23,8 +23,9 @@ def test_a_name_is_one_short_line():
 
 def test_scopes_are_ours_and_not_none():
     assert check_scopes(["chat:read", "chat:read"]) == {Scope.READ}
-    assert check_scopes(list(Scope)) == set(Scope)
-    for scopes in ([], ["points:give"], ["chat:read", ""]):
+    assert check_scopes(["chat:read", "chat:write", "moderation:act"]) == set(Scope) - {Scope.OVERLAY}
+    assert check_scopes(["overlay:watch"]) == {Scope.OVERLAY}
+    for scopes in ([], ["points:give"], ["chat:read", ""], ["chat:read", "overlay:watch"]):
         with pytest.raises(BotTokenShape, match="scopes"):
             check_scopes(scopes)
 

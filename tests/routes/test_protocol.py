@@ -28,6 +28,7 @@ from routes.middleware import Counters
 from routes.moderation import ModerationDoors
 from routes.moderation_log import ModerationLogDoors
 from routes.orders import OrderDoors
+from routes.overlays import OverlayDoors
 from routes.pages import Pages
 from routes.playback import Playback
 from routes.points import PointDoors
@@ -95,6 +96,7 @@ def _http_doors():
         *ModerationLogDoors(None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
         *SupporterDoors(None, None).doors(),
+        *OverlayDoors(None, None).doors(),
         *PointDoors(None).doors(),
         *OrderDoors(None, None, ADDRESSES, payments="sandbox").doors(),
         *Playback(None).doors(),

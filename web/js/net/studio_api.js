@@ -57,3 +57,13 @@ export function returnDonation(nickname, id) {
 export function moderation(nickname, cursor = null) {
   return asMember("GET", `${channelPath(nickname)}/moderation${page(cursor)}`);
 }
+
+/** Counted from now on. @param {string} nickname @param {string} title @param {number} points @returns {Promise<{ goal: import("../core/goal.js").Goal | null }>} */
+export function setGoal(nickname, title, points) {
+  return asMember("PUT", `${channelPath(nickname)}/goal`, { title, points });
+}
+
+/** @param {string} nickname @returns {Promise<null>} */
+export function clearGoal(nickname) {
+  return asMember("DELETE", `${channelPath(nickname)}/goal`);
+}

@@ -5,6 +5,7 @@
 
 import { logInPath } from "../core/next_path.js";
 import { ChatRoom } from "../elements/chat_room.js";
+import { GoalForm } from "../elements/goal_form.js";
 import { ModerationLog } from "../elements/moderation_log.js";
 import { ReceivedDonations } from "../elements/received_donations.js";
 import "../elements/site_header.js";
@@ -42,6 +43,8 @@ async function converse(nickname) {
     const { kind } = /** @type {CustomEvent<{ kind: string }>} */ (event).detail;
     const given = document.querySelector("received-donations");
     if (kind === "donated" && given instanceof ReceivedDonations) void given.refresh();
+    const goal = document.querySelector("goal-form");
+    if (kind === "donated" && goal instanceof GoalForm) void goal.refresh();
     if (kind === "removed" || kind === "muted" || kind === "unmuted") void log.refresh();
   });
   await room.enter(wire, nickname);

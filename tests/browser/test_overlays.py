@@ -1,0 +1,164 @@
+"""What OBS lays over a broadcast: a gift is seen there once, and a link that was revoked goes dark."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+
+import pytest
+from house import PASSWORD, Encoder, RefusedError, eventually
+from playwright.async_api import expect
+from visits import log_in
+
+DARK_MILLISECONDS_MAX = 5_000  # The bar: revoked, a link says nothing more after five seconds.
+
+
+async def link(house, member) -> str:
+    """Make a link over HTTP, as the studio does; answer its token."""
+    asked = {"name": "OBS", "scopes": ["overlay:watch"]}
+    made = await house.api("POST", "/api/members/me/tokens", asked, token=member.token)
+    return made["token"]
+
+
+async def corner(page) -> int:
+    """How opaque the page is where nothing is shown, as OBS would see it: 0 to 255."""
+    picture = base64.b64encode(await page.screenshot(omit_background=True)).decode()
+    return await page.evaluate(
+        """async (picture) => {
+          const image = new Image();
+          image.src = `data:image/png;base64,${picture}`;
+          await image.decode();
+          const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
+          canvas.drawImage(image, 0, 0);
+          return canvas.getImageData(5, image.height - 5, 1, 1).data[3];
+        }""",
+        picture,
+    )
+
+
+@contextlib.asynccontextmanager
+async def hearing(page, talking, streamer):
+    """Leave once the page has heard the room: what is given before is nobody's news."""
+    frames = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(bytes(frame))))
+    yield
+    lines = 0
+
+    async def look():
+        nonlocal lines
+        lines += 1
+        with contextlib.suppress(RefusedError):  # Too fast, while the page still loads.
+            await talking.say(streamer.nickname, f"{lines}")
+        return any(b'"kind":"said"' in frame for frame in frames)
+
+    await eventually(look, what="a line in the overlay")
+
+
+async def revoke(house, member):
+    await house.api("DELETE", "/api/members/me/tokens", token=member.token)
+
+
+@pytest.fixture
+async def live(house, nickname, ffmpeg):
+    """A streamer on air, and somebody with points."""
+    streamer, donor = await house.sign_up(nickname()), await house.sign_up(nickname())
+    assert (await house.console("members", "grant", donor.nickname, "1000")).code == 0
+    async with Encoder(ffmpeg, streamer.stream_server, streamer.stream_key), house.connect(donor) as talking:
+        await house.on_air(streamer.nickname)
+        yield streamer, donor, talking
+
+
+async def test_a_gift_is_shown_once_and_outlives_a_reload_and_a_revoked_link_goes_dark(house, new_page, live, shoot):
+    streamer, donor, talking = live
+    token = await link(house, streamer)
+    async with new_page(locale="en-US") as page:
+        await page.clock.install()
+        alert = page.locator("overlay-alerts .alert")
+        async with hearing(page, talking, streamer):
+            await page.goto(f"/overlay/{token}/alerts?lang=ko")
+        await talking.give(streamer.nickname, 300, "물고기 사세요")
+        await expect(alert).to_contain_text("물고기 사세요")
+        await expect(alert).to_contain_text(donor.nickname)
+        await expect(alert).to_contain_text("300포인트")
+        await talking.give(streamer.nickname, 50, "하나 더")
+        await page.clock.fast_forward(8_000)
+        await page.clock.fast_forward(1_000)
+        await expect(alert).to_contain_text("하나 더")
+        opacity = await corner(page)
+        await shoot(page, "overlay-alert", omit_background=True)
+
+        # A scene that comes back knows what it has shown, and misses nothing that came meanwhile.
+        await page.goto("about:blank")
+        await talking.give(streamer.nickname, 70, "다녀왔어요?")
+        await page.goto(f"/overlay/{token}/alerts?lang=ko")
+        await expect(alert).to_contain_text("다녀왔어요?")
+        await page.clock.fast_forward(20_000)
+        await page.clock.fast_forward(1_000)
+        await expect(alert).to_have_count(0)
+
+        await talking.give(streamer.nickname, 90, "마지막")
+        await expect(alert).to_contain_text("마지막")
+        await revoke(house, streamer)
+        # The page's clock stands in the test's hand: it connects anew within half a second, and then hears the end.
+        await page.clock.resume()
+        await expect(page.locator("main > *")).to_have_count(0, timeout=DARK_MILLISECONDS_MAX)
+        page.complaints[:] = [text for text in page.complaints if "404" not in text]
+        answer = await page.request.get(f"/overlay/{token}/alerts")
+        assert answer.status == 404
+
+    assert opacity == 0
+
+
+async def test_the_chat_and_the_goal_lie_over_the_picture(house, new_page, live, shoot):
+    streamer, _, talking = live
+    token = await link(house, streamer)
+    goal = {"title": "새 마이크", "points": 400}
+    await house.api("PUT", f"/api/channels/{streamer.nickname}/goal", goal, token=streamer.token)
+    async with new_page() as chat, new_page(locale="en-GB") as bar:
+        await chat.goto(f"/overlay/{token}/chat?lang=ko")
+        async with hearing(bar, talking, streamer):
+            await bar.goto(f"/overlay/{token}/goal")
+        await expect(bar.locator("goal-bar")).to_contain_text("0 / 400")
+        await talking.say(streamer.nickname, "안녕하세요")
+        line = chat.locator("chat-list .line", has_text="안녕하세요")
+        await expect(line).to_be_visible()
+        await talking.give(streamer.nickname, 100, "응원해요")
+        await expect(chat.locator("chat-list .donated")).to_contain_text("응원해요")
+        await expect(bar.locator("goal-bar")).to_contain_text("100 / 400")
+        assert await bar.locator("progress").get_attribute("value") == "25"
+        await shoot(chat, "overlay-chat", omit_background=True)
+        await shoot(bar, "overlay-goal", omit_background=True)
+        assert await chat.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+async def test_a_streamer_makes_links_and_sets_a_goal_in_the_studio(house, new_page, nickname, axe, shoot):
+    member = await house.sign_up(nickname())
+    async with new_page(locale="en-GB") as page:
+        await page.goto("/login?next=/studio")
+        await log_in(page, member.login_id, PASSWORD)
+        links = page.locator("overlay-links")
+        await links.locator("section > .row button").click()
+        address = await links.locator("copy-field input").first.input_value()
+        assert address.startswith(f"{house.url}/overlay/cmb_")
+        assert address.endswith("/alerts?lang=en")
+        await expect(links.locator("li")).to_have_count(1)
+        form = page.locator("goal-form")
+        await form.locator("input[name=title]").fill("A new cushion")
+        await form.locator("input[name=points]").fill("3000")
+        await form.locator("button").click()
+        await expect(form.locator("goal-bar")).to_contain_text("0 / 3,000")
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}))
+              .violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`)"""
+        )
+        await links.scroll_into_view_if_needed()
+        await shoot(page, "studio-overlays", full_page=True)
+        await form.locator("button").click()
+        await expect(form.locator("input[name=title]")).to_be_visible()
+        await links.locator("li button").click()
+        await links.locator("dialog button:not(.quiet)").click()
+        await expect(links.locator("li")).to_have_count(0)
+        assert (await page.request.get(address)).status == 404
+
+    assert found == []

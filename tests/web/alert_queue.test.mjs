@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { emptyQueue, heard, resumeAt, ticked, waitMs, WAITING_MAX } from "../../web/js/core/alert_queue.js";
+
+const donated = (seq, points = 100, text = "") => ({ kind: "donated", seq, from: { nickname: `n${seq}` }, points, text });
+
+test("one after another, each shown and a pause between", () => {
+  let queue = [donated(5), donated(6)].reduce(heard, emptyQueue(4));
+  assert.equal(waitMs(queue, 0), 0);
+  queue = ticked(queue, 0);
+  assert.equal(queue.shown.seq, 5);
+  assert.equal(ticked(queue, 5_999), queue);
+  assert.equal(waitMs(queue, 1_000), 5_000);
+  queue = ticked(queue, 6_000);
+  assert.equal(queue.shown, null);
+  assert.equal(ticked(queue, 6_100), queue);
+  queue = ticked(queue, 6_700);
+  assert.equal(queue.shown.seq, 6);
+  queue = ticked(ticked(queue, 20_000), 21_000);
+  assert.equal(waitMs(queue, 21_000), null);
+});
+
+test("what is heard again is shown once", () => {
+  const queue = [donated(5), donated(5), { kind: "said", seq: 6 }, donated(4)].reduce(heard, emptyQueue(null));
+  assert.deepEqual(queue.waiting.map((alert) => alert.seq), [5]);
+  assert.equal(queue.seq, 6);
+});
+
+test("after a reload it goes on before the first that waits, and not again with the one that was shown", () => {
+  let queue = [donated(5), { kind: "said", seq: 6 }, donated(7)].reduce(heard, emptyQueue(null));
+  assert.equal(resumeAt(queue), 4);
+  queue = ticked(queue, 0);
+  assert.equal(resumeAt(queue), 6);
+  queue = ticked(ticked(ticked(queue, 10_000), 20_000), 30_000);
+  assert.equal(resumeAt(queue), 7);
+  assert.equal(resumeAt(emptyQueue(null)), null);
+});
+
+test("a long message is read to its end, and many that wait are shorter", () => {
+  const long = ticked(heard(emptyQueue(null), donated(1, 1, "x".repeat(50))), 0);
+  assert.equal(long.untilMs, 9_000);
+  const longest = ticked(heard(emptyQueue(null), donated(1, 1, "x".repeat(200))), 0);
+  assert.equal(longest.untilMs, 14_000);
+  const busy = [1, 2, 3, 4, 5, 6].map((seq) => donated(seq, 1, "x".repeat(200))).reduce(heard, emptyQueue(null));
+  assert.equal(ticked(busy, 0).untilMs, 4_000);
+});
+
+test("words that were taken back are not shown, also while they are", () => {
+  let queue = [donated(1, 1, "bad"), donated(2, 1, "worse"), donated(3, 1, "good")].reduce(heard, emptyQueue(null));
+  queue = heard(ticked(queue, 0), { kind: "removed", seq: 4, ids: [], seqs: [1, 2] });
+  assert.equal(queue.shown.text, "");
+  assert.deepEqual(queue.waiting.map((alert) => alert.text), ["", "good"]);
+  assert.equal(heard(emptyQueue(null), { kind: "removed", seq: 4 }).seq, 4);
+});
+
+test("a flood is bounded, and the smallest gives way", () => {
+  let queue = emptyQueue(null);
+  for (let seq = 1; seq <= WAITING_MAX; seq += 1) queue = heard(queue, donated(seq, 10));
+  queue = heard(heard(queue, donated(WAITING_MAX + 1, 5)), donated(WAITING_MAX + 2, 50));
+  assert.equal(queue.waiting.length, WAITING_MAX);
+  assert.equal(queue.waiting.at(-1).points, 50);
+  assert.ok(queue.waiting.every((alert) => alert.points >= 10));
+});
+
+test("odd events are no alerts of odd things", () => {
+  const queue = heard(emptyQueue(null), { kind: "donated", seq: 1, from: null, points: "9", text: 4 });
+  assert.deepEqual(queue.waiting, [{ seq: 1, nickname: "", points: 0, text: "" }]);
+  assert.deepEqual(heard(emptyQueue(null), { kind: "donated" }).waiting, []);
+});

@@ -1,0 +1,93 @@
+/**
+ * Core: donations that are shown over a broadcast, one after another, each once and for long enough to be read.
+ * @module
+ */
+
+/** Time to look up, and to read a short line. */
+const SHOW_MS = 6_000;
+/** And this much more for each character of the message. */
+const SHOW_MS_A_CHARACTER = 60;
+const SHOW_MS_MAX = 14_000;
+/** When many wait, each is shown only this long: an hour-old alert is nobody's joy. */
+const SHOW_MS_BUSY = 4_000;
+const BUSY = 5;
+/** The eye must see that it is another one. */
+const PAUSE_MS = 700;
+/** More than an hour of busy alerts; past it the smallest go. */
+export const WAITING_MAX = 500;
+
+/**
+ * @typedef {object} Alert
+ * @property {number} seq
+ * @property {string} nickname "" when it was given without a name
+ * @property {number} points
+ * @property {string} text
+ */
+/** @typedef {Record<string, unknown> & { kind: string }} RoomEvent */
+/**
+ * @typedef {object} Queue
+ * @property {readonly Alert[]} waiting oldest first
+ * @property {Alert | null} shown
+ * @property {number} untilMs when what is now, an alert or the pause behind it, is over
+ * @property {number | null} seq the newest event's number
+ */
+
+/** @param {number | null} seq where to go on; null: from now on @returns {Queue} */
+export function emptyQueue(seq) {
+  return { waiting: [], shown: null, untilMs: 0, seq };
+}
+
+/** @param {Queue} queue @param {RoomEvent} event @returns {Queue} */
+export function heard(queue, event) {
+  const seq = typeof event.seq === "number" ? event.seq : null;
+  // What a reconnection brings again has been heard.
+  const isNew = seq !== null && (queue.seq === null || seq > queue.seq);
+  const next = isNew ? { ...queue, seq } : queue;
+  if (event.kind === "removed") return withoutWords(next, Array.isArray(event.seqs) ? event.seqs : []);
+  if (event.kind !== "donated" || !isNew) return next;
+  const from = /** @type {Record<string, unknown>} */ (event.from ?? {});
+  const alert = {
+    seq,
+    nickname: typeof from.nickname === "string" ? from.nickname : "",
+    points: typeof event.points === "number" ? event.points : 0,
+    text: typeof event.text === "string" ? event.text : "",
+  };
+  return { ...next, waiting: bounded([...next.waiting, alert]) };
+}
+
+/** Time has passed. @param {Queue} queue @param {number} nowMs @returns {Queue} the same object when nothing changed */
+export function ticked(queue, nowMs) {
+  if (nowMs < queue.untilMs) return queue;
+  if (queue.shown !== null) return { ...queue, shown: null, untilMs: nowMs + PAUSE_MS };
+  const [first, ...others] = queue.waiting;
+  if (first === undefined) return queue;
+  return { ...queue, waiting: others, shown: first, untilMs: nowMs + showMs(first, others.length) };
+}
+
+/** @param {Queue} queue @param {number} nowMs @returns {number | null} when to tick next; null: not before something is heard */
+export function waitMs({ waiting, shown, untilMs }, nowMs) {
+  return shown === null && waiting.length === 0 ? null : Math.max(0, untilMs - nowMs);
+}
+
+/** The number to go on from after a reload: nothing that waits is lost, nothing that was shown comes again. @param {Queue} queue */
+export function resumeAt({ waiting, seq }) {
+  return waiting[0] === undefined ? seq : waiting[0].seq - 1;
+}
+
+/** @param {Alert} alert @param {number} behind how many wait */
+function showMs({ text }, behind) {
+  return behind >= BUSY ? SHOW_MS_BUSY : Math.min(SHOW_MS_MAX, SHOW_MS + SHOW_MS_A_CHARACTER * text.length);
+}
+
+/** A moderator took the words back: the gift is still thanked for. @param {Queue} queue @param {readonly unknown[]} seqs @returns {Queue} */
+function withoutWords(queue, seqs) {
+  const clean = (/** @type {Alert} */ alert) => (seqs.includes(alert.seq) ? { ...alert, text: "" } : alert);
+  return { ...queue, waiting: queue.waiting.map(clean), shown: queue.shown === null ? null : clean(queue.shown) };
+}
+
+/** @param {Alert[]} waiting */
+function bounded(waiting) {
+  if (waiting.length <= WAITING_MAX) return waiting;
+  const smallest = waiting.reduce((least, alert) => (alert.points < least.points ? alert : least));
+  return waiting.filter((alert) => alert !== smallest);
+}

@@ -1,0 +1,93 @@
+/**
+ * Door: donations over a broadcast, one at a time.
+ *
+ * Kept across reconnections and reloads by the number of what was shown last: OBS may close its browser between scenes.
+ * @module
+ */
+
+import { html, nothing } from "/js/vendor/lit.js";
+import { emptyQueue, heard, resumeAt, ticked, waitMs } from "../core/alert_queue.js";
+import { keep, kept } from "../net/storage.js";
+import { format, t } from "../net/words.js";
+import * as icons from "./icons.js";
+import { LightElement } from "./light_element.js";
+
+/** A scene that was away for longer begins anew: nobody wants a row of old thanks. */
+const KEPT_MS = 10 * 60_000;
+/** How many events the house may send ahead; given again in halves. */
+const CREDIT = 64;
+
+export class OverlayAlerts extends LightElement {
+  static properties = { shown: { state: true } };
+
+  #queue = emptyQueue(null);
+  #key = "";
+  #owed = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  constructor() {
+    super();
+    /** @type {import("../core/alert_queue.js").Alert | null} */
+    this.shown = null;
+  }
+
+  /** @param {import("../net/wire.js").Wire} wire @param {string} channel */
+  watch(wire, channel) {
+    this.#key = `commeow.alerts.${channel}`;
+    this.#queue = emptyQueue(whereItWas(this.#key));
+    const stream = wire.stream("chat.watch", {
+      body: () => (this.#queue.seq === null ? { channel, history: 0 } : { channel, since: this.#queue.seq }),
+      onEvent: (event) => {
+        this.#become(heard(this.#queue, event));
+        this.#owed += 1;
+        if (this.#owed >= CREDIT / 2) {
+          stream.request(this.#owed);
+          this.#owed = 0;
+        }
+        if (event.kind === "drain") wire.renew(Number(event.retry_after_ms) || 0);
+      },
+      onRefused: () => {},
+    });
+    stream.request(CREDIT);
+  }
+
+  disconnectedCallback() {
+    clearTimeout(this.#timer);
+    super.disconnectedCallback();
+  }
+
+  render() {
+    if (this.shown === null) return nothing;
+    const { nickname, points, text } = this.shown;
+    return html`<div class="alert" role="status">
+      <span class="face" aria-hidden="true">${icons.cat(nickname)}</span>
+      <div>
+        <p class="who"><bdi>${nickname === "" ? t("chat.anonymous") : nickname}</bdi> <strong>${t("chat.points", { count: points })}</strong></p>
+        ${text === "" ? nothing : html`<bdi class="text">${text}</bdi>`}
+      </div>
+    </div>`;
+  }
+
+  /** @param {import("../core/alert_queue.js").Queue} queue */
+  #become(queue) {
+    const now = Date.now();
+    const next = ticked(queue, now);
+    const at = resumeAt(next);
+    if (at !== resumeAt(this.#queue)) keep(this.#key, `${at} ${now}`);
+    this.#queue = next;
+    this.shown = next.shown;
+    clearTimeout(this.#timer);
+    const wait = waitMs(next, now);
+    if (wait !== null) this.#timer = setTimeout(() => this.#become(this.#queue), wait);
+  }
+}
+
+/** @param {string} key @returns {number | null} null: begin with what comes from now on */
+function whereItWas(key) {
+  const [seq, at] = (kept(key) ?? "").split(" ").map(Number);
+  const isFresh = at !== undefined && Date.now() - at < KEPT_MS;
+  return seq !== undefined && Number.isSafeInteger(seq) && isFresh ? seq : null;
+}
+
+customElements.define("overlay-alerts", OverlayAlerts);

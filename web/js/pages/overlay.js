@@ -1,0 +1,50 @@
+/**
+ * Roof: what OBS lays over a broadcast: alerts, the chat, or the goal, by the link that its address is.
+ *
+ * A link that was revoked goes dark: the connection ends, the house no longer knows the address, and nothing is left.
+ * @module
+ */
+
+import { ChatList } from "../elements/chat_list.js";
+import { OverlayAlerts } from "../elements/overlay_alerts.js";
+import { OverlayGoal } from "../elements/overlay_goal.js";
+import { setting } from "../net/settings.js";
+import { Wire } from "../net/wire.js";
+
+const [, , token = "", kind = ""] = location.pathname.split("/");
+const channel = setting("commeow-channel");
+const main = /** @type {HTMLElement} */ (document.querySelector("main"));
+const wire = new Wire(setting("commeow-rsocket"), async ({ fresh }) => {
+  if (fresh && (await isRevoked())) end();
+  return token;
+});
+
+document.body.dataset.kind = kind;
+if (kind === "chat") {
+  const list = new ChatList();
+  main.append(list);
+  list.addEventListener("room-event", (event) => {
+    const { kind: what, retry_after_ms } = /** @type {CustomEvent<import("../core/chat_log.js").RoomEvent>} */ (event).detail;
+    if (what === "drain") wire.renew(Number(retry_after_ms) || 0);
+  });
+  list.watch(wire, channel, null);
+} else {
+  const element = kind === "goal" ? new OverlayGoal() : new OverlayAlerts();
+  main.append(element);
+  element.watch(wire, channel);
+}
+wire.start();
+
+/** Only the house's own word counts: a house that is away comes back. */
+async function isRevoked() {
+  try {
+    return (await fetch(location.href, { method: "HEAD", cache: "no-store" })).status === 404;
+  } catch {
+    return false;
+  }
+}
+
+function end() {
+  wire.stop();
+  main.replaceChildren();
+}
