@@ -28,6 +28,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 REASON = "granted by the operator"
 
 
+def words(text: str) -> str:
+    """Read a text that may not be empty, in one line."""
+    line = " ".join(text.split())
+    if not line:
+        raise argparse.ArgumentTypeError("say something")
+    return line
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     whole = argparse.ArgumentParser(
@@ -70,6 +78,12 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--head", metavar="NUMBER:DIGEST", help="a seal that was written down earlier")
     orders = verbs.add_parser("orders", help="settle what hangs").add_subparsers(dest="what", required=True)
     orders.add_parser("reconcile", help="look up every order that is due at the provider", parents=[for_scripts])
+    orders.add_parser("review", help="the orders that wait for a person; exit code 1 if any", parents=[for_scripts])
+    settle = orders.add_parser("settle", help="end the review of an order", parents=[for_scripts])
+    settle.add_argument("order", metavar="ORDER_ID", type=uuid.UUID)
+    settle.add_argument("decision", choices=("credit", "close"), help="with its points in the wallet, or without them")
+    settle.add_argument("--reason", required=True, type=words, help="stands in the books")
+    settle.add_argument("--anyway", action="store_true", help="also when it does not fit what the provider says")
     verbs.add_parser("version", help="print the version", parents=[for_scripts])
     return whole
 
@@ -108,7 +122,7 @@ async def doctor(*, as_json: bool) -> int:
 
 async def at_the_desk(given: argparse.Namespace) -> int:
     """Do one verb of the desk."""
-    from console import desk, ledger_desk  # noqa: PLC0415
+    from console import desk, ledger_desk, orders_desk  # noqa: PLC0415
 
     settings = from_environment()
     match given.verb, getattr(given, "what", None):
@@ -121,8 +135,8 @@ async def at_the_desk(given: argparse.Namespace) -> int:
             said = await desk.members_ban(settings, given.nickname)
         case "key", "rotate":
             said = await desk.key_rotate(settings, given.nickname)
-        case "orders", "reconcile":
-            said = await desk.orders_reconcile(settings)
+        case "orders", _:
+            return await orders_desk.work(settings, given)
         case "migrate", _:
             said = {"applied": await desk.migrate_database(settings)}
         case _:
@@ -163,10 +177,11 @@ def troubles() -> tuple[type[Exception], ...]:
     from db.errors import StoreError  # noqa: PLC0415
     from db.member import MemberError  # noqa: PLC0415
     from db.migrate import MigrationError  # noqa: PLC0415
+    from db.order_errors import OrderError  # noqa: PLC0415
     from db.transfer import TransferError  # noqa: PLC0415
 
     ours = (BinaryError, EmbeddedError, ChildFailed, DemoSpoilt, SettingsError, StartError)
-    return (*ours, ChannelError, MemberError, MigrationError, StoreError, TransferError)
+    return (*ours, ChannelError, MemberError, MigrationError, OrderError, StoreError, TransferError)
 
 
 def work_for(given: argparse.Namespace) -> Coroutine[Any, Any, int]:

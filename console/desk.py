@@ -1,4 +1,4 @@
-"""Roof: the operator's verbs on members, keys and the ledger. Each returns what it has to say, as plain values."""
+"""Roof: the operator's verbs on members and keys. Each returns what it has to say, as plain values."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import contextlib
 import secrets
 import uuid
 from typing import TYPE_CHECKING, Any
-
-import aiohttp
 
 from console.stores import open_stores
 from db.channel import hash_stream_key
@@ -17,15 +15,12 @@ from db.ledger import Ledger
 from db.member import MemberUnknown, check_login_id, check_nickname, check_password
 from db.members import Members
 from db.migrate import migrate, missing
-from db.orders import Orders
 from db.pool import open_pool, open_redis
 from db.refresh_tokens import RefreshTokens
-from routes import kakaopay
 from routes.members import new_stream_key
 from routes.passwords import Passwords
 from routes.process import StartError, addresses, answering, check_schema
 from routes.tokens import derive
-from routes.top_ups import TopUps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -122,14 +117,6 @@ async def key_rotate(settings: Settings, nickname: str) -> dict[str, Any]:
         await Channels(pool).rotate_stream_key(member.id, hash_stream_key(key))
         server = addresses(found).rtmp(None)
     return {"nickname": member.nickname, "stream_server": server, "stream_key": key}
-
-
-async def orders_reconcile(settings: Settings) -> dict[str, Any]:
-    """Look up every order that is due at the provider; tell how many that was, and how all orders stand."""
-    async with open_desk(settings) as (pool, found), aiohttp.ClientSession() as http:
-        orders = Orders(pool)
-        looked_at = await TopUps(orders, kakaopay.of_settings(http, found, found.require_stores())).hurry()
-        return {"looked_at": looked_at, **await orders.counts()}
 
 
 async def migrate_database(settings: Settings) -> list[str]:

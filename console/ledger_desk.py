@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.desk import open_desk
 from console.say import say
-from db.bookkeeper import Bookkeeper
+from db.bookkeeper import Bookkeeper, last_day_over
 from db.ledger import Ledger
 from db.seal import Proof, read_head
 from db.seals import Seals
@@ -73,9 +73,9 @@ async def export(settings: Settings, file: Path, *, as_json: bool) -> int:
 
 async def report(settings: Settings, day: date | None, *, as_json: bool) -> int:
     """Say what a day that is over has brought; the first who asks, by night the sidecar, makes and keeps it."""
-    today = datetime.now(UTC).date()
-    wanted = day or today - timedelta(days=1)
-    if wanted >= today:
+    over = last_day_over(datetime.now(UTC))
+    wanted = day or over
+    if wanted > over:
         raise StartError(f"{wanted} is not over yet (UTC)")
     async with open_desk(settings) as (pool, _):
         kept = await Bookkeeper(pool).report(wanted)

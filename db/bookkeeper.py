@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from db.errors import StoreError
 from db.ledger import AUDIT_SECONDS_MAX, Ledger
+from db.order import ALARM_AFTER, UNDER_WAY, State
 from db.pool import reading, writing
 from db.seals import Seals
 from db.transfer import KIND_NAMES, POCKET_NAMES, REFUSAL_NAMES
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 SEAL_SECONDS = 10.0
 # A house that was off for longer has nothing to tell of the days before.
 DAYS_MAX = 31
+# A day is reported when nobody can still write into it: transactions take the time of their beginning and may last five
+# seconds, and two machines' clocks differ. What were missed would be missed for ever, for a report is never made anew.
+DAY_OVER_AFTER = timedelta(minutes=10)
+# A report that fails is tried again twice as late each time: an audit that takes too long must not run all day.
+REPORT_AGAIN_MIN = timedelta(seconds=30)
+REPORT_AGAIN_MAX = timedelta(hours=6)
 
 log = logging.getLogger("commeow.books")
 
@@ -42,6 +49,8 @@ class Bookkeeper:
         self._ledger = Ledger(pool)
         self._seals = Seals(pool)
         self._done: date | None = None  # the last day that is known to have its report
+        self._pause = REPORT_AGAIN_MIN
+        self._report_at: datetime | None = None  # not before, because the last try came to nothing
 
     async def run(self) -> None:
         """Work until cancelled; a store that is away is tried again."""
@@ -55,15 +64,20 @@ class Bookkeeper:
     async def tick(self, now: datetime) -> None:
         """Seal what is settled; report every day that is over and has no report. Raises StoreError."""
         await self._seals.advance()
-        yesterday = now.date() - timedelta(days=1)
-        if self._done == yesterday:
+        over = last_day_over(now)
+        if self._done == over or (self._report_at is not None and now < self._report_at):
             return
-        for day in await self._days_without(yesterday):
-            report = await self.report(day)
-            log.info("daily_report day=%s %s", report.day, "; ".join(report.lines))
-            for finding in report.findings:
-                log.error("books_do_not_balance %s", finding)
-        self._done = yesterday
+        try:
+            for day in await self._days_without(over):
+                report = await self.report(day)
+                log.info("daily_report day=%s %s", report.day, "; ".join(report.lines))
+                for finding in report.findings:
+                    log.error("books_do_not_balance %s", finding)
+        except StoreError:
+            self._report_at = now + self._pause
+            self._pause = min(2 * self._pause, REPORT_AGAIN_MAX)
+            raise
+        self._done, self._report_at, self._pause = over, None, REPORT_AGAIN_MIN
 
     async def report(self, day: date) -> Report:
         """Return the report of a day that is over, and make and keep it if nobody has. Raises StoreError."""
@@ -75,11 +89,11 @@ class Bookkeeper:
             assert kept is not None, "a report is never removed"
         return kept
 
-    async def _days_without(self, yesterday: date) -> list[date]:
+    async def _days_without(self, over: date) -> list[date]:
         async with reading(self._pool) as connection:
             last = await connection.fetchval("SELECT max(day) FROM daily_report")
-        first = yesterday if last is None else max(last + timedelta(days=1), yesterday - timedelta(days=DAYS_MAX))
-        return [first + timedelta(days=number) for number in range((yesterday - first).days + 1)]
+        first = over if last is None else max(last + timedelta(days=1), over - timedelta(days=DAYS_MAX))
+        return [first + timedelta(days=number) for number in range((over - first).days + 1)]
 
     async def _kept(self, day: date) -> Report | None:
         async with reading(self._pool) as connection:
@@ -95,7 +109,8 @@ class Bookkeeper:
             asked = await connection.fetch(_ASKED, begin, begin + timedelta(days=1), day, timeout=AUDIT_SECONDS_MAX)
             held = await connection.fetch(_HELD)
             waiting = await connection.fetchval("SELECT count(*) FROM alert")
-            lines = [*_moved_lines(moved), *_asked_lines(asked), *_held_lines(held)]
+            hanging = await connection.fetch(_HANGING, begin + timedelta(days=1) - ALARM_AFTER, sorted(UNDER_WAY))
+            lines = [*_moved_lines(moved), *_asked_lines(asked), *_held_lines(held), *_order_lines(hanging)]
             lines += [f"alerts waiting: {waiting}", f"head: {head or '-'}"]
             await connection.execute(
                 """
@@ -124,6 +139,16 @@ _ASKED = """
     GROUP BY status ORDER BY status
 """
 _HELD = "SELECT kind, sum(balance)::bigint AS points FROM account GROUP BY kind ORDER BY kind"
+# Those that need a person, and those that have been under way for too long.
+_HANGING = """
+    SELECT state, count(*) AS orders, min(id::text) AS one FROM point_order
+    WHERE state = 'review' OR state = ANY ($2::text[]) AND state_at < $1 GROUP BY state ORDER BY state
+"""
+
+
+def last_day_over(now: datetime) -> date:
+    """Say which day (UTC) is the last that nobody can still write into."""
+    return (now.astimezone(UTC) - DAY_OVER_AFTER).date() - timedelta(days=1)
 
 
 def _moved_lines(rows: list[Any]) -> list[str]:
@@ -140,6 +165,14 @@ def _asked_lines(rows: list[Any]) -> list[str]:
         f"donations refused ({REFUSAL_NAMES[row['status']]}): {row['donations']}"
         for row in rows
         if row["status"] in REFUSAL_NAMES
+    ]
+
+
+def _order_lines(rows: list[Any]) -> list[str]:
+    words = {State.REVIEW: "need a person"}
+    return [
+        f"orders that {words.get(row['state'], 'hang in ' + row['state'])}: {row['orders']}, {row['one']} among them"
+        for row in rows
     ]
 
 

@@ -22,6 +22,7 @@ from db.transfer import (
     Donation,
     DonationToSelf,
     DonationUnknown,
+    DonorGone,
     EarningsShort,
     Entry,
     IdReused,
@@ -54,6 +55,7 @@ AUDIT = """
     SELECT * FROM ledger_audit()
     UNION ALL SELECT * FROM ledger_audit_refunds()
     UNION ALL SELECT * FROM order_audit()
+    UNION ALL SELECT * FROM order_audit_rulings()
     UNION ALL SELECT * FROM ledger_audit_seals()
 """
 # The audit reads everything; it may take its time (five seconds for 300,000 transfers).
@@ -154,8 +156,8 @@ class Ledger:
     async def refund(self, donation_id: int, channel_id: int, reason: str) -> int:
         """Give one donation to a channel back to its donor; return the channel's earnings right after it.
 
-        Again, it moves nothing and answers as before. Raises DonationUnknown, EarningsShort, StoreUnavailable,
-        StoreUnknown.
+        Again, it moves nothing and answers as before. Raises DonationUnknown, DonorGone, EarningsShort,
+        StoreUnavailable, StoreUnknown.
         """
         async with writing(self._pool) as connection:
             row = await connection.fetchrow(
@@ -163,6 +165,8 @@ class Ledger:
             )
         if row["verdict"] == "unknown":
             raise DonationUnknown(donation_id)
+        if row["verdict"] == "gone":
+            raise DonorGone(donation_id)
         if row["verdict"] == "short":
             raise EarningsShort(donation_id)
         return int(row["earnings_after"])

@@ -194,7 +194,7 @@ class Members:
             states = await connection.fetch(
                 "SELECT state FROM point_order WHERE member_id = $1 AND state = ANY ($2) FOR NO KEY UPDATE",
                 member_id,
-                ["created", "ready", "approving", "refunding", "voiding"],
+                ["created", "ready", "approving", "refunding", "voiding", "review"],
             )
             for row in states:
                 if row["state"] not in {"created", "ready"}:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from db.order_errors import OrderState, RefundLate
+from db.order_errors import OrderState, RefundLate, RulingUnfounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +85,10 @@ class Event(StrEnum):
     """It has surely not and will not: the points are given back with this step."""
     STRANGE = "strange"
     """What the provider says fits no order of ours: a person must look."""
+    CREDITED = "credited"
+    """A person has looked: the money is ours, and the points are the customer's with this step if they were not."""
+    CLOSED = "closed"
+    """A person has looked: no money is ours, and the points are taken back with this step if they were given."""
 
 
 _LATE_MONEY = {Event.CAPTURED: State.PAID, Event.MISPAID: State.VOIDING, Event.STRANGE: State.REVIEW}
@@ -118,7 +122,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     State.FAILED: _LATE_MONEY,
     State.EXPIRED: _LATE_MONEY,
     State.CANCELED: _LATE_MONEY,
-    State.REVIEW: {},
+    State.REVIEW: {Event.CREDITED: State.PAID, Event.CLOSED: State.VOIDED},
 }
 """The whole machine. The database compares a row's state with `sources()` in the statement that sets it."""
 
@@ -127,6 +131,8 @@ TAKES_POINTS = frozenset({Event.REFUND_ASKED})
 # These follow from money that is *not* there, so they hold only while nobody else has begun a call meanwhile.
 NEEDS_SILENCE = frozenset({Event.REOPENED, Event.OVERDUE, Event.REFUND_DECLINED})
 ENDED_UNPAID = frozenset({State.FAILED, State.EXPIRED, State.CANCELED})
+# A call of ours may be on its way, or is still to be made: these end well only while somebody asks the provider.
+UNDER_WAY = frozenset({State.APPROVING, State.REFUNDING, State.VOIDING})
 
 
 def target(event: Event) -> State:
@@ -156,6 +162,7 @@ class Order:
         provider: who takes the money, and `cid` as which merchant of theirs.
         tid: the provider's number of the payment, None before there is one.
         pg_token: what the customer brought back; spent by the approval.
+        spare_token: another that came meanwhile; the two are tried in turn.
         receipt: the provider's number of the approval.
         transfer_id: the transfer that moved the order's points last.
         checks: how often it was looked at since it came into its state.
@@ -174,6 +181,7 @@ class Order:
     tid: str | None
     links: Links | None
     pg_token: str | None
+    spare_token: str | None
     receipt: str | None
     method: str | None
     transfer_id: int | None
@@ -345,3 +353,19 @@ def check_refundable(order: Order, now: datetime) -> None:
     assert order.paid_at is not None, "paid orders know when"
     if now - order.paid_at > REFUND_TIME:
         raise RefundLate(REFUND_TIME.days)
+
+
+def kept_won(order: Order, look: Look | None) -> int | None:
+    """Say how much money of an order the provider keeps for us; None if it says nothing of this order."""
+    if look is None or look.standing is Standing.UNKNOWN:
+        return None
+    if look.order_id != str(order.id) or look.member_id != str(order.member_id):
+        return None
+    taken = look.standing in {Standing.CAPTURED, Standing.PART_CANCELED}
+    return look.total_won - look.canceled_won if taken else 0
+
+
+def check_ruling(order: Order, *, credited: bool, kept: int | None) -> None:
+    """See that a person's decision on an order fits the money. Raises RulingUnfounded."""
+    if kept != (order.amount_won if credited else 0):
+        raise RulingUnfounded(kept)

@@ -56,6 +56,25 @@ class TokenRefused(OrderError):
         return "the provider did not take the token"
 
 
+class RulingUnfounded(OrderError):
+    """What a person wants to decide of an order does not fit the money that the provider keeps for us of it."""
+
+    def __init__(self, kept_won: int | None) -> None:
+        super().__init__(kept_won)
+        self.kept_won = kept_won
+
+    def __str__(self) -> str:
+        said = "nothing of this order" if self.kept_won is None else f"that we keep {self.kept_won} won of it"
+        return f"the provider says {said}"
+
+
+class MemberGone(OrderError):
+    """Nobody is there to have the order's points."""
+
+    def __str__(self) -> str:
+        return "the member has left: give the money back, then close the order"
+
+
 class RefundLate(OrderError):
     """Paid longer ago than an order can be taken back."""
 

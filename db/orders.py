@@ -45,9 +45,11 @@ _TRANSFER_KINDS = {
     Event.REFUND_DECLINED: REFUND_UNDONE,
 }
 
-_COLUMNS = """
+# What read_order() reads.
+COLUMNS = """
     id, member_id, product, points, amount_won, provider, cid, state, tid, pay_pc, pay_mobile, pay_app, pg_token,
-    receipt, method, transfer_id, checks, unheard_at, calls, created_at, state_at, returned_at, paid_at, refunded_at
+    spare_token, receipt, method, transfer_id, checks, unheard_at, calls, created_at, state_at, returned_at, paid_at,
+    refunded_at
 """
 
 
@@ -69,7 +71,7 @@ class Orders:
                                              created_at, state_at, next_check_at)
                     SELECT $1, id, $3, $4, $5, $6, $7, 'created', $8, $8, $9
                     FROM member WHERE id = $2 AND erased_at IS NULL FOR SHARE
-                    ON CONFLICT (id) DO NOTHING RETURNING {_COLUMNS}
+                    ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}
                     """,  # noqa: S608 (a constant)
                     order_id,
                     member_id,
@@ -85,7 +87,7 @@ class Orders:
             except asyncpg.ForeignKeyViolationError as error:
                 raise WalletUnknown(member_id) from error
         if row is not None:
-            return _order(row)
+            return read_order(row)
         found = await self.find(order_id)
         if found is None:
             raise WalletUnknown(member_id)
@@ -97,10 +99,10 @@ class Orders:
         """Find an order by id, whosever it is."""
         async with reading(self._pool) as connection:
             row = await connection.fetchrow(
-                f"SELECT {_COLUMNS} FROM point_order WHERE id = $1",  # noqa: S608 (a constant)
+                f"SELECT {COLUMNS} FROM point_order WHERE id = $1",  # noqa: S608 (a constant)
                 order_id,
             )
-        return None if row is None else _order(row)
+        return None if row is None else read_order(row)
 
     async def get(self, order_id: UUID) -> Order:
         """Return an order. Raises OrderUnknown."""
@@ -116,7 +118,7 @@ class Orders:
         async with reading(self._pool) as connection:
             rows = await connection.fetch(
                 f"""
-                SELECT {_COLUMNS} FROM point_order
+                SELECT {COLUMNS} FROM point_order
                 WHERE member_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
                 ORDER BY created_at DESC, id DESC LIMIT $4
                 """,  # noqa: S608 (a constant)
@@ -124,7 +126,7 @@ class Orders:
                 *(before or (None, None)),
                 min(limit, ORDERS_MAX),
             )
-        return [_order(row) for row in rows]
+        return [read_order(row) for row in rows]
 
     async def readied(self, order: Order, tid: str, links: Links, now: datetime) -> Order:
         """Write down that the provider has begun a payment; of two at once the first counts."""
@@ -139,14 +141,16 @@ class Orders:
     async def returned(self, order: Order, pg_token: str, now: datetime) -> tuple[Order, bool]:
         """Claim the approval of an order; tell whether it is the caller's, who must then ask for it.
 
-        While another's approval is under way a new token replaces the old: it is tried if that one comes to nothing.
+        While another's approval is under way a new token waits beside the one that is tried: neither can push the other
+        out, so a forged one spoils nothing, whether it came first or last. What was concluded from the payment before
+        the token came holds no more (`calls`).
         """
         async with writing(self._pool) as connection:
             row = await connection.fetchrow(
                 f"""
                 UPDATE point_order SET state = $3, state_at = $4, checks = 0, next_check_at = $5,
                                        pg_token = $6, returned_at = $4, unheard_at = $4, calls = calls + 1
-                WHERE id = $1 AND state = ANY ($2::text[]) RETURNING {_COLUMNS}
+                WHERE id = $1 AND state = ANY ($2::text[]) RETURNING {COLUMNS}
                 """,  # noqa: S608 (a constant)
                 order.id,
                 sources(Event.RETURNED),
@@ -156,17 +160,34 @@ class Orders:
                 pg_token,
             )
             if row is not None:
-                return _order(row), True
+                return read_order(row), True
             await connection.execute(
                 """
-                UPDATE point_order SET pg_token = $2, returned_at = $3
-                WHERE id = $1 AND state = 'approving' AND pg_token <> $2
+                UPDATE point_order SET
+                    -- If the last call was answered, it was a no to the token that is there: the new one goes first.
+                    pg_token = CASE WHEN unheard_at IS NULL THEN $2 ELSE pg_token END,
+                    spare_token = CASE WHEN unheard_at IS NULL THEN pg_token ELSE $2 END,
+                    next_check_at = CASE WHEN unheard_at IS NULL THEN $3 ELSE next_check_at END,
+                    returned_at = $3, calls = calls + 1
+                WHERE id = $1 AND state = 'approving' AND pg_token <> $2 AND spare_token IS DISTINCT FROM $2
                 """,
                 order.id,
                 pg_token,
                 now,
             )
         return await self.get(order.id), False
+
+    async def token_refused(self, order: Order) -> None:
+        """Let the token that came meanwhile have its turn: the provider said no to the one that was tried."""
+        async with writing(self._pool) as connection:
+            await connection.execute(
+                """
+                UPDATE point_order SET pg_token = spare_token, spare_token = pg_token
+                WHERE id = $1 AND state = 'approving' AND pg_token = $2 AND spare_token IS NOT NULL
+                """,
+                order.id,
+                order.pg_token,
+            )
 
     async def calling(self, order: Order, now: datetime) -> tuple[Order, datetime | None]:
         """Write down that a call is about to be made whose answer may never be seen.
@@ -178,7 +199,7 @@ class Orders:
                 f"""
                 WITH old AS (SELECT unheard_at AS unheard_before FROM point_order WHERE id = $1 FOR NO KEY UPDATE)
                 UPDATE point_order SET unheard_at = $3, calls = calls + 1, next_check_at = $4 FROM old
-                WHERE id = $1 AND state = $2 RETURNING {_COLUMNS}, unheard_before
+                WHERE id = $1 AND state = $2 RETURNING {COLUMNS}, unheard_before
                 """,  # noqa: S608 (a constant)
                 order.id,
                 order.state,
@@ -189,7 +210,7 @@ class Orders:
             return await self.get(order.id), None
         values = dict(row)
         before: datetime | None = values.pop("unheard_before")
-        return _order(values), before
+        return read_order(values), before
 
     async def move(self, order: Order, event: Event, now: datetime, look: Look | None = None) -> Order:
         """Let an event happen to an order, with the points that go with it; if it cannot any more, nothing happens.
@@ -201,7 +222,7 @@ class Orders:
             return await self.get(order.id)
         refunded = ", refunded_at = $3" if event is Event.REFUNDED else ""
         # A token that has done its work, or cannot any more, is not kept.
-        return await self._set(order, event, now, f"pg_token = NULL, unheard_at = NULL{refunded}")
+        return await self._set(order, event, now, f"pg_token = NULL, spare_token = NULL, unheard_at = NULL{refunded}")
 
     async def refund_asked(self, order: Order, now: datetime) -> tuple[Order, bool]:
         """Take the points back for a refund; tell whether it is the caller's, who must then ask for the money.
@@ -234,14 +255,14 @@ class Orders:
                 UPDATE point_order SET next_check_at = $3 WHERE id IN (
                     SELECT id FROM point_order WHERE next_check_at <= $2 AND provider = $1
                     ORDER BY next_check_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
-                ) RETURNING {_COLUMNS}
+                ) RETURNING {COLUMNS}
                 """,  # noqa: S608 (a constant)
                 provider,
                 now,
                 now + LEASE,
                 limit,
             )
-        return [_order(row) for row in rows]
+        return [read_order(row) for row in rows]
 
     async def hurry(self, provider: str, now: datetime) -> None:
         """Let what was looked at in vain be due at once; whoever has just made a call is left alone."""
@@ -287,7 +308,7 @@ class Orders:
             row = await connection.fetchrow(
                 f"""
                 UPDATE point_order SET state = '{target(event)}', state_at = $3, checks = 0, next_check_at = $4, {also}
-                WHERE id = $1 AND state = ANY ($2::text[]) AND calls = coalesce($5, calls) RETURNING {_COLUMNS}
+                WHERE id = $1 AND state = ANY ($2::text[]) AND calls = coalesce($5, calls) RETURNING {COLUMNS}
                 """,  # noqa: S608 (constants)
                 order.id,
                 sources(event),
@@ -296,21 +317,22 @@ class Orders:
                 order.calls if event in NEEDS_SILENCE else None,
                 *values,
             )
-        return await self.get(order.id) if row is None else _order(row)
+        return await self.get(order.id) if row is None else read_order(row)
 
     async def _set_in_state(self, order: Order, what: str, *values: object) -> Order:
         """Change what is beside the state, while the order is still in it; values from $3 on."""
         async with writing(self._pool) as connection:
             row = await connection.fetchrow(
-                f"UPDATE point_order SET {what} WHERE id = $1 AND state = $2 RETURNING {_COLUMNS}",  # noqa: S608
+                f"UPDATE point_order SET {what} WHERE id = $1 AND state = $2 RETURNING {COLUMNS}",  # noqa: S608
                 order.id,
                 order.state,
                 *values,
             )
-        return await self.get(order.id) if row is None else _order(row)
+        return await self.get(order.id) if row is None else read_order(row)
 
 
-def _order(row: Mapping[str, Any]) -> Order:
+def read_order(row: Mapping[str, Any]) -> Order:
+    """Make an order of its COLUMNS."""
     values = dict(row)
     pc, mobile, app = values.pop("pay_pc"), values.pop("pay_mobile"), values.pop("pay_app")
     links = None if pc is None else Links(pc=pc, mobile=mobile, app=app)

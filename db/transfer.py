@@ -144,6 +144,17 @@ class DonationUnknown(TransferError):
         return f"no accepted donation {self.donation_id} of this channel"
 
 
+class DonorGone(TransferError):
+    """The one who gave has left: nobody could spend what went back."""
+
+    def __init__(self, donation_id: int) -> None:
+        super().__init__(donation_id)
+        self.donation_id = donation_id
+
+    def __str__(self) -> str:
+        return f"the donor of donation {self.donation_id} has left"
+
+
 class EarningsShort(TransferError):
     """The earnings hold less than the donation that is to go back."""
 

@@ -20,6 +20,7 @@ from db.footprints import Footprints
 from db.ledger import Ledger
 from db.members import Members
 from db.migrate import missing
+from db.order_reviews import OrderReviews
 from db.orders import Orders
 from db.pool import open_pool, open_redis
 from db.refresh_tokens import RefreshTokens
@@ -51,6 +52,7 @@ from routes.pages import Pages
 from routes.passwords import Passwords
 from routes.playback import Playback
 from routes.points import PointDoors
+from routes.reviews import Reviews
 from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
 from routes.settings import SANDBOX, find_ffmpeg
@@ -90,7 +92,9 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         process.claim(spool.start, spool.root)
         stack.push_async_callback(spool.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        top_ups = TopUps(Orders(pool), kakaopay.of_settings(http, settings, stores))
+        provider = kakaopay.of_settings(http, settings, stores)
+        await Reviews(Orders(pool), OrderReviews(pool), provider).warn_of_others(settings.practice)
+        top_ups = TopUps(Orders(pool), provider)
         broadcasts = Broadcasts(
             channels,
             root=settings.data / "hls",
@@ -177,7 +181,12 @@ def _doors(
     stack.callback(passwords.close)
     refresh_tokens = RefreshTokens(redis, derive(stores.secret, "refresh token"))
     guard = Guard(tokens, lives=refresh_tokens.lives, public_url=settings.public_url, is_https=addresses.is_https)
-    health = Health(_checks(settings, pool, redis, rtmp), guard.counters, live=lambda: len(broadcasts))
+    health = Health(
+        _checks(settings, pool, redis, rtmp),
+        guard.counters,
+        live=lambda: len(broadcasts),
+        unsettled=OrderReviews(pool).unsettled,
+    )
     table = [
         *_member_doors(
             pool=pool, refresh_tokens=refresh_tokens, bus=bus, tokens=tokens, passwords=passwords, addresses=addresses

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiohttp import web
 
+from db.errors import StoreError
+from db.order import UNDER_WAY, State
 from routes import wire
 from routes.access import Who
 from routes.doors import HttpDoor, openapi
@@ -30,11 +33,16 @@ class Health:
     """Speaks for the whole house. `checks` are its parts by name, each giving its Part or raising."""
 
     def __init__(
-        self, checks: Mapping[str, Callable[[], Awaitable[wire.Part]]], counters: Counters, live: Callable[[], int]
+        self,
+        checks: Mapping[str, Callable[[], Awaitable[wire.Part]]],
+        counters: Counters,
+        live: Callable[[], int],
+        unsettled: Callable[[], Awaitable[Mapping[State, tuple[int, datetime]]]],
     ) -> None:
         self._checks = dict(checks)
         self._counters = counters
         self._live = live
+        self._unsettled = unsettled
         self._table: Sequence[HttpDoor] = ()
 
     def describe(self, table: Sequence[HttpDoor]) -> None:
@@ -98,8 +106,30 @@ class Health:
             f"commeow_http_under_way {self._counters.under_way}",
             "# TYPE commeow_broadcasts_live gauge",
             f"commeow_broadcasts_live {self._live()}",
+            *await self._order_lines(),
         ]
         return web.Response(text="\n".join(lines) + "\n", content_type="text/plain", charset="utf-8")
+
+    async def _order_lines(self) -> list[str]:
+        """Count the payments that have no end yet; without the store these lines are left out."""
+        try:
+            unsettled = await self._unsettled()
+        except StoreError:
+            return []
+        now = datetime.now(UTC)
+        orders, waited = [], []
+        for state in (*sorted(UNDER_WAY), State.REVIEW):
+            number, since = unsettled.get(state, (0, now))
+            orders.append(f'commeow_orders{{state="{state}"}} {number}')
+            waited.append(
+                f'commeow_orders_oldest_seconds{{state="{state}"}} {max(0, (now - since).total_seconds()):.0f}'
+            )
+        return [
+            "# TYPE commeow_orders gauge",
+            *orders,
+            "# TYPE commeow_orders_oldest_seconds gauge",
+            *waited,
+        ]
 
     async def _openapi(self, _request: web.Request) -> web.StreamResponse:
         document = openapi(self._table, own_version())

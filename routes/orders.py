@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from db.order_errors import OrderError, OrderUnknown
 from routes import problems, wire
 from routes.access import Who
+from routes.addresses import is_loopback
 from routes.doors import HttpDoor
 from routes.middleware import BEARER, REQUEST_ID, answer, read_body
 from routes.order_shapes import OrderList, OrderView, PlaceOrder, ProductList, Token, product_list, view
@@ -38,6 +39,18 @@ ORDERS_BURST: Final = 10
 ORDER_REFILL_SECONDS: Final = 30.0
 """Each order asks the provider for a payment; nobody needs more than ten at once, or two a minute for long."""
 
+REFUNDS_BURST: Final = 5
+REFUND_REFILL_SECONDS: Final = 30.0
+"""Each refund asks the provider twice; a click that is tried again comes through, a script does not."""
+
+WAYS_BACK_BURST: Final = 10
+WAY_BACK_REFILL_SECONDS: Final = 10.0
+"""Each way back of one order asks the provider once or twice; a customer needs one, a reload or two more."""
+
+STRANGER_BURST: Final = 60
+STRANGER_REFILL_SECONDS: Final = 1.0
+"""Ways back of one address, whatever the order: a café's or a carrier's customers together, not a guesser of ids."""
+
 log = logging.getLogger("commeow.orders")
 
 
@@ -59,6 +72,9 @@ class OrderDoors:
         self._addresses = addresses
         self._payments = payments
         self._placing = RateLimit(burst=ORDERS_BURST, refill_seconds=ORDER_REFILL_SECONDS)
+        self._refunding = RateLimit(burst=REFUNDS_BURST, refill_seconds=REFUND_REFILL_SECONDS)
+        self._coming_back = RateLimit(burst=WAYS_BACK_BURST, refill_seconds=WAY_BACK_REFILL_SECONDS)
+        self._strangers = RateLimit(burst=STRANGER_BURST, refill_seconds=STRANGER_REFILL_SECONDS)
 
     def doors(self) -> list[HttpDoor]:
         """List the doors."""
@@ -156,7 +172,9 @@ class OrderDoors:
         return answer(view(order, self._now()))
 
     async def _refund(self, request: web.Request) -> web.StreamResponse:
-        order = await self._top_ups.refund(request[BEARER].member_id, _order_id(request))
+        member_id, order_id = request[BEARER].member_id, _order_id(request)
+        self._refunding.take(str(member_id), time.monotonic())
+        order = await self._top_ups.refund(member_id, order_id)
         return answer(view(order, self._now()))
 
     async def _returned(self, request: web.Request) -> web.StreamResponse:
@@ -167,6 +185,7 @@ class OrderDoors:
             raise wire.WireShape("pg_token") from None
         if request.method == hdrs.METH_HEAD:  # Whoever only looks whether a link is there has not come back.
             return _to_wallet(order_id)
+        self._take_way_back(request, order_id)
         try:
             await self._top_ups.returned(order_id, token)
         except OrderUnknown:
@@ -178,8 +197,19 @@ class OrderDoors:
     async def _left(self, request: web.Request) -> web.StreamResponse:
         order_id = _order_id(request)
         if request.method != hdrs.METH_HEAD:
+            self._take_way_back(request, order_id)
             await self._top_ups.left(order_id)
         return _to_wallet(order_id)
+
+    def _take_way_back(self, request: web.Request, order_id: UUID) -> None:
+        """Hold an address and an order to their pace. Raises TooManyTries.
+
+        Not a redirect to the wallet: the token stands in the address, and a reload a little later brings it again.
+        """
+        now = time.monotonic()
+        if not is_loopback(request.remote):  # the machine itself: a proxy without a public URL, and the tests
+            self._strangers.take(str(request.remote), now)
+        self._coming_back.take(str(order_id), now)
 
     @staticmethod
     def _code(error: OrderError, request: web.Request) -> str:

@@ -202,6 +202,9 @@ _DB: dict[type[BaseException], Row] = {
     transfer.DonationUnknown: Row(
         "transfer.unknown", 404, APPLICATION_ERROR, retry=False, says="This channel was given no such donation."
     ),
+    transfer.DonorGone: Row(
+        "transfer.donor_gone", 409, APPLICATION_ERROR, retry=False, says="Whoever gave this has left."
+    ),
     transfer.EarningsShort: Row(
         "transfer.earnings_short", 409, APPLICATION_ERROR, retry=False, says="The earnings hold less than that by now."
     ),

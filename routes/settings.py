@@ -130,6 +130,11 @@ class Settings:
     """KakaoPay's secret key."""
 
     @property
+    def practice(self) -> frozenset[str]:
+        """Payments of earlier days at which no money moved, in a house that takes money now."""
+        return frozenset({SANDBOX, KAKAOPAY_TEST}) if self.payments == KAKAOPAY else frozenset()
+
+    @property
     def ports(self) -> dict[str, int]:
         """All ports that are listened on, by the setting that moves each."""
         ports = {

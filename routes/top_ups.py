@@ -232,9 +232,7 @@ class TopUps:
             # One order that we do not understand must not keep the others waiting.
             log.exception("not reconciled order=%s", order.id)
             return
-        if followed.state is State.REVIEW:
-            log.error("needs a person order=%s was=%s", followed.id, order.state)
-        elif followed.state is order.state and self._now() - followed.state_at > ALARM_AFTER:
+        if followed.state is order.state and self._now() - followed.state_at > ALARM_AFTER:
             log.error("hangs order=%s state=%s since=%s", followed.id, followed.state, followed.state_at.isoformat())
 
     async def _advance(self, order: Order) -> Order:
@@ -272,6 +270,8 @@ class TopUps:
         if answer is not None:
             order = replace(order, unheard_at=before)
         refused = isinstance(answer, Refused)
+        if refused and call is Call.APPROVE:
+            await self._orders.token_refused(order)
         found = answer if isinstance(answer, Look) else await self._provider.look(order)
         if not isinstance(found, Look):
             return await self._orders.rest(order, Rest.WAIT, self._now())
@@ -283,6 +283,8 @@ class TopUps:
             return await self._orders.rest(order, step, self._now())
         moved = await self._orders.move(order, step, self._now(), look)
         log.info("order=%s was=%s event=%s is=%s", order.id, order.state, step, moved.state)
+        if step is Event.STRANGE and moved.state is State.REVIEW:
+            log.error("needs a person order=%s was=%s: ./commeow orders review", moved.id, order.state)
         return moved
 
     def _check_ours(self, order: Order) -> None:

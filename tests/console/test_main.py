@@ -161,7 +161,7 @@ async def test_orders_that_hang_are_looked_up_and_all_are_counted(desk, pool):
     # No house runs, so nobody answers for the payment that hangs: it waits, and the other is over.
     said = json.loads((await desk("orders", "reconcile", "--json"))[1])
 
-    assert {"looked_at": 2, "approving": 1, "expired": 1} == said
+    assert {"looked_at": 2, "approving": 1, "expired": 1, "left_behind": {}, "practice_points": 0} == said
     assert State.EXPIRED is (await orders.get(begun.id)).state
     assert (0, "looked at  1\napproving  1\nexpired    1\n", "") == await desk("orders", "reconcile")
     assert 2 == (await orders.get(hangs.id)).checks

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+import uuid
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 from db import bookkeeper as bookkeeper_module
-from db.bookkeeper import DAYS_MAX, Bookkeeper
+from db.bookkeeper import DAY_OVER_AFTER, DAYS_MAX, REPORT_AGAIN_MAX, REPORT_AGAIN_MIN, Bookkeeper, last_day_over
 from db.errors import StoreUnavailable
 from db.seals import Seals
 from db.transfer import ChannelOffAir, InsufficientPoints
 
-TOMORROW = datetime.now(UTC) + timedelta(days=1)
+DAY = timedelta(days=1)
+# At noon, so that what the test does now is surely of the day before.
+TOMORROW = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(12), UTC)
 
 
 async def test_a_day_that_is_over_is_reported_once(pool, people, ledger, gift, caplog):
@@ -74,6 +77,82 @@ async def test_days_that_were_missed_are_made_up_for(pool, people, ledger):
     assert ["nothing moved"] * (3 + DAYS_MAX + 1) == [
         row["line"] for row in await pool.fetch("SELECT lines[1] AS line FROM daily_report ORDER BY day OFFSET 1")
     ]
+
+
+def test_a_day_is_over_when_nobody_can_still_write_into_it():
+    midnight = datetime(2026, 11, 27, tzinfo=UTC)
+
+    for after, over in (
+        (timedelta(0), date(2026, 11, 25)),
+        (DAY_OVER_AFTER - timedelta(microseconds=1), date(2026, 11, 25)),
+        (DAY_OVER_AFTER, date(2026, 11, 26)),
+        (timedelta(hours=23), date(2026, 11, 26)),
+    ):
+        assert over == last_day_over(midnight + after)
+
+
+async def test_what_is_given_in_the_days_last_moment_is_in_its_report(pool, people, ledger):
+    """A transaction has the time of its beginning: it may commit when its day is over."""
+    [member] = await people(1)
+    today = datetime.now(UTC).date()
+    midnight = datetime.combine(today + timedelta(days=1), time(), UTC)
+    await Bookkeeper(pool).tick(midnight - timedelta(days=1) + DAY_OVER_AFTER)  # the days before have theirs
+
+    await Bookkeeper(pool).tick(midnight)
+    await ledger.grant(member, 5, "begun before midnight")
+    await Bookkeeper(pool).tick(midnight + DAY_OVER_AFTER)
+
+    assert "grant: 5 points in 1 transfers" in (await Bookkeeper(pool).report(today)).lines
+
+
+async def test_an_audit_that_takes_too_long_is_tried_again_ever_later(pool, monkeypatch):
+    keeper = Bookkeeper(pool)
+    audits = []
+
+    async def too_long():
+        audits.append(1)
+        raise StoreUnavailable("statement timeout")
+
+    monkeypatch.setattr(keeper._ledger, "audit", too_long)
+    now, pause = TOMORROW, REPORT_AGAIN_MIN
+    for tries in range(1, 13):
+        with pytest.raises(StoreUnavailable):
+            await keeper.tick(now)
+        await keeper.tick(now + pause - timedelta(seconds=1))  # The seals go on meanwhile.
+        assert len(audits) == tries
+        now, pause = now + pause, min(2 * pause, REPORT_AGAIN_MAX)
+
+    monkeypatch.undo()
+    await keeper.tick(now)
+    assert 1 == await pool.fetchval("SELECT count(*) FROM daily_report WHERE day = $1", last_day_over(now))
+
+
+async def test_orders_that_need_somebody_are_in_the_report(pool, people):
+    [member] = await people(1)
+    noon = TOMORROW - DAY
+    made = []
+    for state, at in (
+        ("review", noon),
+        ("voiding", noon - 2 * DAY),
+        ("voiding", noon),  # under way, as it should be
+        ("expired", noon - 2 * DAY),
+    ):
+        made.append(uuid.uuid4())
+        await pool.execute(
+            """
+            INSERT INTO point_order (id, member_id, product, points, amount_won, provider, cid, state, created_at,
+                                     state_at)
+            VALUES ($1, $2, '100', 100, 1200, 'sandbox', 'T', $3, $4, $4)
+            """,
+            *(made[-1], member, state, at),
+        )
+
+    lines = (await Bookkeeper(pool).report(noon.date())).lines
+
+    assert [
+        f"orders that need a person: 1, {made[0]} among them",
+        f"orders that hang in voiding: 1, {made[1]} among them",
+    ] == [line for line in lines if line.startswith("orders")]
 
 
 async def test_it_goes_on_when_the_store_comes_back(pool, monkeypatch, caplog):

@@ -203,7 +203,7 @@ async def test_a_payment_that_nobody_confirmed_ends_with_the_member(pool, people
         await orders.create(uuid.uuid4(), nabi, PRODUCTS["100"], provider="sandbox", cid="-", now=now)
 
 
-@pytest.mark.parametrize("state", ["approving", "voiding"])
+@pytest.mark.parametrize("state", ["approving", "voiding", "review"])
 async def test_nobody_leaves_while_money_is_on_its_way(pool, people, state):
     [nabi] = await people(1, 100)
     await Orders(pool).create(uuid.uuid4(), nabi, PRODUCTS["100"], provider="sandbox", cid="-", now=datetime.now(UTC))

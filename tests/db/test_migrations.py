@@ -39,6 +39,7 @@ async def test_what_happened_cannot_be_changed(pool, gave):
         "DELETE FROM donation",
         "UPDATE refund SET reason = ''",
         "UPDATE point_grant SET reason = ''",
+        "UPDATE point_order_ruling SET reason = ''",
         "UPDATE seal SET transfers = 1",
         "DELETE FROM seal",
         "TRUNCATE donation",
@@ -252,6 +253,16 @@ FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
     "an order of a transfer that is not": (
         [ORDERED % "expired", "INSERT INTO point_order_transfer SELECT 0, id FROM point_order"],
         {"the transfer of an order is there"},
+    ),
+    "a ruling that moved what was not its order's": (
+        [
+            ORDERED % "expired",
+            """
+            INSERT INTO point_order_ruling (order_id, credited, reason, kept_won, transfer_id, created_at)
+            SELECT id, true, 'seen', 1200, 0, now() FROM point_order
+            """,
+        ],
+        {"a ruling has moved points of its order, or none"},
     ),
     "a sealed row changed without a trace in the sums": (
         [SEALED, TRIGGERS_OFF, "UPDATE transfer SET created_at = created_at - interval '1 microsecond' WHERE kind = 1"],

@@ -32,13 +32,15 @@ from db.order import (
     Standing,
     State,
     check_refundable,
+    check_ruling,
     decide,
+    kept_won,
     look_again,
     next_look,
     sources,
     target,
 )
-from db.order_errors import OrderState, RefundLate
+from db.order_errors import OrderState, RefundLate, RulingUnfounded
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 ID = uuid.UUID(int=7)
@@ -59,6 +61,7 @@ def order(state=State.APPROVING, **fields):
             "tid": "T1",
             "links": Links("pc", "mobile", "app"),
             "pg_token": "token",
+            "spare_token": None,
             "receipt": None,
             "method": None,
             "transfer_id": None,
@@ -90,7 +93,8 @@ def test_every_state_has_its_row_and_every_event_one_target():
 def test_points_move_exactly_into_and_out_of_paid():
     for state, row in TRANSITIONS.items():
         for event, following in row.items():
-            assert (following is State.PAID) == (event in GIVES_POINTS)
+            by_a_person = event is Event.CREDITED  # who gives what is missing, if anything is
+            assert (following is State.PAID) == (event in GIVES_POINTS or by_a_person)
             assert (state is State.PAID and following is State.REFUNDING) == (event in TAKES_POINTS)
 
 
@@ -102,7 +106,7 @@ def test_what_needs_silence_is_what_follows_from_no_money():
 
 
 def test_what_is_surely_over_stays_over():
-    assert {state for state, row in TRANSITIONS.items() if not row} == {State.REFUNDED, State.VOIDED, State.REVIEW}
+    assert {state for state, row in TRANSITIONS.items() if not row} == {State.REFUNDED, State.VOIDED}
 
 
 def test_every_state_can_be_reached():
@@ -289,3 +293,29 @@ def test_an_order_is_taken_back_for_seven_days():
 def test_only_a_paid_order_is_taken_back(state):
     with pytest.raises(OrderState, match=f"the order is {state}"):
         check_refundable(order(state), NOON)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({}, 1_200),
+        ({"canceled_won": 200, "standing": Standing.PART_CANCELED}, 1_000),
+        ({"standing": Standing.CANCELED, "canceled_won": 1_200}, 0),
+        ({"standing": Standing.WAITING}, 0),
+        ({"standing": Standing.UNKNOWN}, None),
+        ({"order_id": "another"}, None),
+        ({"member_id": "0"}, None),
+    ],
+)
+def test_what_is_kept_is_what_the_provider_says_of_this_order(fields, kept):
+    reviewed = order(State.REVIEW)
+    seen = look(**{"standing": Standing.CAPTURED, **fields})
+
+    assert kept == kept_won(reviewed, seen)
+    assert kept_won(reviewed, None) is None
+    for credited, due in ((True, 1_200), (False, 0)):
+        if kept == due:
+            check_ruling(reviewed, credited=credited, kept=kept)
+        else:
+            with pytest.raises(RulingUnfounded):
+                check_ruling(reviewed, credited=credited, kept=kept)

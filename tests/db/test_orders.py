@@ -126,8 +126,20 @@ async def test_a_second_token_waits_until_the_first_came_to_nothing(people, orde
 
     found, mine = await orders.returned(order, "another", NOON + SECOND)
 
-    assert (False, "another", NOON + SECOND) == (mine, found.pg_token, found.returned_at)
-    assert found.unheard_at == NOON  # The first call is still on its way.
+    assert (False, "token", "another", NOON + SECOND) == (mine, found.pg_token, found.spare_token, found.returned_at)
+    assert (found.unheard_at, found.calls) == (NOON, order.calls + 1)  # The first call is still on its way.
+    # What was seen before the second token came ends nothing.
+    assert State.APPROVING is (await orders.move(order, Event.REOPENED, NOON + SECOND)).state
+    # The same again, and the first again, are nothing new.
+    for token in ("another", "token"):
+        assert (found, False) == await orders.returned(order, token, NOON + 2 * SECOND)
+
+    await orders.token_refused(order)
+    await orders.token_refused(order)  # only of the token that was tried
+    turned = await orders.get(order.id)
+    assert ("another", "token") == (turned.pg_token, turned.spare_token)
+    await orders.token_refused(turned)
+    assert ("token", "another") == ((await orders.get(order.id)).pg_token, (await orders.get(order.id)).spare_token)
 
 
 async def test_points_and_state_come_together_and_once(pool, people, orders, make):

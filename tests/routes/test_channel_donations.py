@@ -6,6 +6,7 @@ import pytest
 from db import transfer
 from db.channels import Channels
 from db.ledger import Ledger
+from db.members import Members
 from routes.channel_donations import DONATION_LINES, ChannelDonationDoors
 
 PATH = "/api/channels/streamer/donations"
@@ -82,6 +83,23 @@ async def test_an_owner_gives_a_donation_back_once(client, people, bearer, ledge
     assert (await ledger.balance(nabi.id)).points == 1_000
     (again,) = (await (await client.get(PATH, headers=headers)).json())["donations"]
     assert again["refunded"]
+
+
+async def test_nothing_goes_back_to_who_has_left(client, people, bearer, ledger, pool):
+    streamer, nabi = people
+    for points in (100, 200):
+        await ledger.give(transfer.donation(uuid.uuid4(), nabi.id, streamer.id, points, "x"), b"{}")
+    first, second = [row["id"] for row in await pool.fetch("SELECT id FROM donation ORDER BY id")]
+    await ledger.refund(first, streamer.id, "before")
+    await Members(pool).erase(nabi.id)
+    headers = bearer(streamer.id, "streamer")
+
+    again = await client.post(f"{PATH}/{first}/refund", json={}, headers=headers)
+    refused = await client.post(f"{PATH}/{second}/refund", json={}, headers=headers)
+
+    assert (await again.json()) == {"earnings": 200}
+    assert await _code(refused, 409) == "transfer.donor_gone"
+    assert (await ledger.balance(streamer.id)).earnings == 200
 
 
 async def test_what_cannot_go_back_is_refused(client, people, bearer, ledger, pool):

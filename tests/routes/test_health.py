@@ -1,11 +1,14 @@
 import asyncio
 import json
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from db.errors import StoreUnavailable
+from db.order import State
 from routes import health, wire
 from routes.health import DISK_BYTES_MIN, Health, check_disk, check_http, own_version
 from routes.middleware import Counters
@@ -23,8 +26,12 @@ async def _silent():
     await asyncio.Event().wait()
 
 
+async def no_orders():
+    return {}
+
+
 async def _ready(serve, checks):
-    part = Health(checks, Counters(), lambda: 0)
+    part = Health(checks, Counters(), lambda: 0, no_orders)
     client = await serve(part.doors())
     response = await client.get("/readyz")
     return response.status, json.loads(await response.read())
@@ -56,7 +63,10 @@ async def test_a_part_that_says_nothing_is_not_waited_for(serve, monkeypatch):
 
 
 async def test_metrics_are_numbers_for_prometheus(serve):
-    part = Health({}, Counters(), lambda: 3)
+    async def unsettled():
+        return {State.REVIEW: (2, datetime.now(UTC) - timedelta(hours=1))}
+
+    part = Health({}, Counters(), lambda: 3, unsettled)
     client = await serve(part.doors())
     part._counters = client.guard.counters
     assert await (await client.get("/healthz")).text() == "ok\n"
@@ -65,10 +75,26 @@ async def test_metrics_are_numbers_for_prometheus(serve):
 
     assert 'commeow_http_answers_total{class="2xx"} 1' in text.splitlines()
     assert "commeow_broadcasts_live 3" in text.splitlines()
+    assert 'commeow_orders{state="review"} 2' in text.splitlines()
+    assert 'commeow_orders{state="approving"} 0' in text.splitlines()
+    assert 'commeow_orders_oldest_seconds{state="approving"} 0' in text.splitlines()
+    assert 'commeow_orders_oldest_seconds{state="review"} 36' in text  # 3600 and what the test took
+
+
+async def test_metrics_are_there_without_the_store(serve):
+    async def away():
+        raise StoreUnavailable("away")
+
+    client = await serve(Health({}, Counters(), lambda: 0, away).doors())
+
+    text = await (await client.get("/metrics")).text()
+
+    assert "commeow_broadcasts_live 0" in text.splitlines()
+    assert "commeow_orders" not in text
 
 
 async def test_the_description_is_made_from_the_routers_own_table(serve):
-    part = Health({}, Counters(), lambda: 0)
+    part = Health({}, Counters(), lambda: 0, no_orders)
     part.describe(part.doors())
     client = await serve(part.doors())
 

@@ -1,13 +1,14 @@
 """The doors of orders: what a page, a provider's redirect and a stranger may ask of them."""
 
 import asyncio
+import itertools
 import json
 import uuid
 
 import pytest
 
 from db.order import LIFETIME
-from routes.orders import ORDERS_BURST, PAGE_ORDERS, WALLET
+from routes.orders import ORDERS_BURST, PAGE_ORDERS, REFUNDS_BURST, WALLET, WAYS_BACK_BURST
 from tests.routes.far_side import Fault
 from tests.routes.qr_reader import read as read_qr
 
@@ -193,6 +194,29 @@ async def test_nobody_begins_payments_without_end(ask, nabi, new_member):
     assert [status for status, _ in answers].count(201) == ORDERS_BURST
     assert {said["code"] for status, said in answers if status != 201} == {"limit.too_fast"}
     await placed(ask, await new_member("other"))
+
+
+async def test_ways_back_and_refunds_have_a_pace(shop, ask, nabi, new_member):
+    order, other = await placed(ask, nabi), await placed(ask, nabi)
+    one = f"/api/points/orders/{order['id']}"
+    back = await agree(shop, order)
+
+    for way in itertools.islice(itertools.cycle(("return?pg_token=forged", "cancel", "fail")), WAYS_BACK_BURST):
+        assert (await ask(None, "GET", f"{one}/{way}"))[0] == 303
+    asked = sum(shop.far.calls.values())
+    for way in ("return?pg_token=forged", "cancel", "fail"):
+        status, said = await ask(None, "GET", f"{one}/{way}")
+        assert (status, said["code"], said["retry"]) == (429, "limit.too_fast", True)
+    assert asked == sum(shop.far.calls.values())
+    # Whoever only looks spends nothing, and another order has a pace of its own.
+    async with shop.http.head(f"{shop.url}{back}", allow_redirects=False) as answer:
+        assert answer.status == 303
+    assert (await ask(None, "GET", f"/api/points/orders/{other['id']}/cancel"))[0] == 303
+
+    answers = [await ask(nabi, "POST", f"{one}/refund") for _ in range(REFUNDS_BURST + 1)]
+    assert [said["code"] for _, said in answers] == ["order.state"] * REFUNDS_BURST + ["limit.too_fast"]
+    member = await new_member("other")
+    assert (await ask(member, "POST", f"{one}/refund"))[1]["code"] == "order.unknown"
 
 
 async def test_a_provider_that_is_away_is_a_reason_to_come_again_with_the_same_order(shop, ask, nabi):

@@ -101,7 +101,7 @@ def _http_doors():
         *OrderDoors(None, None, ADDRESSES, payments="sandbox").doors(),
         *Playback(None).doors(),
         *ThumbnailDoor(None).doors(),
-        *Health({}, Counters(), lambda: 0).doors(),
+        *Health({}, Counters(), lambda: 0, None).doors(),
         *Cards(None, ADDRESSES).doors(),
         *Pages(ROOT / "web", None, ADDRESSES).doors(),
     ]

@@ -205,6 +205,18 @@ async def test_a_payment_that_is_not_the_orders_is_for_a_person(shop, nabi, capl
     assert 0 == await shop.top_ups.reconcile_all()
 
 
+async def test_an_order_that_ends_with_a_person_is_told_wherever_it_ends(shop, nabi, caplog):
+    order = await shop.place(nabi)
+    token = await shop.agree(order)
+    shop.far.plan("approve", Fault.DOWN_AFTER)
+    await shop.pool.execute("UPDATE sandbox_payment SET order_id = 'another'")
+
+    with caplog.at_level(logging.ERROR):
+        assert State.REVIEW is (await shop.top_ups.returned(order.id, token)).state
+
+    assert f"needs a person order={order.id} was=approving" in caplog.text
+
+
 async def test_a_forged_token_leaves_the_order_to_its_customer(shop, nabi):
     order = await shop.place(nabi)
 
@@ -227,6 +239,38 @@ async def test_a_forged_token_cannot_push_the_right_one_away(shop, nabi):
 
     assert State.PAID is (await shop.orders.get(order.id)).state
     assert (100, 1_200) == (await shop.balance(nabi), await shop.money())
+
+
+async def test_a_forged_token_that_comes_while_the_right_one_is_unanswered_spoils_nothing(shop, nabi):
+    order = await shop.place(nabi)
+    token = await shop.agree(order)
+    shop.far.plan("approve", Fault.LOST_BEFORE)
+    shop.far.plan("order", Fault.LOST_BEFORE)
+    assert State.APPROVING is (await shop.top_ups.returned(order.id, token)).state
+
+    for forged in ("forged", "forged too"):
+        assert token == (await shop.top_ups.returned(order.id, forged)).pg_token
+    shop.clock.forward(seconds=30)
+    await shop.top_ups.reconcile()
+
+    assert State.PAID is (await shop.orders.get(order.id)).state
+    assert {"ready": 1, "approve": 2, "order": 2} == shop.far.calls
+
+
+async def test_the_right_token_has_its_turn_when_a_forged_one_was_first_and_unanswered(shop, nabi):
+    order = await shop.place(nabi)
+    token = await shop.agree(order)
+    shop.far.plan("approve", Fault.LOST_BEFORE)
+    shop.far.plan("order", Fault.LOST_BEFORE)
+    assert State.APPROVING is (await shop.top_ups.returned(order.id, "forged")).state
+    assert State.APPROVING is (await shop.top_ups.returned(order.id, token)).state
+
+    for _ in range(2):
+        shop.clock.forward(seconds=40)
+        await shop.top_ups.reconcile()
+
+    assert State.PAID is (await shop.orders.get(order.id)).state
+    await shop.settle()
 
 
 # Who does not pay.
