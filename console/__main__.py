@@ -67,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
     rotate = key.add_parser("rotate", help="a new stream key; the old one is dead", parents=[for_scripts])
     rotate.add_argument("nickname", metavar="NICKNAME")
 
-    ledger = verbs.add_parser("ledger", help="audit, report, export, verify").add_subparsers(dest="what", required=True)
+    ledger = verbs.add_parser("ledger", help="audit, report, export, verify, payout").add_subparsers(
+        dest="what", required=True
+    )
     ledger.add_parser("audit", help="exit code 0 only if the books balance", parents=[for_scripts])
     export = ledger.add_parser("export", help="write every sealed transfer into a file", parents=[for_scripts])
     export.add_argument("file", metavar="FILE", type=Path)
@@ -76,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     verify = ledger.add_parser("verify", help="exit code 0 only if an export is whole", parents=[for_scripts])
     verify.add_argument("file", metavar="FILE", type=Path)
     verify.add_argument("--head", metavar="NUMBER:DIGEST", help="a seal that was written down earlier")
+    _payout_verbs(ledger.add_parser("payout", help="hold earnings, then say paid or return them"), for_scripts)
     orders = verbs.add_parser("orders", help="settle what hangs").add_subparsers(dest="what", required=True)
     orders.add_parser("reconcile", help="look up every order that is due at the provider", parents=[for_scripts])
     orders.add_parser("review", help="the orders that wait for a person; exit code 1 if any", parents=[for_scripts])
@@ -86,6 +89,20 @@ def parser() -> argparse.ArgumentParser:
     settle.add_argument("--anyway", action="store_true", help="also when it does not fit what the provider says")
     verbs.add_parser("version", help="print the version", parents=[for_scripts])
     return whole
+
+
+def _payout_verbs(payout: argparse.ArgumentParser, for_scripts: argparse.ArgumentParser) -> None:
+    steps = payout.add_subparsers(dest="step", required=True)
+    noted = argparse.ArgumentParser(add_help=False)
+    noted.add_argument("--note", default="", help="stays in the books for ever: a number of yours, nobody's name")
+    begin = steps.add_parser("begin", help="hold a streamer's earnings", parents=[for_scripts, noted])
+    begin.add_argument("nickname", metavar="NICKNAME")
+    begin.add_argument("points", metavar="POINTS", type=int)
+    begin.add_argument("--id", type=uuid.UUID, help="of a payout whose outcome is unknown: it happens once")
+    for step, words in (("paid", "the money has arrived"), ("return", "it has not and will not")):
+        ending = steps.add_parser(step, help=words, parents=[for_scripts, noted])
+        ending.add_argument("payout", metavar="PAYOUT_ID", type=uuid.UUID)
+    steps.add_parser("list", help="what is held", parents=[for_scripts])
 
 
 def version() -> str:
@@ -122,7 +139,7 @@ async def doctor(*, as_json: bool) -> int:
 
 async def at_the_desk(given: argparse.Namespace) -> int:
     """Do one verb of the desk."""
-    from console import desk, ledger_desk, orders_desk  # noqa: PLC0415
+    from console import desk, ledger_desk, orders_desk, payout_desk  # noqa: PLC0415
 
     settings = from_environment()
     match given.verb, getattr(given, "what", None):
@@ -135,6 +152,8 @@ async def at_the_desk(given: argparse.Namespace) -> int:
             said = await desk.members_ban(settings, given.nickname)
         case "key", "rotate":
             said = await desk.key_rotate(settings, given.nickname)
+        case "ledger", "payout":
+            return await payout_desk.work(settings, given)
         case "orders", _:
             return await orders_desk.work(settings, given)
         case "migrate", _:
@@ -178,10 +197,11 @@ def troubles() -> tuple[type[Exception], ...]:
     from db.member import MemberError  # noqa: PLC0415
     from db.migrate import MigrationError  # noqa: PLC0415
     from db.order_errors import OrderError  # noqa: PLC0415
+    from db.payout import PayoutError  # noqa: PLC0415
     from db.transfer import TransferError  # noqa: PLC0415
 
     ours = (BinaryError, EmbeddedError, ChildFailed, DemoSpoilt, SettingsError, StartError)
-    return (*ours, ChannelError, MemberError, MigrationError, OrderError, StoreError, TransferError)
+    return (*ours, ChannelError, MemberError, MigrationError, OrderError, PayoutError, StoreError, TransferError)
 
 
 def work_for(given: argparse.Namespace) -> Coroutine[Any, Any, int]:

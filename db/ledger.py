@@ -54,6 +54,7 @@ ENTRIES_MAX = 100
 AUDIT = """
     SELECT * FROM ledger_audit()
     UNION ALL SELECT * FROM ledger_audit_refunds()
+    UNION ALL SELECT * FROM ledger_audit_payouts()
     UNION ALL SELECT * FROM order_audit()
     UNION ALL SELECT * FROM order_audit_rulings()
     UNION ALL SELECT * FROM ledger_audit_seals()

@@ -19,6 +19,7 @@ from db.member import (
     nickname_key,
 )
 from db.order_errors import OrderState
+from db.payout import PayoutPending
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ class Members:
         """Let a member leave: no word of theirs and no name of theirs stays, only what the books need.
 
         What they said to a room stands in its history until that forgets (`bus.HISTORY_SECONDS_MAX`). Twice is
-        harmless. Raises OrderState (money is on its way), StoreUnavailable, StoreUnknown.
+        harmless. Raises OrderState, PayoutPending (money is on its way), StoreUnavailable,
+        StoreUnknown.
         """
         async with writing(self._pool) as connection, connection.transaction():
             key = await connection.fetchval(
@@ -199,6 +201,8 @@ class Members:
             for row in states:
                 if row["state"] not in {"created", "ready"}:
                     raise OrderState(row["state"])
+            if await connection.fetchval(_PAYOUT_HELD, member_id):
+                raise PayoutPending
             for statement in _ERASE:
                 await connection.execute(statement, member_id)
             await connection.execute(
@@ -216,6 +220,12 @@ class Members:
         async with reading(self._pool) as connection:
             return int(await connection.fetchval("SELECT count(*) FROM member WHERE erased_at IS NULL"))
 
+
+_PAYOUT_HELD = """
+    SELECT 1 FROM payout p WHERE p.member_id = $1 AND NOT EXISTS (
+        SELECT 1 FROM payout_step s WHERE s.payout_id = p.id AND s.step <> 'held')
+    LIMIT 1
+"""
 
 # Of what is the member's own nothing stays; of what was done to others' channels only that it was done.
 _ERASE = (

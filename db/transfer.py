@@ -32,6 +32,9 @@ POCKET_NAMES = {WALLET: "wallets", EARNINGS: "earnings", 3: "payouts held", 9: "
 DONATION = 1
 GRANT = 2
 REFUND = 5
+PAYOUT = 6
+PAYOUT_PAID = 7
+PAYOUT_RETURNED = 8
 TOP_UP = 20
 TOP_UP_REFUND = 21
 REFUND_UNDONE = 22
@@ -39,6 +42,9 @@ KIND_NAMES = {
     DONATION: "donation",
     GRANT: "grant",
     REFUND: "refund",
+    PAYOUT: "payout",
+    PAYOUT_PAID: "payout_paid",
+    PAYOUT_RETURNED: "payout_returned",
     TOP_UP: "top_up",
     TOP_UP_REFUND: "top_up_refund",
     REFUND_UNDONE: "refund_undone",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from db import act, bot_token, channel, conduct, errors, follow, login, member, order_errors, product, transfer
+from db import act, bot_token, channel, conduct, errors, follow, login, member, order_errors, payout, product, transfer
 from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
@@ -252,6 +252,11 @@ _DB: dict[type[BaseException], Row] = {
     ),
     order_errors.ProviderOther: Row(
         "order.elsewhere", 409, APPLICATION_ERROR, retry=False, says="The order was made with another payment provider."
+    ),
+    # Only the operator's desk can hear the others.
+    payout.PayoutError: INTERNAL,
+    payout.PayoutPending: Row(
+        "payout.pending", 409, APPLICATION_ERROR, retry=False, says="A payout to you is under way; leave after it."
     ),
     transfer.WalletUnknown: Row("member.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such member."),
 }

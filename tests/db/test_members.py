@@ -19,6 +19,8 @@ from db.member import LoginIdTaken, Member, MemberUnknown, NicknameTaken
 from db.members import Members
 from db.order_errors import OrderState
 from db.orders import Orders
+from db.payout import PayoutPending
+from db.payouts import Payouts
 from db.product import PRODUCTS
 from db.transfer import Balance, WalletUnknown
 
@@ -212,3 +214,20 @@ async def test_nobody_leaves_while_money_is_on_its_way(pool, people, state):
     with pytest.raises(OrderState):
         await Members(pool).erase(nabi)
     assert await Members(pool).by_id(nabi) is not None
+
+
+async def test_nobody_leaves_while_a_payout_is_held(pool, people, ledger, gift):
+    nabi, streamer = await people(2, 100)
+    payouts, first, second = Payouts(pool), uuid.uuid4(), uuid.uuid4()
+    await ledger.give(gift(nabi, streamer, 100), b"{}")
+    for payout_id in (first, second):
+        await payouts.begin(payout_id, streamer, 50, "")
+    await payouts.end(first, "", is_paid=True)
+
+    with pytest.raises(PayoutPending):
+        await Members(pool).erase(streamer)
+    await payouts.end(second, "", is_paid=False)
+    await Members(pool).erase(streamer)
+
+    with pytest.raises(WalletUnknown):
+        await payouts.begin(uuid.uuid4(), streamer, 50, "")

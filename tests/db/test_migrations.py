@@ -25,7 +25,13 @@ async def gave(people, ledger, gift) -> dict[str, int]:
     await ledger.give(gift(donor, streamer, 60), b"{}")
     with pytest.raises(InsufficientPoints):
         await ledger.give(gift(donor, streamer, 60), b"{}")
-    return {"donor": donor, "streamer": streamer, "wallet": donor * 16 + 1, "earnings": streamer * 16 + 2}
+    return {
+        "donor": donor,
+        "streamer": streamer,
+        "wallet": donor * 16 + 1,
+        "earnings": streamer * 16 + 2,
+        "hold": streamer * 16 + 3,
+    }
 
 
 async def test_what_happened_cannot_be_changed(pool, gave):
@@ -40,6 +46,8 @@ async def test_what_happened_cannot_be_changed(pool, gave):
         "UPDATE refund SET reason = ''",
         "UPDATE point_grant SET reason = ''",
         "UPDATE point_order_ruling SET reason = ''",
+        "UPDATE payout SET points = 1",
+        "UPDATE payout_step SET step = 'paid'",
         "UPDATE seal SET transfers = 1",
         "DELETE FROM seal",
         "TRUNCATE donation",
@@ -119,6 +127,11 @@ async def test_without_the_row_locks_the_versions_still_refuse_a_lost_update(poo
 TRIGGERS_OFF = "SET LOCAL session_replication_role = replica"
 TWICE = "SELECT post_transfer({wallet}, {earnings}, 10, 1::smallint)"
 SEALED = "SELECT seal_transfers(9223372036854775807, 100)"
+HOLD = "INSERT INTO account (id, owner_id, kind) VALUES ({hold}, {streamer}, 3)"
+PAID_OUT = """
+    SELECT end_payout(id, true, '') FROM (
+        SELECT id, begin_payout(id, {streamer}, 10, '') FROM (SELECT gen_random_uuid() AS id OFFSET 0) one OFFSET 0) two
+"""
 REFUNDED = "SELECT refund_donation(id, streamer_id, '') FROM donation WHERE status = 1"
 ORDERED = """
     INSERT INTO point_order (id, member_id, product, points, amount_won, provider, cid, state, transfer_id, paid_at,
@@ -253,6 +266,30 @@ FAULTS: dict[str, tuple[Iterable[str], set[str]]] = {
     "an order of a transfer that is not": (
         [ORDERED % "expired", "INSERT INTO point_order_transfer SELECT 0, id FROM point_order"],
         {"the transfer of an order is there"},
+    ),
+    "a payout nobody asked for": (
+        [HOLD, "SELECT post_transfer({earnings}, {hold}, 10, 6::smallint)"],
+        {"a payout transfer is a step of a payout and its points", "what is held is what open payouts are to pay"},
+    ),
+    "a payout of other points": (
+        [PAID_OUT, TRIGGERS_OFF, "UPDATE payout SET points = points + 1"],
+        {"a payout transfer is a step of a payout and its points"},
+    ),
+    "a payout paid twice": (
+        [
+            PAID_OUT,
+            "SELECT post_transfer({earnings}, {hold}, 10, 6::smallint)",
+            "SELECT post_transfer({hold}, 10, 10, 7::smallint)",
+        ],
+        {"a payout transfer is a step of a payout and its points"},
+    ),
+    "a step of a payout that is not": (
+        [PAID_OUT, TRIGGERS_OFF, "UPDATE payout_step SET transfer_id = 0 WHERE step = 'paid'"],
+        {"a payout transfer is a step of a payout and its points", "a step of a payout has its transfer"},
+    ),
+    "a payout that was never held": (
+        ["INSERT INTO payout VALUES (gen_random_uuid(), {streamer}, 10, '')", HOLD],
+        {"a payout was held", "what is held is what open payouts are to pay"},
     ),
     "a ruling that moved what was not its order's": (
         [
