@@ -66,7 +66,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
         self._now = now
         self._opened_at = now()
         self.gate = Gate(self._opened_at, self._words)
-        self.caller = Caller(None, secrets.token_hex(6), self._whisper, self._spawn)
+        self.caller = Caller(None, secrets.token_hex(6), self._whisper, self.spawn)
         self._metadata_mime = b""
         self._attached: dict[Attached, None] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -154,6 +154,11 @@ class Connection(RSocketServer):  # type: ignore[misc]
             _log.info(
                 "connection_closed id=%s seconds=%.1f reason=%s", self.caller.connection_id, seconds, self._reason
             )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is still being done for this connection."""
+        return bool(self._tasks)
 
     async def settle(self) -> None:
         """Wait until no task of this connection is left. Cancelling this cancels them."""
@@ -279,15 +284,13 @@ class Connection(RSocketServer):  # type: ignore[misc]
         try:
             if isinstance(frame, RequestResponseFrame):
                 door = lambda: self._through(Model.RESPONSE, data, metadata)  # noqa: E731
-                self._register_stream(stream_id, Answering(self, stream_id, door, self._spawn))
+                self._register_stream(stream_id, Answering(self, stream_id, door, self.spawn))
             elif isinstance(frame, RequestStreamFrame):
-                publisher = DeferredPublisher(lambda: self._through(Model.STREAM, data, metadata), self._spawn)
+                publisher = DeferredPublisher(lambda: self._through(Model.STREAM, data, metadata), self.spawn)
                 responder = RequestStreamResponder(self, publisher)
                 self._register_stream(stream_id, responder).frame_received(frame)
             elif isinstance(frame, RequestChannelFrame):
-                channel = DeferredChannel(
-                    self, frame, lambda: self._through(Model.CHANNEL, data, metadata), self._spawn
-                )
+                channel = DeferredChannel(self, frame, lambda: self._through(Model.CHANNEL, data, metadata), self.spawn)
                 self._register_stream(stream_id, channel)
             else:
                 self._stream_control.handle_stream(frame)
@@ -312,7 +315,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
     def _enqueue(self, data: bytes, metadata: bytes) -> Awaitable[None] | None:
         self._inbox.append((data, metadata))
         if self._pump is None:
-            self._pump = self._spawn(self._work_off())
+            self._pump = self.spawn(self._work_off())
         if len(self._inbox) < limits.INBOX_FRAMES_MAX:
             return None
         # A flood waits in the peer's own socket, not here.
@@ -335,7 +338,8 @@ class Connection(RSocketServer):  # type: ignore[misc]
             self._inbox_low.set_result(None)
         self._inbox_low = None
 
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
+        """Set to work what this connection waits for at its end."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

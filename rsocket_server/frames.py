@@ -72,7 +72,9 @@ class CloseCode(IntEnum):
     GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
     UNSUPPORTED_DATA = 1003
+    NOT_UTF8 = 1007
     POLICY = 1008
+    TOO_BIG = 1009
     RESTART = 1012
 
 
@@ -109,3 +111,8 @@ def message(frame: bytes) -> bytes:
 def close_message(code: int) -> bytes:
     """Write a WebSocket CLOSE. No reason text: what there is to say went out in an ERROR frame."""
     return _CLOSE_MESSAGE.pack(0x88, 2, code)
+
+
+def pong_message(data: bytes) -> bytes:
+    """Answer a PING, "as soon as is practical", with its own data (at most 125 bytes)."""
+    return _SHORT_MESSAGE.pack(0x8A, len(data)) + data

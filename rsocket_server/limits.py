@@ -9,6 +9,8 @@ from __future__ import annotations
 
 # One RSocket frame a WebSocket message. A chat line is under 4 KiB; the rest is room for other clients' metadata.
 MESSAGE_BYTES_MAX = 64 * 1024
+# The HTTP request that opens a WebSocket, cookies and all; aiohttp and nginx take 8 KiB a line.
+HEAD_BYTES_MAX = 16 * 1024
 # Unfinished fragments of one connection, data and metadata together: as much as one unfragmented message may carry.
 REASSEMBLY_BYTES_MAX = 64 * 1024
 # Requests open at once on one connection. A page needs three; a bot may have a burst of donations in flight.
@@ -18,7 +20,7 @@ CREDIT_UNBOUNDED = 2**31 - 1
 
 # --- time -------------------------------------------------------------------------------------------------------------
 
-# From the opened socket to SETUP, measured from the start: a trickle of other frames does not extend it.
+# From the opened socket to its HTTP request, and from there to SETUP; a trickle of other bytes does not extend it.
 FIRST_FRAME_SECONDS = 5.0
 # For checking who it is. Verifying a token takes microseconds; the rest is for a database that is waking up.
 SETUP_SECONDS = 5.0
@@ -57,6 +59,8 @@ ROUND_WATCHERS = 512
 WHISPERS_MAX = 32
 # Connections of one process; a file each, and the database and Redis need theirs.
 CONNECTIONS_MAX = 20_000
+# Sockets that have not asked for a WebSocket yet: everyone at once after a restart, or somebody who never will.
+STRANGERS_MAX = 4_096
 
 # --- a room -----------------------------------------------------------------------------------------------------------
 

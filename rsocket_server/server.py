@@ -1,6 +1,7 @@
 """Shell: the RSocket server of one process: listens, lets in whom the Origin allows, looks for the silent, closes.
 
-One timer for all connections: their gates say when they want to be looked at, and a sweep a second is close enough.
+One timer for all sockets: a sweep a second looks for strangers who ask for nothing and for connections whose gate has
+seen its deadline pass. An idle connection has neither a timer nor a task.
 """
 
 from __future__ import annotations
@@ -8,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
-
-from aiohttp import web
 
 from rsocket_server import limits
 from rsocket_server.connection import Connection
 from rsocket_server.doors import Entrance, table
 from rsocket_server.transport import Socket
+from rsocket_server.upgrade import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from rsocket_server.doors import Badge, Door
     from rsocket_server.gate_errors import GateError
+    from rsocket_server.transport import Listener
+    from rsocket_server.upgrade import Upgrade
 
 PATHS = ("/rsocket", "/rs")  # The second is the original's.
 _BACKLOG = 1024  # Everyone comes back at once after a restart.
@@ -67,19 +70,10 @@ class Server:
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._strangers: dict[Socket, float] = {}  # And since when.
+        self._settling: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
-        self._site: web.SockSite | None = None
-        app = web.Application()
-        for path in PATHS:
-            app.router.add_get(path, self._meet)
-        # A stuck handler must not hold a stop for aiohttp's default of a minute.
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            shutdown_timeout=limits.CLOSE_SECONDS / 4,
-            # Also for who connects and never asks, or stops amid his headers: aiohttp would wait for an hour.
-            keepalive_timeout=limits.FIRST_FRAME_SECONDS,
-        )
+        self._listening: asyncio.Server | None = None
         self.port = 0
 
     @property
@@ -92,9 +86,9 @@ class Server:
         listener = _listen(host, port, reuse_port=reuse_port)
         try:
             self.port = listener.getsockname()[1]
-            await self._runner.setup()
-            self._site = web.SockSite(self._runner, listener, backlog=_BACKLOG)
-            await self._site.start()
+            self._listening = await asyncio.get_running_loop().create_server(
+                lambda: Socket(self), sock=listener, backlog=_BACKLOG
+            )
         except BaseException:
             listener.close()
             raise
@@ -109,9 +103,7 @@ class Server:
 
     async def drain(self) -> None:
         """Stop listening, refuse new requests, and wait for those that are being answered, DRAIN_SECONDS at most."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        self._stop_listening()
         answering = set().union(*(connection.refuse_requests() for connection in self._connections))
         if answering:
             await asyncio.wait(answering, timeout=limits.DRAIN_SECONDS)
@@ -123,16 +115,24 @@ class Server:
             with suppress(asyncio.CancelledError):
                 await self._sweeper
             self._sweeper = None
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        self._stop_listening()
+        for socket_ in list(self._strangers):
+            socket_.abort()
         for connection in list(self._connections):
             connection.close_house()
         await self._emptied(limits.CLOSE_SECONDS / 2)
         for connection in list(self._connections):
             connection.abort()
         await self._emptied(limits.CLOSE_SECONDS / 4)
-        await self._runner.cleanup()
+        for task in self._settling:
+            task.cancel()
+        if self._settling:
+            await asyncio.wait(self._settling)
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
 
     async def _emptied(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -141,44 +141,57 @@ class Server:
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    async def _meet(self, request: web.Request) -> web.WebSocketResponse:
-        if not self._welcome(request):
-            raise web.HTTPForbidden
+    def arrived(self, stranger: Socket) -> bool:
+        """Take note of a socket; False if too many wait to say what they want."""
+        if len(self._strangers) >= limits.STRANGERS_MAX:
+            return False
+        self._strangers[stranger] = asyncio.get_running_loop().time()
+        return True
+
+    def meet(self, asked: Upgrade, stranger: Socket) -> Listener:
+        """Let in who may come in. Raises Refused."""
+        if asked.path not in PATHS:
+            raise Refused(HTTPStatus.NOT_FOUND)
+        if not self._welcome(asked):
+            raise Refused(HTTPStatus.FORBIDDEN)
         if len(self._connections) >= limits.CONNECTIONS_MAX:
-            raise web.HTTPServiceUnavailable
-        websocket = web.WebSocketResponse(
-            compress=False,  # 28 us and 150 KB a connection, and a bomb class of its own.
-            max_msg_size=limits.MESSAGE_BYTES_MAX + 1,  # aiohttp refuses from this size on.
-            autoclose=False,
-            timeout=limits.CLOSE_SECONDS,
-        )
-        await websocket.prepare(request)
-        transport = request.transport
-        if transport is None:
-            return websocket
-        clock = asyncio.get_running_loop().time
-        link = Socket(transport, websocket)
-        connection = Connection(link, self._entrance, clock)
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE)
+        del self._strangers[stranger]
+        connection = Connection(stranger, self._entrance, asyncio.get_running_loop().time)
         self._connections.add(connection)
         self._empty.clear()
+        return connection
+
+    def gone(self, socket_: Socket, connection: Listener | None) -> None:
+        """Forget a socket; its connection when nothing is being done for it any more."""
+        self._strangers.pop(socket_, None)
+        if connection is not None:
+            ended = cast("Connection", connection)
+            if ended.is_busy:
+                task = asyncio.get_running_loop().create_task(self._settle(ended))
+                self._settling.add(task)
+                task.add_done_callback(self._settling.discard)
+            else:
+                self._forget(ended)
+
+    async def _settle(self, connection: Connection) -> None:
         try:
-            await link.run(connection)
-            connection.lost()
             await connection.settle()
         finally:
-            connection.lost()
-            self._connections.discard(connection)
-            if not self._connections:
-                self._empty.set()
-        return websocket
+            self._forget(connection)
 
-    def _welcome(self, request: web.Request) -> bool:
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def _welcome(self, asked: Upgrade) -> bool:
         """Whether the page that opens this WebSocket may (browsers let every page open one anywhere)."""
-        origin = request.headers.get("Origin")
+        origin = asked.origin
         if origin is None or origin in self._origins:
             return True
         try:
-            page, here = urlsplit(origin), urlsplit(f"//{request.headers.get('Host', '')}")
+            page, here = urlsplit(origin), urlsplit(f"//{asked.host}")
             port = page.port or {"http": 80, "https": 443}.get(page.scheme)
         except ValueError:
             return False
@@ -188,8 +201,12 @@ class Server:
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(limits.SWEEP_SECONDS)
+            now = clock()
+            for stranger, since in list(self._strangers.items()):
+                if now >= since + limits.FIRST_FRAME_SECONDS:
+                    stranger.abort()
             for connection in list(self._connections):
-                connection.tick(clock())
+                connection.tick(now)
 
 
 def _listen(host: str, port: int, *, reuse_port: bool) -> socket.socket:

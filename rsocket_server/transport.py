@@ -1,7 +1,8 @@
-"""Shell: one WebSocket: messages in, bytes out, and the three things that aiohttp keeps to itself.
+"""Shell: one WebSocket on an event loop's transport: the request that opens it, messages in, bytes out.
 
-Those are when the socket is full and when it has drained (asked of the event loop's transport, whose protocol we stand
-in front of), and that it has gone, which reaches the connection however busy the reader is.
+There is no library and no task in between: what the socket brings is read by `upgrade` and `websocket` in the call that
+brings it, and what is written goes to the event loop's transport at once. A client is not read while its last message
+is still being dealt with, nor while it does not read its answers.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from aiohttp import WSMsgType, web
-
-from rsocket_server import frames, limits
+from rsocket_server import frames, limits, upgrade
 from rsocket_server.frames import CloseCode
+from rsocket_server.upgrade import Refused
+from rsocket_server.websocket import Kind, Reader, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Coroutine
+
+    from rsocket_server.upgrade import Upgrade
 
 
 class Listener(Protocol):
@@ -23,6 +26,9 @@ class Listener(Protocol):
 
     def receive(self, message: bytes) -> Awaitable[None] | None:
         """Take a binary message; what is answered is awaited before the next."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> object:
+        """Set to work what ends with the connection."""
 
     def refuse_text(self) -> None:
         """Take note of a text message."""
@@ -37,53 +43,101 @@ class Listener(Protocol):
         """Take note that it has gone."""
 
 
-class Tap(asyncio.Protocol):
-    """Stands between an event loop's transport and aiohttp's protocol and tells a Socket what passes."""
+class Host(Protocol):
+    """Who sockets come to: a server."""
 
-    def __init__(self, inner: asyncio.Protocol, socket: Socket) -> None:
-        self._inner = inner
-        self._socket = socket
-        # Bytes go straight on: this is the hot way in.
-        self.data_received = inner.data_received  # type: ignore[method-assign]
-        self.eof_received = inner.eof_received  # type: ignore[method-assign]
+    def arrived(self, socket: Socket) -> bool:
+        """Take note of a socket that has said nothing yet; False if there is no room for it."""
 
-    def pause_writing(self) -> None:
-        """Say that the socket is full."""
-        self._inner.pause_writing()
-        self._socket.set_paused(True)
+    def meet(self, asked: Upgrade, socket: Socket) -> Listener:
+        """Let in who asks for a WebSocket, or raise Refused."""
 
-    def resume_writing(self) -> None:
-        """Say that it has drained."""
-        self._inner.resume_writing()
-        self._socket.set_paused(False)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Say that it has gone."""
-        self._inner.connection_lost(exc)
-        self._socket.set_lost()
+    def gone(self, socket: Socket, connection: Listener | None) -> None:
+        """Take note that a socket has gone, after its connection, if it has one, has been told."""
 
 
-class Socket:
-    """One WebSocket of a client, prepared.
-
-    Args:
-        transport: the event loop's, for writing and for its fullness.
-        websocket: aiohttp's, for reading.
+class Socket(asyncio.Protocol):
+    """One client's socket.
 
     Attributes:
         paused: whether it takes no more for now.
     """
 
-    def __init__(self, transport: asyncio.Transport, websocket: web.WebSocketResponse) -> None:
-        self._transport = transport
-        self._websocket = websocket
+    __slots__ = (
+        "_busy",
+        "_closing",
+        "_connection",
+        "_cut",
+        "_drained",
+        "_host",
+        "_reader",
+        "_request",
+        "_transport",
+        "paused",
+    )
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._transport: asyncio.Transport = None  # type: ignore[assignment] # Until the event loop gives it.
+        self._request: bytearray | None = bytearray()  # None once the WebSocket is open.
+        self._reader: Reader | None = None  # Before that, and when nothing that comes matters any more.
         self._connection: Listener | None = None
         self._drained: asyncio.Event | None = None  # Most sockets are never full.
+        self._busy = False
         self._closing = False
         self._cut: asyncio.TimerHandle | None = None
         self.paused = False
-        transport.set_write_buffer_limits(limits.WRITE_HIGH_BYTES, limits.WRITE_LOW_BYTES)
-        transport.set_protocol(Tap(cast("asyncio.Protocol", transport.get_protocol()), self))
+
+    # --- what the event loop says -----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(limits.WRITE_HIGH_BYTES, limits.WRITE_LOW_BYTES)
+        if not self._host.arrived(self):
+            self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        if self._reader is not None:
+            self._reader.receive_data(data)
+            self._read()
+        elif self._request is not None and not self._closing:
+            self._request += data
+            self._knock(self._request)
+
+    def eof_received(self) -> None:
+        """Close: nobody speaks any more. What is still to be written has CLOSE_SECONDS."""
+        self._cut_later()
+
+    def pause_writing(self) -> None:
+        """Take note that the socket is full."""
+        self.paused = True
+        self._stop_reading()
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume_writing(self) -> None:
+        """Take note that it has drained."""
+        self.paused = False
+        self._wake()
+        if self._connection is not None:
+            self._connection.resume()
+        self._read_on()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the event loop's signature.
+        """Take note that the socket has gone, why ever."""
+        self._closing = True
+        self.paused = False
+        self._reader = None
+        self._wake()
+        if self._cut is not None:
+            self._cut.cancel()
+        if self._connection is not None:
+            self._connection.lost()
+        self._host.gone(self, self._connection)
+
+    # --- what a connection asks -------------------------------------------------------------------------------------
 
     @property
     def waiting_bytes(self) -> int:
@@ -100,7 +154,7 @@ class Socket:
         if not self._closing:
             self._transport.write(frames.close_message(code))
             self._closing = True
-            self._cut = asyncio.get_running_loop().call_later(limits.CLOSE_SECONDS, self._transport.abort)
+            self._cut_later()
 
     def abort(self) -> None:
         """Cut the line now."""
@@ -111,57 +165,93 @@ class Socket:
         """Close as rsocket-py's transports do."""
         self.shutdown(CloseCode.NORMAL)
 
-    async def run(self, connection: Listener) -> None:
-        """Bring each message to the connection until the socket ends."""
-        self._connection = connection
-        while True:
-            try:
-                message: Any = await self._websocket.receive()
-            except ConnectionError:  # While aiohttp answered a ping.
-                return
-            if message.type is WSMsgType.BINARY:
-                busy = connection.receive(message.data)
-                if busy is not None:
-                    await busy
-                # Who does not read its answers is not asked for more questions.
-                if self.paused:
-                    await self.writable()
-            elif message.type is WSMsgType.TEXT:
-                connection.refuse_text()
-            else:
-                break
-        if message.type is WSMsgType.CLOSE:
-            # Its CLOSE answers ours, or ours answers its; then the server ends the connection (RFC 6455, §7.1.1).
-            self.shutdown(CloseCode.NORMAL)
-            self._transport.close()
-
-    def set_paused(self, paused: bool) -> None:  # noqa: FBT001 - one fact, said by the transport.
-        """Take note of the socket's fullness."""
-        self.paused = paused
-        if not paused:
-            self._wake()
-        if self._connection is not None:
-            if paused:
-                self._connection.pause()
-            else:
-                self._connection.resume()
-
-    def set_lost(self) -> None:
-        """Take note that the socket has gone."""
-        self._closing = True
-        self.paused = False
-        self._wake()
-        if self._cut is not None:
-            self._cut.cancel()
-        if self._connection is not None:
-            self._connection.lost()
-
     async def writable(self) -> None:
         """Wait until the socket is not full. The caller writes before it awaits anything else."""
         while self.paused:
             if self._drained is None:
                 self._drained = asyncio.Event()
             await self._drained.wait()
+
+    # --- the request ------------------------------------------------------------------------------------------------
+
+    def _knock(self, request: bytearray) -> None:
+        try:
+            parts = upgrade.split(request)
+            if parts is None:
+                return
+            head, rest = parts
+            asked = upgrade.read(head)
+            connection = self._host.meet(asked, self)
+        except Refused as refused:
+            self._transport.write(upgrade.refusal(refused.status))
+            self._closing = True
+            self._close()
+            return
+        self._request = None
+        self._connection = connection
+        self._reader = Reader()
+        self._transport.write(upgrade.welcome(asked))
+        if rest:
+            self.data_received(rest)
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Bring what is there to the connection, one message after another."""
+        assert self._connection is not None
+        while self._reader is not None and not self._busy and not self.paused:
+            try:
+                event = self._reader.next_event()
+            except Violation as broken:
+                self._reader = None
+                self.shutdown(broken.code)
+                return
+            if event is None:
+                return
+            kind, data = event
+            if kind is Kind.MESSAGE:
+                busy = self._connection.receive(data)
+                if busy is not None:
+                    self._busy = True
+                    self._stop_reading()
+                    self._connection.spawn(self._read_after(busy))
+            elif kind is Kind.PING:
+                self.write(frames.pong_message(data))
+            elif kind is Kind.TEXT:
+                self._connection.refuse_text()
+            else:
+                # Its CLOSE answers ours, or ours answers its; then the server ends the connection (RFC 6455, §7.1.1).
+                self._reader = None
+                self.shutdown(CloseCode.NORMAL)
+                self._close()
+
+    async def _read_after(self, busy: Awaitable[None]) -> None:
+        try:
+            await busy
+        finally:
+            self._busy = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._reader is not None:
+            self._read()
+        if not self._busy and not self.paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _stop_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """Close when all has been written, or when CLOSE_SECONDS are over."""
+        self._transport.close()
+        self._cut_later()
+
+    def _cut_later(self) -> None:
+        if self._cut is None:
+            self._cut = asyncio.get_running_loop().call_later(limits.CLOSE_SECONDS, self._transport.abort)
 
     def _wake(self) -> None:
         if self._drained is not None:

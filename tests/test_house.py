@@ -65,6 +65,7 @@ CORE_STDLIB = {
     "heapq",
     "hmac",
     "html",
+    "http",  # HTTPStatus; its client and server are modules of their own.
     "io",
     "ipaddress",
     "itertools",
@@ -90,7 +91,7 @@ CORE_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "open", "input", "prin
 CORE_THIRD_PARTY = {"msgspec"}
 SHELL_THIRD_PARTY = {
     "db": {"asyncpg", "redis"},
-    "rsocket_server": {"rsocket", "reactivestreams", "reactivex", "aiohttp"},  # reactivestreams comes with rsocket.
+    "rsocket_server": {"rsocket", "reactivestreams", "reactivex"},  # reactivestreams comes with rsocket.
     "media": set(),
 }
 DOOR_THIRD_PARTY = {

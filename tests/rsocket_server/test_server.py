@@ -117,6 +117,7 @@ async def test_who_never_says_setup_is_closed_not_as_rsocket_py(
 
 async def test_who_connects_and_asks_for_nothing_is_closed(house: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(limits, "FIRST_FRAME_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "SWEEP_SECONDS", 0.01)
     server = await house()
     for begun in (b"", b"GET /rsocket HTTP/1.1\r\nHost: x\r\n"):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 
 from rsocket_server import frames, limits
 from rsocket_server.doors import Door
-from rsocket_server.transport import Tap
 from tests.rsocket_server import script
 from tests.rsocket_server.script import FNF, KEEPALIVE, RESPONSE, error, keepalive, payload, request, setup
 
@@ -168,7 +168,7 @@ async def test_a_reader_that_stops_is_not_asked_for_more_questions_until_it_drai
     await client.until(lambda client: len(client.frames) == total + extra)
 
 
-async def test_a_socket_that_goes_while_its_reader_waits_to_drain(house: Any, connect: Any) -> None:
+async def test_a_socket_that_goes_while_it_is_full(house: Any, connect: Any) -> None:
     async def big(_caller: Any, _data: bytes) -> bytes:
         return b"x" * 60_000
 
@@ -179,7 +179,7 @@ async def test_a_socket_that_goes_while_its_reader_waits_to_drain(house: Any, co
     transport.pause_reading()
     number = 1
     async with asyncio.timeout(5):
-        while connection._socket._drained is None:
+        while not connection._socket.paused:
             await client.send(request(RESPONSE, number, "big"))
             number += 2
             await asyncio.sleep(0.001)
@@ -200,37 +200,105 @@ async def test_closing_as_the_library_does(house: Any, connect: Any) -> None:
     assert KEEPALIVE not in {seen.kind for seen in client.frames}
 
 
-async def test_the_tap_passes_everything_on() -> None:
-    heard: list[Any] = []
+# --- bytes by hand ----------------------------------------------------------------------------------------------------
 
-    class Inner(asyncio.Protocol):
-        def data_received(self, data: bytes) -> None:
-            heard.append(data)
+HEAD = (
+    b"GET /rsocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+CLOSE_1000 = b"\x88\x82\0\0\0\0\x03\xe8"
 
-        def eof_received(self) -> None:
-            heard.append("eof")
 
-        def pause_writing(self) -> None:
-            heard.append("pause")
+async def said(server: Any, *pieces: bytes) -> bytes:
+    """Say bytes in pieces; answer all that comes until the server ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        heard = await reader.read()
+    writer.close()
+    return heard
 
-        def resume_writing(self) -> None:
-            heard.append("resume")
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            heard.append("lost")
+def masked(message: bytes) -> bytes:
+    return bytes([0x82, 0x80 | len(message)]) + bytes(4) + message
 
-    class Listener:
-        def set_paused(self, paused: bool) -> None:
-            heard.append(("paused", paused))
 
-        def set_lost(self) -> None:
-            heard.append("told lost")
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_a_whole_visit_in_pieces_of_any_size(size: int, house: Any) -> None:
+    """Also all in one: who does not wait for our 101 is heard from the first byte."""
+    server = await house()
+    visit = HEAD + masked(setup()) + masked(keepalive(b"x")) + CLOSE_1000
+    heard = await said(server, *(visit[start : start + size] for start in range(0, len(visit), size)))
 
-    tap = Tap(Inner(), Listener())
-    tap.data_received(b"x")
-    tap.pause_writing()
-    tap.resume_writing()
-    tap.eof_received()
-    tap.connection_lost(None)
+    head, _, rest = heard.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert rest == frames.message(keepalive(b"x", respond=False)) + frames.close_message(1000)
+    await drained(server)
 
-    assert [b"x", "pause", ("paused", True), "resume", ("paused", False), "eof", "lost", "told lost"] == heard
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [(b"\x82\x00", 1002), (b"\xf2\x80", 1002), (b"\x89\xfe", 1002), (b"\x82\xff" + bytes(4) + b"\xff" * 4, 1009)],
+)
+async def test_a_broken_frame_closes_and_nothing_after_it_is_read(
+    broken: bytes, code: int, house: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.05)
+    served: list[bytes] = []
+    server = await house(takes(served))
+    heard = await said(server, HEAD + masked(setup()) + broken, masked(request(FNF, 1, "take")) + CLOSE_1000, b"")
+
+    assert heard.endswith(frames.close_message(code))
+    assert served == []
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"hello\r\n\r\n", 400),
+        (b"POST /rsocket HTTP/1.1\r\n\r\n", 405),
+        (HEAD.replace(b"13", b"8"), 426),
+        (HEAD.replace(b"/rsocket", b"/"), 404),
+        (HEAD[:-2] + b"X: " + b"x" * limits.HEAD_BYTES_MAX, 431),
+    ],
+)
+async def test_what_asks_for_no_websocket_is_told_so_and_shown_out(head: bytes, status: int, house: Any) -> None:
+    server = await house()
+    heard = await said(server, head, b"more that nobody reads")
+
+    assert heard.startswith(b"HTTP/1.1 %d " % status)
+    assert server.connections == 0
+
+
+async def test_a_ping_between_the_fragments_of_a_message(house: Any) -> None:
+    served: list[bytes] = []
+    server = await house(takes(served))
+    line = request(FNF, 1, "take", b"whole")
+    first, rest = line[:9], line[9:]
+    heard = await said(
+        server,
+        HEAD + masked(setup()),
+        b"\x02" + masked(first)[1:] + b"\x89\x81\0\0\0\0p" + b"\x80" + masked(rest)[1:] + CLOSE_1000,
+    )
+
+    assert heard.endswith(b"\x8a\x01p" + frames.close_message(1000))
+    assert served == [b"whole"]
+
+
+async def test_strangers_at_their_limit(house: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "STRANGERS_MAX", 1)
+    server = await house()
+    _, first = await asyncio.open_connection("127.0.0.1", server.port)
+    reader, second = await asyncio.open_connection("127.0.0.1", server.port)
+
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    second.close()
+    first.write(HEAD)  # No stranger any more: the next may come.
+    async with asyncio.timeout(5):
+        while not server.connections:
+            await asyncio.sleep(0.001)
+    assert (await said(server, HEAD + CLOSE_1000)).startswith(b"HTTP/1.1 101 ")
+    first.close()
