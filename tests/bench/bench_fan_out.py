@@ -56,14 +56,14 @@ def masked(message: bytes, *, text: bool = False) -> bytes:
 
 async def serve_ours() -> int:
     from rsocket_server.doors import Door  # noqa: PLC0415
-    from rsocket_server.room import Room  # noqa: PLC0415
+    from rsocket_server.room import Room, Seat  # noqa: PLC0415
     from rsocket_server.server import serve  # noqa: PLC0415
     from rsocket_server.viewer_stream import Fanout, Watch  # noqa: PLC0415
 
     fanout = Fanout(1, Room(), lambda *_: b"gap")
 
     async def watch(_caller: Any, _data: bytes) -> Watch:
-        return Watch(fanout, None, None, 0)
+        return Watch(fanout, Seat(None), None, 0)
 
     async def say(_caller: Any, data: bytes) -> None:
         fanout.room.add(fanout.room.log.head + 1, data)
