@@ -242,6 +242,7 @@ _ERASE = (
     "DELETE FROM follow WHERE member_id = $1 OR channel_id = $1",
     "DELETE FROM channel_moderator WHERE member_id = $1 OR channel_id = $1",
     "DELETE FROM channel_rules WHERE channel_id = $1",
+    "DELETE FROM emote WHERE channel_id = $1",
     "DELETE FROM channel_goal WHERE channel_id = $1",
     "UPDATE bot_token SET name = '', revoked_at = coalesce(revoked_at, now()) WHERE member_id = $1",
     "UPDATE donation SET message = '' WHERE donor_id = $1",

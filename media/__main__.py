@@ -15,6 +15,7 @@ from db.bookkeeper import Bookkeeper
 from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channels import Channels
+from db.emotes import Emotes
 from db.follows import Follows
 from db.footprints import Footprints
 from db.ledger import Ledger
@@ -39,6 +40,7 @@ from routes.cards import Cards
 from routes.certificates import rtmps_context
 from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
+from routes.emotes import EmoteDoors
 from routes.export import ExportDoors
 from routes.follows import FollowDoors
 from routes.health import Health, check_disk, check_http
@@ -203,6 +205,7 @@ def _doors(
         *BotTokenDoors(BotTokens(pool)).doors(),
         *FollowDoors(channels, follows, notices).doors(),
         *ModerationLogDoors(channels, acts).doors(),
+        *EmoteDoors(channels, Emotes(pool), notices).doors(),
         *ChannelDonationDoors(channels, ledger).doors(),
         *SupporterDoors(channels, Supporters(pool)).doors(),
         *PointDoors(ledger).doors(),

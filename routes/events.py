@@ -110,6 +110,12 @@ class ChannelRules(Struct, frozen=True, tag="rules", tag_field="kind"):
     pinned: str
 
 
+class EmotesChanged(Struct, frozen=True, tag="emotes", tag_field="kind"):
+    """Other pictures have codes here than before: ask for the list anew."""
+
+    at: datetime
+
+
 class Gap(Struct, frozen=True, tag="gap", tag_field="kind"):
     """`skipped` events, `from_seq` to `to_seq`, were not delivered to this viewer."""
 

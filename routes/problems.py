@@ -12,11 +12,25 @@ from dataclasses import dataclass
 
 import msgspec
 
-from db import act, bot_token, channel, conduct, errors, follow, login, member, order_errors, payout, product, transfer
+from db import (
+    act,
+    bot_token,
+    channel,
+    conduct,
+    emote,
+    errors,
+    follow,
+    login,
+    member,
+    order_errors,
+    payout,
+    product,
+    transfer,
+)
 from media import broadcast, ffmpeg_args, flv
 from media.hls_writer import errors as hls_errors
 from media.rtmp_ingest import errors as rtmp_errors
-from routes import access, playlist_ask, rate_limit, tokens, wire
+from routes import access, emote_image, playlist_ask, rate_limit, tokens, wire
 from rsocket_server import doors, gate_errors, metadata, room
 
 INVALID_SETUP = 0x001
@@ -80,6 +94,13 @@ _ROUTES: dict[type[BaseException], Row] = {
     access.BadLogin: Row("auth.bad_login", 401, APPLICATION_ERROR, retry=False, says="Login id or password is wrong."),
     access.PasswordWrong: Row(
         "auth.wrong_password", 403, APPLICATION_ERROR, retry=False, says="This wants your password, and this is not it."
+    ),
+    emote_image.EmoteImage: Row(
+        "emote.image",
+        400,
+        INVALID,
+        retry=False,
+        says="A PNG, GIF or WebP of 16 to 128 pixels a side and at most 32 KiB.",
     ),
     rate_limit.LimitError: _TOO_FAST,
     rate_limit.Busy: Row("limit.busy", 503, REJECTED, retry=True, says="Too many people at once; try again."),
@@ -168,6 +189,11 @@ _DB: dict[type[BaseException], Row] = {
     act.ModeratorsTooMany: Row(
         "moderation.too_many", 409, APPLICATION_ERROR, retry=False, says="A channel has at most 100 moderators."
     ),
+    emote.EmoteError: Row("emote.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such emote."),
+    emote.EmoteCode: Row(
+        "emote.code", 400, INVALID, retry=False, says="2 to 20 of a-z, 0-9, _ and Hangul between the colons."
+    ),
+    emote.EmotesTooMany: Row("emote.too_many", 409, APPLICATION_ERROR, retry=False, says="At most 50 emotes."),
     bot_token.BotTokenError: _SHAPE,
     bot_token.BotTokensTooMany: Row("token.too_many", 409, APPLICATION_ERROR, retry=False, says="At most 20 tokens."),
     bot_token.BotTokenUnknown: Row(

@@ -19,6 +19,7 @@ from routes.channel_donations import ChannelDonationDoors
 from routes.channels import ChannelDoors
 from routes.chat import ChatDoors
 from routes.donations import DonationDoors
+from routes.emotes import EmoteDoors
 from routes.export import ExportDoors
 from routes.follows import FollowDoors
 from routes.health import Health
@@ -94,6 +95,7 @@ def _http_doors():
         *BotTokenDoors(None).doors(),
         *FollowDoors(None, None, None).doors(),
         *ModerationLogDoors(None, None).doors(),
+        *EmoteDoors(None, None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
         *SupporterDoors(None, None).doors(),
         *OverlayDoors(None, None).doors(),

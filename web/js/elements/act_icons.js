@@ -18,3 +18,4 @@ export const down = icon(svg`<path d="M12 5v14M6 13l6 6 6-6"/>`);
 export const paw = icon(svg`<g fill="currentColor" stroke="none"><ellipse cx="6.2" cy="11" rx="1.9" ry="2.5"/><ellipse cx="10" cy="6.9" rx="1.9" ry="2.6"/><ellipse cx="14.6" cy="6.9" rx="1.9" ry="2.6"/><ellipse cx="18.2" cy="11" rx="1.9" ry="2.5"/><path d="M12.2 11.4c2.6 0 5.3 3.1 5.3 5.6 0 1.8-1.3 2.7-2.7 2.7-1.1 0-1.7-.6-2.6-.6s-1.5.6-2.6.6c-1.4 0-2.7-.9-2.7-2.7 0-2.5 2.7-5.6 5.3-5.6z"/></g>`);
 export const shield = icon(svg`<path d="M12 3.500 5 6v5.500c0 4.500 3 7.500 7 9 4-1.500 7-4.500 7-9V6z"/><path d="m9 12 2.200 2.200L15.200 10"/>`);
 export const pin = icon(svg`<path d="M9 4h6l-.8 6 3.300 3.500h-11L9.800 10zM12 13.500V20"/>`);
+export const smile = icon(svg`<circle cx="12" cy="12" r="8.5"/><path d="M8.500 14c2 2.700 5 2.700 7 0M9 9.500v.1M15 9.500v.1"/>`);

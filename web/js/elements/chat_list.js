@@ -46,6 +46,8 @@ export class ChatList extends HTMLElement {
 
   /** Whose room it is. */
   channel = "";
+  /** @type {import("../core/emotes.js").Split} */
+  #split = (text) => [text];
 
   connectedCallback() {
     this.setAttribute("role", "log");
@@ -97,6 +99,15 @@ export class ChatList extends HTMLElement {
   /** The reader logged in or out. @param {string | null} me */
   set me(me) {
     this.#log = readBy(this.#log, me);
+  }
+
+  /** How a text is told from the pictures in it. What is drawn already is drawn anew. @param {import("../core/emotes.js").Split} split */
+  set split(split) {
+    this.#split = split;
+    this.#rows.clear();
+    this.#lines.replaceChildren();
+    this.#drawnDrafts = [];
+    this.#plan();
   }
 
   /** A line of one's own, before the server has seen it. @param {string} id @param {string} text */
@@ -181,7 +192,7 @@ export class ChatList extends HTMLElement {
     for (const line of this.#log.lines) {
       const shown = this.#rows.get(line.key);
       if (shown?.line === line) continue;
-      const row = lineRow(line, this.channel);
+      const row = lineRow(line, this.channel, this.#split);
       if (shown === undefined) fresh.append(row);
       else shown.row.replaceWith(row);
       this.#rows.set(line.key, { line, row });
@@ -199,7 +210,7 @@ export class ChatList extends HTMLElement {
         this.#log = withdrawn(this.#log, draft.id);
         if (act === "edit") this.#tell("take-back", draft.text);
         this.#plan();
-      }),
+      }, this.#split),
     );
     this.#drafts.replaceChildren(...rows);
   }

@@ -8,10 +8,12 @@
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { heard, quiet, speak } from "../core/announcer.js";
 import { CHARACTERS_WARN, CHARACTERS_MAX, chatLine } from "../core/chat_text.js";
+import { picked, pieces } from "../core/emotes.js";
 import { logInPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
 import { mutedForMs, newStanding, ruled } from "../core/room_rules.js";
 import { me } from "../net/api.js";
+import { emotesOf } from "../net/emotes.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { errorText, format, t } from "../net/words.js";
@@ -22,6 +24,8 @@ import { LightElement } from "./light_element.js";
 
 /** A browser's timer runs off at once above this. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+/** Over so long a whole room asks for its pictures anew; their owner at once. */
+const EMOTES_MS_MAX = 5_000;
 
 export class ChatRoom extends LightElement {
   static properties = {
@@ -33,6 +37,8 @@ export class ChatRoom extends LightElement {
     standing: { state: true },
     chosen: { state: true },
     ruling: { state: true },
+    emotes: { state: true },
+    picking: { state: true },
   };
 
   /** @type {import("lit/directives/ref.js").Ref<import("./chat_list.js").ChatList>} */
@@ -50,6 +56,8 @@ export class ChatRoom extends LightElement {
   #asked = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #unmuting;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #asking;
 
   constructor() {
     super();
@@ -65,6 +73,10 @@ export class ChatRoom extends LightElement {
     this.chosen = null;
     /** Whether the room's rules are open to be changed. */
     this.ruling = false;
+    /** What stands for a code here. @type {import("../core/emotes.js").Emotes} */
+    this.emotes = new Map();
+    /** Whether the pictures are open to be picked. */
+    this.picking = false;
   }
 
   /** Enter the room. @param {import("../net/wire.js").Wire} wire @param {string} channel */
@@ -77,6 +89,15 @@ export class ChatRoom extends LightElement {
     await this.updateComplete;
     this.#list.value?.watch(wire, channel, identity.nickname);
     this.requestUpdate();
+    void this.#askEmotes();
+  }
+
+  /** The conversation does not wait for its pictures, nor end without them. */
+  async #askEmotes() {
+    const found = await emotesOf(this.#channel).catch(() => null);
+    if (found === null) return;
+    this.emotes = found;
+    if (this.#list.value !== undefined) this.#list.value.split = (text) => pieces(text, found);
   }
 
   disconnectedCallback() {
@@ -84,6 +105,7 @@ export class ChatRoom extends LightElement {
     identity.removeEventListener("change", this.#changed);
     clearTimeout(this.#speaking);
     clearTimeout(this.#unmuting);
+    clearTimeout(this.#asking);
     super.disconnectedCallback();
   }
 
@@ -188,7 +210,10 @@ export class ChatRoom extends LightElement {
     if (forMs !== null) return this.#muted(forMs);
     const { left } = this;
     const tight = left <= CHARACTERS_MAX - CHARACTERS_WARN;
-    return html`<form class="composer" @submit=${this.#onSubmit}>
+    return html`<emote-picker .emotes=${this.emotes} .open=${this.picking} @picked=${this.#onPicked} @done=${this.#togglePicking}></emote-picker>
+    <form class="composer" @submit=${this.#onSubmit}>
+      <button class="icon-button pick" type="button" aria-label=${t("chat.emotes")} title=${t("chat.emotes")}
+        aria-expanded=${this.picking} @click=${this.#togglePicking}>${actIcons.smile}</button>
       <label class="visually-hidden" for="chat-text">${t("chat.label")}</label>
       <textarea id="chat-text" ${ref(this.#field)} rows="1" placeholder=${t("chat.placeholder")} enterkeyhint="send"
         autocomplete="off" aria-describedby="chat-left" aria-invalid=${left < 0 ? "true" : "false"}
@@ -197,6 +222,21 @@ export class ChatRoom extends LightElement {
       <button class="icon-button send" type="submit" aria-label=${t("chat.send")} title=${t("chat.send")}>${actIcons.send}</button>
     </form>`;
   }
+
+  #togglePicking = () => {
+    this.picking = !this.picking;
+    if (this.picking) void import("./emote_picker.js");
+    else this.#field.value?.focus();
+  };
+
+  /** Where one was writing. @param {CustomEvent<string>} event */
+  #onPicked = ({ detail }) => {
+    const field = this.#field.value;
+    if (field === undefined) return;
+    const { selectionStart, selectionEnd } = field;
+    field.setRangeText(picked(field.value.slice(0, selectionStart), detail), selectionStart, selectionEnd, "end");
+    this.#onInput();
+  };
 
   #onInput = () => {
     this.left = chatLine(this.#field.value?.value ?? "").left;
@@ -240,6 +280,10 @@ export class ChatRoom extends LightElement {
   #onRoomEvent = ({ detail }) => {
     this.standing = ruled(this.standing, detail, identity.nickname);
     if (detail.kind === "drain") this.#wire?.renew(Number(detail.retry_after_ms) || 0);
+    if (detail.kind === "emotes") {
+      clearTimeout(this.#asking);
+      this.#asking = setTimeout(() => this.#askEmotes(), identity.nickname === this.#channel ? 0 : Math.random() * EMOTES_MS_MAX);
+    }
     this.tell("room-news", detail);
   };
 

@@ -11,16 +11,17 @@ import { Problem } from "../core/problem.js";
 
 /** @typedef {import("../core/chat_log.js").Line} Line */
 /** @typedef {import("../core/chat_log.js").Draft} Draft */
+/** @typedef {import("../core/emotes.js").Split} Split */
 
-/** @param {Line} line @param {string} channel whose room it is @returns {HTMLElement} */
-export function lineRow(line, channel) {
+/** @param {Line} line @param {string} channel whose room it is @param {Split} split @returns {HTMLElement} */
+export function lineRow(line, channel, split) {
   switch (line.kind) {
     case "gap":
       return part("div", "line gap", t("chat.gap", { count: line.skipped }));
     case "donated":
-      return donation(line);
+      return donation(line, split);
     default:
-      return said(line, channel);
+      return said(line, channel, split);
   }
 }
 
@@ -29,11 +30,12 @@ export function lineRow(line, channel) {
  * @param {Draft} draft
  * @param {string} nickname
  * @param {(act: "edit" | "drop") => void} act
+ * @param {Split} split
  * @returns {HTMLElement}
  */
-export function draftRow(draft, nickname, act) {
+export function draftRow(draft, nickname, act, split) {
   const row = part("div", draft.code === null ? "line mine pending" : "line mine refused");
-  row.append(name(nickname), part("bdi", "text", draft.text));
+  row.append(name(nickname), words(draft.text, split));
   if (draft.code === null) {
     row.append(part("span", "visually-hidden", t("chat.pending")));
     return row;
@@ -45,8 +47,8 @@ export function draftRow(draft, nickname, act) {
   return row;
 }
 
-/** @param {Line} line @param {string} channel */
-function said(line, channel) {
+/** @param {Line} line @param {string} channel @param {Split} split */
+function said(line, channel, split) {
   const row = part("div", "line");
   row.classList.toggle("mine", line.mine);
   row.classList.toggle("mentioned", line.mentioned);
@@ -56,12 +58,12 @@ function said(line, channel) {
   else if (line.roles.includes("operator")) row.append(part("span", "role", t("chat.role_operator")));
   else if (line.roles.includes("moderator")) row.append(part("span", "role", t("chat.role_moderator")));
   row.append(name(line.nickname));
-  row.append(line.removed ? part("span", "removed", t("chat.removed")) : part("bdi", "text", line.text));
+  row.append(line.removed ? part("span", "removed", t("chat.removed")) : words(line.text, split));
   return row;
 }
 
-/** @param {Line} line */
-function donation(line) {
+/** @param {Line} line @param {Split} split */
+function donation(line, split) {
   const row = part("div", "line donated");
   row.title = format.clock(line.at);
   row.tabIndex = -1;
@@ -70,8 +72,27 @@ function donation(line) {
   head.append(donor, part("span", "points", t("chat.points", { count: line.points })));
   row.append(head);
   if (line.removed) row.append(part("span", "removed", t("chat.removed")));
-  else if (line.text !== "") row.append(part("bdi", "text", line.text));
+  else if (line.text !== "") row.append(words(line.text, split));
   return row;
+}
+
+/** What somebody said: text, and a picture where a code stands that the room knows. @param {string} text @param {Split} split */
+function words(text, split) {
+  const element = part("bdi", "text");
+  for (const piece of split(text)) element.append(typeof piece === "string" ? piece : picture(piece));
+  return element;
+}
+
+/** Read aloud, copied and without pictures it is its code. @param {import("../core/emotes.js").Emote} emote */
+function picture({ code, url, width, height }) {
+  const element = document.createElement("img");
+  element.className = "emote";
+  element.alt = element.title = `:${code}:`;
+  element.width = width;
+  element.height = height;
+  element.decoding = "async";
+  element.src = url;
+  return element;
 }
 
 /** Pressed, it opens what can be done with the line. @param {string} nickname */

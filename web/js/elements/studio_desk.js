@@ -10,6 +10,7 @@ import { rotateStreamKey } from "../net/studio_api.js";
 import { errorText, t } from "../net/words.js";
 import "./channel_form.js";
 import "./copy_field.js";
+import "./emote_desk.js";
 import "./goal_form.js";
 import { LightElement } from "./light_element.js";
 import "./overlay_links.js";
@@ -71,7 +72,7 @@ export class StudioDesk extends LightElement {
 
   render() {
     return html`${this.#state()} <stream-health .nickname=${this.nickname}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
-      <goal-form .nickname=${this.nickname}></goal-form> <overlay-links></overlay-links>`;
+      <emote-desk .nickname=${this.nickname}></emote-desk> <goal-form .nickname=${this.nickname}></goal-form> <overlay-links></overlay-links>`;
   }
 
   #state() {

@@ -28,12 +28,20 @@ if (kind === "chat") {
     if (what === "drain") wire.renew(Number(retry_after_ms) || 0);
   });
   list.watch(wire, channel, null);
+  drawPictures(list).catch(() => undefined); // Without them codes stay text.
 } else {
   const element = kind === "goal" ? new OverlayGoal() : new OverlayAlerts();
   main.append(element);
   element.watch(wire, channel);
 }
 wire.start();
+
+/** @param {ChatList} list */
+async function drawPictures(list) {
+  const [{ pieces }, { emotesOf }] = await Promise.all([import("../core/emotes.js"), import("../net/emotes.js")]);
+  const emotes = await emotesOf(channel);
+  list.split = (text) => pieces(text, emotes);
+}
 
 /** Only the house's own word counts: a house that is away comes back. */
 async function isRevoked() {

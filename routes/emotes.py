@@ -1,0 +1,165 @@
+"""Door: HTTP: /api/channels/{nickname}/emotes and /emotes: small pictures that stand for a code in the chat."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import hdrs, web
+
+from db.channel import ChannelUnknown
+from db.emote import Emote, EmoteUnknown, check_code, hash_picture
+from db.errors import StoreError
+from routes import emote_image, events, wire
+from routes.access import NotYours, Who
+from routes.doors import HttpDoor
+from routes.middleware import BEARER, BODY_SECONDS_MAX, answer
+from routes.wire_emotes import EmoteList, EmoteView
+
+if TYPE_CHECKING:
+    from db.channel import Channel
+    from db.channels import Channels
+    from db.emotes import Emotes
+    from routes.notices import Notices
+
+HOUSE: Final = ("clap", "cry", "heart", "laugh", "paw", "wow")
+"""What every channel has, drawn by us (web/img/emotes)."""
+
+HOUSE_PIXELS: Final = 64
+
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+"""A picture is named by its bytes: other bytes have another name."""
+
+PICTURES_KEPT: Final = 256
+"""Pictures held in memory, 8 MB at most: a room that opens asks for the same few, everyone at once."""
+
+_NAME = re.compile(r"([0-9a-f]{64})\.(png|gif|webp)")
+
+
+class EmoteDoors:
+    """The doors of emotes."""
+
+    def __init__(self, channels: Channels, emotes: Emotes, notices: Notices) -> None:
+        self._channels = channels
+        self._emotes = emotes
+        self._notices = notices
+        self._pictures: OrderedDict[bytes, tuple[str, bytes]] = OrderedDict()
+
+    def doors(self) -> list[HttpDoor]:
+        """List the doors."""
+        return [
+            HttpDoor(
+                method="GET",
+                path="/api/channels/{nickname}/emotes",
+                who=Who.ANYONE,
+                handle=self._list,
+                words="The pictures that stand for `:code:` in this channel's chat.",
+                answer=EmoteList,
+            ),
+            HttpDoor(
+                method="PUT",
+                path="/api/channels/{nickname}/emotes/{code}",
+                who=Who.OWNER,
+                handle=self._put,
+                words="Give a code a picture; the body is a PNG, GIF or WebP.",
+                answer=EmoteView,
+            ),
+            HttpDoor(
+                method="DELETE",
+                path="/api/channels/{nickname}/emotes/{code}",
+                who=Who.OWNER,
+                handle=self._remove,
+                words="Take a code's picture away; lines keep the code.",
+                status=204,
+            ),
+            HttpDoor(
+                method="GET",
+                path="/emotes/{name}",
+                who=Who.ANYONE,
+                handle=self._picture,
+                words="A picture by its hash; it never changes.",
+            ),
+        ]
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        found = await self._channel(request)
+        own = [_view(emote) for emote in await self._emotes.of(found.id)]
+        taken = {emote.code for emote in own}
+        return answer(EmoteList(emotes=[*own, *(_house(code) for code in HOUSE if code not in taken)]))
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        # Any page may send a form; none may send this without asking first (Fetch standard, CORS preflight).
+        if not request.content_type.startswith("image/"):
+            raise wire.WireShape
+        own = await self._own_channel(request)
+        code = check_code(request.match_info["code"])
+        try:
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                picture = emote_image.read(await request.read())
+        except TimeoutError:
+            raise wire.WireShape from None
+        emote = Emote(
+            code=code,
+            hash=hash_picture(picture.data),
+            media_type=picture.media_type,
+            width=picture.width,
+            height=picture.height,
+        )
+        await self._emotes.put(own.id, emote, picture.data)
+        await self._tell(own.id)
+        return answer(_view(emote))
+
+    async def _remove(self, request: web.Request) -> web.StreamResponse:
+        own = await self._own_channel(request)
+        await self._emotes.remove(own.id, check_code(request.match_info["code"]))
+        await self._tell(own.id)
+        return web.Response(status=204)
+
+    async def _tell(self, channel_id: int) -> None:
+        with suppress(StoreError):  # It is done; who is in the room already sees it when they come back.
+            await self._notices.show(channel_id, wire.write(events.EmotesChanged(at=datetime.now(UTC))))
+
+    async def _picture(self, request: web.Request) -> web.StreamResponse:
+        name = _NAME.fullmatch(request.match_info["name"])
+        if name is None:
+            raise EmoteUnknown
+        media_type, data = await self._find(bytes.fromhex(name[1]))
+        if media_type != f"image/{name[2]}":
+            raise EmoteUnknown
+        return web.Response(body=data, content_type=media_type, headers={hdrs.CACHE_CONTROL: IMMUTABLE})
+
+    async def _find(self, picture_hash: bytes) -> tuple[str, bytes]:
+        found = self._pictures.get(picture_hash)
+        if found is None:
+            found = self._pictures[picture_hash] = await self._emotes.picture(picture_hash)
+            if len(self._pictures) > PICTURES_KEPT:
+                self._pictures.popitem(last=False)
+        self._pictures.move_to_end(picture_hash)
+        return found
+
+    async def _channel(self, request: web.Request) -> Channel:
+        nickname = request.match_info["nickname"]
+        found = await self._channels.by_nickname(nickname)
+        if found is None:
+            raise ChannelUnknown(nickname)
+        return found
+
+    async def _own_channel(self, request: web.Request) -> Channel:
+        found = await self._channel(request)
+        if found.id != request[BEARER].member_id:
+            raise NotYours
+        return found
+
+
+def _view(emote: Emote) -> EmoteView:
+    url = f"/emotes/{emote.hash.hex()}.{emote.media_type.removeprefix('image/')}"
+    return EmoteView(code=emote.code, url=url, width=emote.width, height=emote.height, house=False)
+
+
+def _house(code: str) -> EmoteView:
+    url = f"/img/emotes/{code}.svg"
+    return EmoteView(code=code, url=url, width=HOUSE_PIXELS, height=HOUSE_PIXELS, house=True)

@@ -1,0 +1,60 @@
+"""A streamer uploads a picture for the chat; everyone sees it where its code is said, and picks it by keyboard."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+from visits import sign_up
+
+from tests.routes.pictures import png
+
+LOADED = "image => image.complete && image.naturalWidth > 0"
+
+
+async def test_a_picture_stands_where_its_code_is_said(new_page, nickname, axe, shoot):
+    owner, viewer = nickname(), nickname()
+    async with new_page() as streamer, new_page(locale="en-GB") as page:
+        await sign_up(streamer, owner)
+        await streamer.goto("/studio")
+        desk = streamer.locator("emote-desk")
+        await desk.locator("input[name=code]").fill("냥이")
+        picture = {"name": "cat.png", "mimeType": "image/png", "buffer": png(56, 56)}
+        await desk.locator("input[name=picture]").set_input_files(picture)
+        await desk.locator("button[type=submit]").click()
+        await expect(desk.locator("li")).to_have_count(1)
+        await shoot(streamer, "studio-emotes")
+
+        await sign_up(page, viewer)
+        await page.goto(f"/c/{owner}")
+        await page.fill("#chat-text", "hello")
+        await page.locator("chat-room .pick").press("Enter")
+        picker = page.locator("emote-picker button")
+        await expect(picker.first).to_be_focused()
+        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("ArrowLeft")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#chat-text")).to_have_value("hello :냥이: ")
+        await page.evaluate(axe)
+        found = await page.evaluate("async () => (await axe.run('chat-room')).violations.map((one) => one.id)")
+        await shoot(page, "chat-emotes")
+        assert found == []
+        await page.keyboard.press("Escape")
+        await expect(picker).to_have_count(0)
+        await expect(page.locator("#chat-text")).to_be_focused()
+        await page.keyboard.type(":paw: <img src=x> :none:")
+        await page.keyboard.press("Enter")
+
+        for reader in (page, streamer):
+            line = reader.locator("chat-list .line:not(.pending) .text", has_text=":none:")
+            await expect(line.locator("img")).to_have_count(2)
+            assert [await each.get_attribute("alt") for each in await line.locator("img").all()] == [":냥이:", ":paw:"]
+            for each in await line.locator("img").all():
+                await each.evaluate(
+                    "image => image.complete || new Promise((loaded) => image.addEventListener('load', loaded))"
+                )
+                assert await each.evaluate(LOADED)
+            assert await line.text_content() == "hello   <img src=x> :none:"
+
+        await desk.locator("li button").click()
+        await expect(desk.locator("li")).to_have_count(0)
+        # A room asks anew over some seconds, not all of it at once.
+        await expect(page.locator("chat-list .line .text img")).to_have_count(1, timeout=15_000)
