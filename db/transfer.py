@@ -272,7 +272,8 @@ def donation(
 def check_text(text: str) -> str:
     """Return `text` in one line if it may stand in the books. Raises MessageShape, MessageTooLong."""
     line = " ".join(text.split())
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in line):
+    # What is all printable, as nearly every line is, holds neither.
+    if not line.isprintable() and any(unicodedata.category(character) in {"Cc", "Cs"} for character in line):
         raise MessageShape
     if len(line) > MESSAGE_CHARACTERS_MAX:
         raise MessageTooLong(len(line))

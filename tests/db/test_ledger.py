@@ -265,6 +265,35 @@ async def test_an_anonymous_donor_is_in_the_books_and_on_nobodys_statement(pool,
 # Refunds.
 
 
+async def test_a_plan_of_the_first_day_looks_up_what_it_is_asked_for_and_no_more(pool, people, gift):
+    """PostgreSQL keeps the plan that it made for empty tables until it has counted them; it must be a good one."""
+    streamer, *donors = await people(401, 1_000)
+    await pool.execute("VACUUM ANALYZE donation, transfer")
+
+    async def settle(connection, some):
+        return await connection.fetch(
+            "SELECT * FROM settle_donations($1, $2, $3, $4, $5, $6, $7)",
+            *([uuid.uuid4() for _ in some], some, [streamer] * len(some), [1] * len(some)),
+            *([""] * len(some), [False] * len(some), [b"{}"] * len(some)),
+        )
+
+    async with pool.acquire() as connection, pool.acquire() as other:
+        await settle(connection, donors[:1])
+        for _ in range(3):
+            await settle(other, donors)
+        async with connection.transaction():
+            rows = await settle(connection, donors[:10])
+            read = await connection.fetchrow(
+                """
+                SELECT sum(idx_tup_fetch) AS by_index, sum(seq_tup_read) AS by_scan
+                FROM pg_stat_xact_user_tables WHERE relname IN ('donation', 'transfer')
+                """
+            )
+
+    assert ["ok"] * 10 == [row["verdict"] for row in rows]
+    assert (0, 0) == tuple(read)  # ten new ids: there was nothing to find
+
+
 async def test_a_refund_goes_back_once_from_where_it_went(pool, people, ledger, gift):
     donor, streamer = await people(2, 500)
     await ledger.give(gift(donor, streamer, 120, "meow"), b"{}")
