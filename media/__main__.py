@@ -48,6 +48,8 @@ from routes.members import MemberDoors
 from routes.middleware import Guard
 from routes.moderation_log import ModerationLogDoors
 from routes.notices import Notices
+from routes.order_news import OrderNews
+from routes.order_watch import OrderWatch
 from routes.orders import OrderDoors
 from routes.overlays import OverlayDoors
 from routes.pages import Pages
@@ -96,7 +98,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         provider = kakaopay.of_settings(http, settings, stores)
         await Reviews(Orders(pool), OrderReviews(pool), provider).warn_of_others(settings.practice)
-        top_ups = TopUps(Orders(pool), provider)
+        news = OrderNews(Bus(redis))  # A bus has one listener, and this one has no other.
+        top_ups = TopUps(Orders(pool), provider, tell=news.tell)
         broadcasts = Broadcasts(
             channels,
             root=settings.data / "hls",
@@ -132,6 +135,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             broadcasts=broadcasts,
             rtmp=rtmp,
             top_ups=top_ups,
+            news=news,
         )
         await _serve_http(settings, guard.application(doors), stack)
         # From the last opened to the first: publishers are told goodbye, then their broadcasts end, then HTTP.
@@ -140,7 +144,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         process.say_ready(
             f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
         )
-        await process.own(stop, broadcasts.run(), top_ups.run(), Bookkeeper(pool).run())
+        await process.own(stop, broadcasts.run(), top_ups.run(), news.run(), Bookkeeper(pool).run())
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:
@@ -171,6 +175,7 @@ def _doors(
     broadcasts: Broadcasts,
     rtmp: RtmpServer,
     top_ups: TopUps,
+    news: OrderNews,
 ) -> tuple[list[HttpDoor], Guard]:
     """Build every HTTP door over the stores, and the guard before them."""
     tokens = Tokens(stores.secret)
@@ -210,6 +215,7 @@ def _doors(
         *SupporterDoors(channels, Supporters(pool)).doors(),
         *PointDoors(ledger).doors(),
         *OrderDoors(top_ups, Orders(pool), addresses, payments=settings.payments).doors(),
+        *OrderWatch(top_ups, news).doors(),
         *_sandbox(settings, stores, pool),
         *Playback(broadcasts).doors(),
         *ThumbnailDoor(broadcasts).doors(),

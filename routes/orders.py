@@ -168,17 +168,17 @@ class OrderDoors:
         return answer(OrderList(orders=[view(each, now, with_qr=False) for each in found], next=following))
 
     async def _one(self, request: web.Request) -> web.StreamResponse:
-        order = await self._top_ups.of_member(request[BEARER].member_id, _order_id(request))
+        order = await self._top_ups.of_member(request[BEARER].member_id, order_id_of(request))
         return answer(view(order, self._now()))
 
     async def _refund(self, request: web.Request) -> web.StreamResponse:
-        member_id, order_id = request[BEARER].member_id, _order_id(request)
+        member_id, order_id = request[BEARER].member_id, order_id_of(request)
         self._refunding.take(str(member_id), time.monotonic())
         order = await self._top_ups.refund(member_id, order_id)
         return answer(view(order, self._now()))
 
     async def _returned(self, request: web.Request) -> web.StreamResponse:
-        order_id = _order_id(request)
+        order_id = order_id_of(request)
         try:
             token = msgspec.convert(request.query.get("pg_token"), Token)
         except msgspec.ValidationError:
@@ -195,7 +195,7 @@ class OrderDoors:
         return _to_wallet(order_id)
 
     async def _left(self, request: web.Request) -> web.StreamResponse:
-        order_id = _order_id(request)
+        order_id = order_id_of(request)
         if request.method != hdrs.METH_HEAD:
             self._take_way_back(request, order_id)
             await self._top_ups.left(order_id)
@@ -219,7 +219,8 @@ class OrderDoors:
         return problem.row.code
 
 
-def _order_id(request: web.Request) -> UUID:
+def order_id_of(request: web.Request) -> UUID:
+    """Read the id in an order's path. Raises WireShape."""
     return _id(request.match_info["id"], "id")
 
 

@@ -37,7 +37,7 @@ from db.order_errors import (
 from db.product import product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from db.order import Links, Order
@@ -102,11 +102,19 @@ def utc_now() -> datetime:
 
 
 class TopUps:
-    """Orders from the first click to the points in the wallet, and back."""
+    """Orders from the first click to the points in the wallet, and back. `tell` hears which order has just changed."""
 
-    def __init__(self, orders: Orders, provider: Provider, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        orders: Orders,
+        provider: Provider,
+        *,
+        tell: Callable[[UUID], Awaitable[None]] | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._orders = orders
         self._provider = provider
+        self._tell = tell
         self._now = now
 
     async def place(self, member_id: int, order_id: UUID, product_id: str, returns: Returns) -> Order:
@@ -150,6 +158,7 @@ class TopUps:
         self._check_ours(order)
         order, mine = await self._orders.returned(order, pg_token, self._now())
         if mine:
+            await self._changed(order)
             order = await self._call_and_follow(order, Call.APPROVE, before=None)
             if order.state is State.READY:
                 raise TokenRefused
@@ -179,6 +188,7 @@ class TopUps:
         order, mine = await self._orders.refund_asked(order, self._now())
         if not mine:  # Another click was faster, and walks it on.
             return order
+        await self._changed(order)
         order = await self._advance(order)
         if order.state is State.PAID:
             raise RefundDeclined
@@ -238,7 +248,7 @@ class TopUps:
     async def _advance(self, order: Order) -> Order:
         """Look an order up and do what follows."""
         if order.tid is None:
-            return await self._orders.move(order, Event.OVERDUE, self._now())
+            return await self._changed(await self._orders.move(order, Event.OVERDUE, self._now()))
         look = await self._provider.look(order)
         if not isinstance(look, Look):
             return await self._orders.rest(order, Rest.WAIT, self._now())
@@ -285,7 +295,13 @@ class TopUps:
         log.info("order=%s was=%s event=%s is=%s", order.id, order.state, step, moved.state)
         if step is Event.STRANGE and moved.state is State.REVIEW:
             log.error("needs a person order=%s was=%s: ./commeow orders review", moved.id, order.state)
-        return moved
+        return await self._changed(moved)
+
+    async def _changed(self, order: Order) -> Order:
+        """Tell whoever watches an order that it is another now."""
+        if self._tell is not None:
+            await self._tell(order.id)
+        return order
 
     def _check_ours(self, order: Order) -> None:
         if order.provider != self._provider.name:

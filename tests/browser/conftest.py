@@ -65,8 +65,7 @@ def new_page(browser, house):
             base_url=house.url,
             locale=locale,
             reduced_motion="reduce",
-            viewport={"width": 1280, "height": 800},
-            **options,
+            **{"viewport": {"width": 1280, "height": 800}, **options},
         )
         context.set_default_timeout(WAIT_MILLISECONDS_MAX)
         page = await context.new_page()

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 import aiohttp
 from playwright.async_api import expect
 from visits import sign_up
+
+from tests.routes.qr_reader import read as read_qr
+
+# A page that asks for one order, which it does only where it is not told.
+ASKS = re.compile(r"/api/points/orders/[0-9a-f-]{36}$")
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
 
 
 async def order(page, points):
@@ -52,6 +59,58 @@ async def test_a_code_is_scanned_and_the_page_changes_by_itself(house, new_page,
 
     ran = await house.console("ledger", "audit")
     assert ran.code == 0, ran
+
+
+async def test_a_code_scanned_by_a_phone_becomes_a_gift_in_anothers_room(house, new_page, nickname, shoot):
+    streamer = (await house.first_live())["nickname"]
+    donor, asked = nickname(), []
+    async with new_page(locale="en-GB") as watcher, new_page() as page:
+        await watcher.goto(f"/c/{streamer}")
+        await sign_up(page, donor)
+        page.on("request", lambda request: asked.append(request.url) if ASKS.search(request.url) else None)
+        await order(page, "1,000")
+        # What a camera sees: the picture's cells, nothing that the page knows beside it.
+        code = await page.locator("top-up-desk .qr").get_attribute("src")
+        address = read_qr(unquote(code.removeprefix("data:image/svg+xml,")))
+
+        async with new_page(**PHONE) as phone:
+            await phone.goto(address)
+            await shoot(phone, "phone-pays")
+            assert await phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            await phone.locator("button[value=pay]").click()
+            # The phone belongs to nobody here: it is led back to the shop, which asks who it is.
+            await phone.wait_for_url(re.compile(r"/login\?.*order"))
+
+        # Nobody has touched this page since, and it has not asked: it was told.
+        await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "paid")
+        await expect(page.locator("wallet-desk .balance .sum")).to_contain_text("1,000")
+        assert asked == []
+
+        await page.goto(f"/c/{streamer}")
+        await page.click("channel-about button.donate")
+        dialog = page.locator("donate-dialog dialog")
+        await expect(dialog.locator(".balance")).to_contain_text("1,000")
+        await dialog.locator("input[type=number]").fill("300")
+        await dialog.locator("textarea").fill(f"{donor} 휴대폰으로")
+        await dialog.locator("button[type=submit]").click()
+        await expect(dialog.locator(".thanks")).to_contain_text("300")
+        gift = watcher.locator("chat-list .line.donated", has_text=f"{donor} 휴대폰으로")
+        await expect(gift.locator(".points")).to_contain_text("300")
+        await page.goto("/wallet")
+        await expect(page.locator("wallet-desk .balance .sum")).to_contain_text("700")
+
+    ran = await house.console("ledger", "audit")
+    assert ran.code == 0, ran
+
+
+async def test_a_page_that_is_not_told_asks(house, new_page, nickname):
+    async with new_page(locale="en-GB") as page:
+        await sign_up(page, nickname())
+        await page.route("**/api/points/orders/*/events", lambda route: route.abort())
+        await order(page, "100")
+        await pay_on_a_phone(house, page)
+        await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "paid")
+        page.complaints[:] = [text for text in page.complaints if "/events" not in text]
 
 
 async def test_a_reload_in_the_middle_of_paying_shows_the_same_order(house, new_page, nickname):

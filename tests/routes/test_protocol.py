@@ -28,6 +28,7 @@ from routes.members import MemberDoors
 from routes.middleware import Counters
 from routes.moderation import ModerationDoors
 from routes.moderation_log import ModerationLogDoors
+from routes.order_watch import OrderWatch
 from routes.orders import OrderDoors
 from routes.overlays import OverlayDoors
 from routes.pages import Pages
@@ -101,6 +102,7 @@ def _http_doors():
         *OverlayDoors(None, None).doors(),
         *PointDoors(None).doors(),
         *OrderDoors(None, None, ADDRESSES, payments="sandbox").doors(),
+        *OrderWatch(None, None).doors(),
         *Playback(None).doors(),
         *ThumbnailDoor(None).doors(),
         *Health({}, Counters(), lambda: 0, None).doors(),

@@ -13,13 +13,15 @@ import { duration } from "../core/format.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { ended, heard, moves, newTopUp, notPlaced, ordering, secondsLeft } from "../core/top_up.js";
 import { newId } from "../net/ids.js";
-import { order, placeOrder, products } from "../net/points_api.js";
+import { order, placeOrder, products, watchOrder } from "../net/points_api.js";
 import { errorText, format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 
 /** Somebody has just paid on a phone and looks at this page. */
 const ASK_EVERY_MS = 2_000;
+/** Streams that break one after the other; from then on the page asks. */
+const BROKEN_STREAMS_MAX = 3;
 const TICK_MS = 1_000;
 
 /** @typedef {import("../core/top_up.js").Order} Order */
@@ -33,6 +35,9 @@ export class TopUpDesk extends LightElement {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ticking;
   #failures = 0;
+  /** The stream that tells of the order, while it stands. @type {{ id: string, stop: AbortController } | null} */
+  #stream = null;
+  #brokenStreams = 0;
 
   constructor() {
     super();
@@ -57,6 +62,7 @@ export class TopUpDesk extends LightElement {
     document.removeEventListener("visibilitychange", this.#look);
     clearInterval(this.#ticking);
     clearTimeout(this.#asking);
+    this.#stream?.stop.abort();
     super.disconnectedCallback();
   }
 
@@ -99,10 +105,36 @@ export class TopUpDesk extends LightElement {
     this.topUp = { ...heard(this.topUp, told, performance.now()), problem: code === null ? null : new Problem(code) };
     history.replaceState(null, "", `?order=${encodeURIComponent(told.id)}`);
     if (moves(told)) {
-      if (document.visibilityState === "visible") this.#asking = setTimeout(() => void this.#ask(told.id, code), ASK_EVERY_MS);
+      clearTimeout(this.#asking);
+      if (this.#brokenStreams < BROKEN_STREAMS_MAX) void this.#hear(told.id, code);
+      else if (document.visibilityState === "visible") this.#askSoon(told.id, code);
     } else if (before === null || moves(before)) {
       this.tell("settled");
     }
+  }
+
+  /** Be told of the order; where that is not to be had, ask. @param {string} id @param {string | null} code */
+  async #hear(id, code) {
+    if (this.#stream?.id === id) return;
+    this.#stream?.stop.abort();
+    const stream = { id, stop: new AbortController() };
+    this.#stream = stream;
+    const onOrder = (/** @type {Order} */ told) => {
+      this.#brokenStreams = 0;
+      if (this.#stream === stream) this.#told(told, code);
+    };
+    const ended = await watchOrder(id, onOrder, stream.stop.signal).catch(() => false);
+    if (this.#stream !== stream) return;
+    this.#stream = null;
+    if (!ended) this.#brokenStreams += 1;
+    const { order: shown } = this.topUp;
+    if (shown !== null && shown.id === id && moves(shown)) this.#askSoon(id, code);
+  }
+
+  /** @param {string} id @param {string | null} code */
+  #askSoon(id, code) {
+    clearTimeout(this.#asking);
+    this.#asking = setTimeout(() => void this.#ask(id, code), ASK_EVERY_MS);
   }
 
   /** @param {string} product */
@@ -124,6 +156,8 @@ export class TopUpDesk extends LightElement {
 
   #begin = () => {
     clearTimeout(this.#asking);
+    this.#stream?.stop.abort();
+    this.#stream = null;
     this.topUp = newTopUp();
     history.replaceState(null, "", location.pathname);
   };
