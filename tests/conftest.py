@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 import redis.asyncio
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from console.embedded import PostgreSQL, Valkey
 
@@ -25,6 +25,9 @@ numbers = itertools.count(1)
 # what nobody has thought of is a job of its own: `pytest --hypothesis-profile explore`.
 settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("explore", max_examples=5_000, deadline=None, print_blob=True)
+# By night, long random walks: `pytest --hypothesis-profile nightly tests/db/test_ledger_machine.py
+# tests/routes/test_top_up_machine.py`.
+settings.register_profile("nightly", max_examples=1_000, stateful_step_count=50, deadline=None, print_blob=True)
 settings.load_profile("suite")
 
 
@@ -105,6 +108,20 @@ async def pool(database_url) -> AsyncIterator[asyncpg.Pool]:
     pool = await open_pool(database_url, application_name="test")
     yield pool
     await pool.close()
+
+
+@pytest.fixture
+def walks() -> Callable[[int, int], settings]:
+    """A function: the settings of a state machine. A few short walks in the suite, else what the profile asks for."""
+
+    def choose(examples: int, steps: int) -> settings:
+        few = {"max_examples": examples, "stateful_step_count": steps}
+        in_the_suite = settings.get_current_profile_name() == "suite"
+        return settings(
+            **(few if in_the_suite else {}), suppress_health_check=list(HealthCheck), database=None, deadline=None
+        )
+
+    return choose
 
 
 @pytest.fixture

@@ -1,17 +1,16 @@
 """Shell: the ledger against a model of it, by random walks: Hypothesis looks for the shortest one on which they part.
 
-A few short walks in the suite; by night, or by hand: COMMEOW_LEDGER_WALKS=1000 COMMEOW_LEDGER_STEPS=50.
+A few short walks in the suite; by night, or by hand: `pytest --hypothesis-profile nightly`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -24,6 +23,8 @@ from hypothesis.stateful import (
 )
 
 from db.ledger import Ledger
+from db.payout import Payout, PayoutEnded, PayoutIdReused, PayoutShort, PayoutUnknown, Step
+from db.payouts import Payouts
 from db.pool import open_pool
 from db.seals import Seals
 from db.transfer import (
@@ -37,8 +38,7 @@ from db.transfer import (
     donation,
 )
 
-WALKS = int(os.environ.get("COMMEOW_LEDGER_WALKS", "5"))
-STEPS = int(os.environ.get("COMMEOW_LEDGER_STEPS", "20"))
+WALKS, STEPS = 5, 20
 # The audit reads everything that all walks before have left.
 AUDIT_EVERY_WALKS = 50
 
@@ -56,6 +56,8 @@ class Model:
         self.answers: dict[tuple[int, uuid.UUID], tuple[Donation, int | type[Exception]]] = {}
         self.grants: dict[uuid.UUID, tuple[int, int, int]] = {}
         self.refunded: dict[uuid.UUID, int] = {}
+        self.held: dict[int, int] = {}
+        self.payouts: dict[uuid.UUID, tuple[int, int, Step]] = {}
 
     def give(self, asked: Donation) -> int | type[Exception]:
         """Points left, or the refusal; the id has one answer for ever."""
@@ -93,6 +95,30 @@ class Model:
         self.refunded[given.id] = self.earned[given.streamer_id]
         return self.refunded[given.id]
 
+    def begin(self, payout_id: uuid.UUID, member: int, points: int) -> Step | type[Exception]:
+        self.held.setdefault(member, 0)
+        if payout_id in self.payouts:
+            *first, step = self.payouts[payout_id]
+            return step if first == [member, points] else PayoutIdReused
+        if self.earned[member] < points:
+            return PayoutShort
+        self.earned[member] -= points
+        self.held[member] += points
+        self.payouts[payout_id] = (member, points, Step.HELD)
+        return Step.HELD
+
+    def end(self, payout_id: uuid.UUID, wanted: Step) -> Step | type[Exception]:
+        if payout_id not in self.payouts:
+            return PayoutUnknown
+        member, points, step = self.payouts[payout_id]
+        if step is not Step.HELD:
+            return step if step is wanted else PayoutEnded
+        self.held[member] -= points
+        if wanted is Step.RETURNED:
+            self.earned[member] += points
+        self.payouts[payout_id] = (member, points, wanted)
+        return wanted
+
 
 class Books(RuleBasedStateMachine):
     """Walks through the ledger and the model side by side."""
@@ -101,6 +127,7 @@ class Books(RuleBasedStateMachine):
     pool: Any
     ledger: Ledger
     seals: Seals
+    payouts: Payouts
     walks = 0
 
     members = Bundle("members")
@@ -225,6 +252,27 @@ class Books(RuleBasedStateMachine):
         refunded = self.do(self.heard(self.ledger.refund(donation_id, intent.streamer_id, "")))
         assert self.model.refund(intent) == refunded
 
+    @rule(member=members, points=amounts, again=st.integers(0, 5))
+    def begin_payout(self, member: int, points: int, again: int) -> None:
+        known = list(self.model.payouts)
+        payout_id = known[again] if again < len(known) else uuid.uuid4()
+        stepped = self.do(self.stepped(self.payouts.begin(payout_id, member, points, "walk")))
+        assert self.model.begin(payout_id, member, points) == stepped
+
+    @rule(which=st.integers(0, 5), wanted=st.sampled_from([Step.PAID, Step.RETURNED]))
+    def end_payout(self, which: int, wanted: Step) -> None:
+        known = list(self.model.payouts)
+        payout_id = known[which] if which < len(known) else uuid.uuid4()
+        stepped = self.do(self.stepped(self.payouts.end(payout_id, "walk", is_paid=wanted is Step.PAID)))
+        assert self.model.end(payout_id, wanted) == stepped
+
+    async def stepped(self, awaitable: Any) -> Step | type[Exception]:
+        try:
+            payout: Payout = await awaitable
+        except (PayoutIdReused, PayoutShort, PayoutUnknown, PayoutEnded) as error:
+            return type(error)
+        return payout.step
+
     @rule()
     def seal(self) -> None:
         self.do(self.seals.advance())
@@ -238,6 +286,8 @@ class Books(RuleBasedStateMachine):
         assert held == {
             **{member * 16 + 1: points for member, points in self.model.points.items()},
             **{member * 16 + 2: points for member, points in self.model.earned.items()},
+            # An account that opens with the first payout.
+            **{member * 16 + 3: points for member, points in self.model.held.items()},
         }
 
     def teardown(self) -> None:
@@ -246,10 +296,11 @@ class Books(RuleBasedStateMachine):
             assert [] == self.do(self.ledger.audit())
 
 
-def test_the_ledger_is_what_its_model_is(database_url):
+@pytest.mark.timeout(3_600)
+def test_the_ledger_is_what_its_model_is(database_url, walks):
     async def start() -> None:
         Books.pool = await open_pool(database_url, size=2, application_name="walk")
-        Books.ledger, Books.seals = Ledger(Books.pool), Seals(Books.pool)
+        Books.ledger, Books.seals, Books.payouts = Ledger(Books.pool), Seals(Books.pool), Payouts(Books.pool)
         await Books.ledger.start()
 
     async def stop() -> None:
@@ -267,13 +318,7 @@ def test_the_ledger_is_what_its_model_is(database_url):
         try:
             run_state_machine_as_test(
                 Books,
-                settings=settings(
-                    max_examples=WALKS,
-                    stateful_step_count=STEPS,
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                    database=None,
-                ),
+                settings=walks(WALKS, STEPS),
             )
         finally:
             Books.runner.run(stop())

@@ -1,14 +1,12 @@
 """Orders as a machine that Hypothesis drives: real books in a real PostgreSQL, the other company as a small model.
 
-`COMMEOW_EXAMPLES=1000 pytest tests/routes/test_top_up_machine.py` by hand, with 50 steps each; a few otherwise.
+A few short walks in the suite; by night, or by hand: `pytest --hypothesis-profile nightly`.
 """
 
 import asyncio
-import os
 import uuid
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,8 +25,7 @@ from routes.top_ups import Accepted, Readied, Returns, TopUps
 from tests.routes.cutting import cut
 from tests.routes.far_side import Clock
 
-EXAMPLES = int(os.environ.get("COMMEOW_EXAMPLES", "10"))
-STEPS = 50 if "COMMEOW_EXAMPLES" in os.environ else 30
+EXAMPLES, STEPS = 10, 30
 RETURNS = Returns("https://shop/return", "https://shop/cancel", "https://shop/fail")
 
 FAULTS = ["lost before", "lost after", "refused", "refused after", "late"]
@@ -302,7 +299,7 @@ class OrderMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(3_600)
-def test_orders_keep_their_rules_whatever_comes_in_whatever_order(database_url):
+def test_orders_keep_their_rules_whatever_comes_in_whatever_order(database_url, walks):
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool(database_url, size=4))
 
@@ -313,12 +310,7 @@ def test_orders_keep_their_rules_whatever_comes_in_whatever_order(database_url):
         try:
             run_state_machine_as_test(
                 Machine,
-                settings=settings(
-                    max_examples=EXAMPLES,
-                    stateful_step_count=STEPS,
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                ),
+                settings=walks(EXAMPLES, STEPS),
             )
         finally:
             runner.run(pool.close())
