@@ -4,9 +4,7 @@
  */
 
 import { asMember } from "./as_member.js";
-import { readEvents } from "./event_stream.js";
 import { request } from "./http.js";
-import { identity } from "./identity.js";
 
 /** @param {string | null} cursor */
 const page = (cursor) => (cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`);
@@ -46,18 +44,6 @@ export function placeOrder(id, product) {
 /** @param {string} id @returns {Promise<Order>} */
 export function order(id) {
   return asMember("GET", `/api/points/orders/${encodeURIComponent(id)}`);
-}
-
-/**
- * Hear of an order as it is and each time it changes, until it rests.
- * @param {string} id
- * @param {(order: Order) => void} onOrder
- * @param {AbortSignal} signal
- * @returns {Promise<boolean>} false: the stream was refused or broke, or the house ended it early
- */
-export async function watchOrder(id, onOrder, signal) {
-  const token = await identity.token();
-  return readEvents(`/api/points/orders/${encodeURIComponent(id)}/events`, { token, onData: onOrder, signal });
 }
 
 /** @param {string | null} [cursor] @returns {Promise<{ orders: Order[], next: string | null }>} */
