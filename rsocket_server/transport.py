@@ -1,13 +1,15 @@
 """Shell: one WebSocket on an event loop's transport: the request that opens it, messages in, bytes out.
 
 There is no library and no task in between: what the socket brings is read by `upgrade` and `websocket` in the call that
-brings it, and what is written goes to the event loop's transport at once. A client is not read while its last message
-is still being dealt with, nor while it does not read its answers.
+brings it, and what is written goes to the kernel in the call that writes it. Only what the kernel does not take waits
+in the event loop's transport. A client is not read while its last message is still being dealt with, nor while it does
+not read its answers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rsocket_server import frames, limits, upgrade
@@ -72,6 +74,8 @@ class Socket(asyncio.Protocol):
         "_host",
         "_reader",
         "_request",
+        "_sender",
+        "_sends",
         "_transport",
         "paused",
     )
@@ -79,6 +83,8 @@ class Socket(asyncio.Protocol):
     def __init__(self, host: Host) -> None:
         self._host = host
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # Until the event loop gives it.
+        self._sender: socket.socket = None  # type: ignore[assignment]
+        self._sends = False  # Whether the kernel has taken all that was written, as far as we know.
         self._request: bytearray | None = bytearray()  # None once the WebSocket is open.
         self._reader: Reader | None = None  # Before that, and when nothing that comes matters any more.
         self._connection: Listener | None = None
@@ -94,6 +100,10 @@ class Socket(asyncio.Protocol):
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(limits.WRITE_HIGH_BYTES, limits.WRITE_LOW_BYTES)
+        # The transport's own descriptor, let go before the transport closes it; whichever family, it only sends.
+        number = self._transport.get_extra_info("socket").fileno()
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, number)
+        self._sender.settimeout(0)
         if not self._host.arrived(self):
             self.abort()
 
@@ -127,7 +137,8 @@ class Socket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the event loop's signature.
         """Take note that the socket has gone, why ever."""
-        self._closing = True
+        self._end()
+        self._sender.detach()
         self.paused = False
         self._reader = None
         self._wake()
@@ -146,19 +157,35 @@ class Socket(asyncio.Protocol):
 
     def write(self, messages: bytes) -> None:
         """Write whole WebSocket messages; nothing after `shutdown`."""
-        if not self._closing:
-            self._transport.write(messages)
+        if not self._sends:
+            if self._closing:
+                return
+            if self._transport.get_write_buffer_size():
+                self._transport.write(messages)
+                return
+            self._sends = True
+        # A tenth less than by the event loop's transport, which must be ready for everything.
+        try:
+            sent = self._sender.send(messages)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.abort()
+            return
+        if sent < len(messages):
+            self._sends = False
+            self._transport.write(messages[sent:])
 
     def shutdown(self, code: CloseCode) -> None:
         """Send a CLOSE; the peer answers with its own, or the line is cut after CLOSE_SECONDS."""
         if not self._closing:
             self._transport.write(frames.close_message(code))
-            self._closing = True
+            self._end()
             self._cut_later()
 
     def abort(self) -> None:
         """Cut the line now."""
-        self._closing = True
+        self._end()
         self._transport.abort()
 
     async def close(self) -> None:
@@ -184,7 +211,7 @@ class Socket(asyncio.Protocol):
             connection = self._host.meet(asked, self)
         except Refused as refused:
             self._transport.write(upgrade.refusal(refused.status))
-            self._closing = True
+            self._end()
             self._close()
             return
         self._request = None
@@ -243,6 +270,11 @@ class Socket(asyncio.Protocol):
             self._transport.pause_reading()
 
     # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        """Write nothing more."""
+        self._closing = True
+        self._sends = False
 
     def _close(self) -> None:
         """Close when all has been written, or when CLOSE_SECONDS are over."""

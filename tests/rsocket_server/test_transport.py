@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import struct
 from typing import Any
 
@@ -184,6 +185,23 @@ async def test_a_socket_that_goes_while_it_is_full(house: Any, connect: Any) -> 
             number += 2
             await asyncio.sleep(0.001)
     transport.abort()
+
+    await drained(server)
+
+
+async def test_a_write_to_a_peer_that_has_just_gone_ends_the_connection(house: Any, connect: Any) -> None:
+    server = await house()
+    client = await connect(server)
+    await client.settled()
+    (connection,) = server._connections
+    link = client.websocket._response.connection.transport
+    link.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
+    link.abort()
+    async with asyncio.timeout(5):
+        while not connection._socket._closing:
+            connection._socket.write(frames.message(keepalive()))
+            await asyncio.sleep(0)
+    connection._socket.write(frames.message(keepalive()))
 
     await drained(server)
 
