@@ -20,27 +20,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from crowd import (
-    Served,
     allow_files,
     compiled,
     cpu_seconds,
     crowd,
     kernel_kb,
     memory_kb,
+    publish,
     real_server,
-    stamped,
     watching,
 )
 
 SOURCES = 50  # Addresses that the watchers come from.
-
-
-async def publish(server: Served, lines: int, seconds: float) -> None:
-    """Say so many lines a second."""
-    began = time.monotonic()
-    for number in range(1, int(lines * seconds) + 1):
-        await asyncio.sleep(max(0.0, began + number / lines - time.monotonic()))
-        await server.bus.publish(server.room, stamped(number))
 
 
 async def main(options: argparse.Namespace) -> None:

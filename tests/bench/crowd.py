@@ -201,6 +201,14 @@ class Served:
     room: int
 
 
+async def publish(server: Served, lines: float, seconds: float, count: int = LINE_BYTES, *, first: int = 1) -> None:
+    """Say so many lines a second, as another worker would: over the bus."""
+    began = time.monotonic()
+    for number in range(int(lines * seconds)):
+        await asyncio.sleep(max(0.0, began + number / lines - time.monotonic()))
+        await server.bus.publish(server.room, stamped(first + number, count))
+
+
 @contextlib.asynccontextmanager
 async def real_server() -> AsyncIterator[Served]:
     """Run `python -m rsocket_server` on an embedded PostgreSQL and Valkey with one channel, CHANNEL."""
