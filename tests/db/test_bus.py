@@ -275,6 +275,30 @@ async def server_pid(url: str) -> int:
     return pid
 
 
+async def test_a_listener_that_is_too_slow_hears_that_it_missed_something(own_valkey):
+    """redis-py's own listener subscribes anew and says nothing: 199,126 of 201,000 lines were gone."""
+    line, lines = b"x" * 1000, 3_000  # Ten times what both sockets and the server's buffer hold.
+    async with opened(own_valkey.url) as bus, opened(own_valkey.url) as other:
+        await other._redis.config_set("client-output-buffer-limit", "pubsub 65536 0 0")
+        await bus.subscribe(7)
+        news = bus.listen()
+        assert (await anext(news)).topic == "resync"
+        heard = [await bus.publish(7, line), *[await other.publish(7, line) for _ in range(lines - 1)]]
+        assert heard == list(range(1, lines + 1))
+
+        seqs = []
+        while (item := await anext(news)).topic is None:
+            seqs.append(item.seq)
+
+        assert item.topic == "resync"
+        assert seqs == list(range(1, len(seqs) + 1))
+        assert len(seqs) < lines
+        assert [entry.seq for entry in await bus.history(7, after=len(seqs), limit=10)] == list(range(2_991, 3_001))
+        await other.publish(7, b"on")
+        assert (await anext(news)).seq == lines + 1
+        await news.aclose()
+
+
 async def test_after_a_kill_of_the_server_everything_is_in_the_history_and_the_news_go_on(tmp_path):
     async with (
         opened(f"unix://{tmp_path}/valkey/valkey.sock") as bus,
