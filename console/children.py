@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 READY = "ready "  # A process of ours says this once, when it listens.
 READY_SECONDS_MAX = 60.0  # Both import in a second; on a busy machine in ten.
-BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)  # The last one again and again: a cause outside us may take hours.
-WELL_SECONDS = 30.0  # Who lived so long begins the back-off anew.
+# Viewers and encoders wait for the first one. The last one again and again: a cause outside us may take hours.
+BACK_OFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+WELL_SECONDS = 10.0  # Who lived so long begins the back-off anew: a start costs a tenth of it.
 STOP_SECONDS_MAX = 2.0  # Both stop gracefully in this; then it is too late for grace.
 LINE_BYTES_MAX = 8_000  # A longer line of a child is cut: nobody reads it.
 LAST_LINES_MAX = 20
