@@ -38,11 +38,16 @@ class Viewer:
         self.name = name
         self.form = form
         self.checker = Checker()
-        self.head = 0.0  # seconds of media at the last look
+        self.head = 0.0  # seconds of media at the last look at all of it
+        self.looked = 0.0  # … and at the last look of any kind
         self.removed: deque[tuple[float, str]] = deque()
 
     async def look(self, writer: Writer, head: float, *, skip: bool) -> Playlist:
         before = self.checker.last
+        # rfc8216bis 6.3.7: no delta for a player whose playlist is older than half of the skip boundary.
+        boundary = float(before.control.get("CAN-SKIP-UNTIL", 0)) if before else 0.0
+        skip = skip and head - self.looked <= boundary / 2
+        self.looked = head
         if self.form is Form.LOW_LATENCY:
             data = await writer.media_playlist(self.name, msn=None, part=None, skip=skip)
         else:
