@@ -10,6 +10,8 @@ import pytest
 from db.ledger import Ledger
 from db.payout import PayoutAmount, PayoutEnded, PayoutIdReused, PayoutShort, PayoutUnknown, Step
 from db.payouts import Payouts
+from db.seal import Proof
+from db.seals import Seals
 from db.transfer import EarningsShort, WalletUnknown
 
 
@@ -73,6 +75,24 @@ async def test_what_was_not_paid_goes_back(payouts, streamer, pockets, pool):
     assert Step.RETURNED is ended.value.step
     assert ["payout_returned", "payout"] == [entry.kind for entry in await Ledger(pool).history(streamer, limit=2)]
     await payouts.begin(uuid.uuid4(), streamer, 300, "")
+
+
+async def test_an_export_with_payouts_is_proved(payouts, streamer, pool):
+    for is_paid in (True, False):
+        payout_id = uuid.uuid4()
+        await payouts.begin(payout_id, streamer, 100, "")
+        await payouts.end(payout_id, "", is_paid=is_paid)
+    await payouts.begin(uuid.uuid4(), streamer, 100, "")
+    lines: list[str] = []
+    await Seals(pool).seal_all()
+    await Seals(pool).export(lines.append)
+
+    proof = Proof()
+    for line in "".join(lines).splitlines(keepends=True):
+        proof.feed(line)
+
+    assert [] == proof.finish()
+    assert 8 == proof.transfers  # two grants, the donation, five steps
 
 
 async def test_paid_and_returned_at_once_is_one_of_them(payouts, streamer, pockets):
