@@ -29,6 +29,7 @@ from db.roles import may_rewrite, take_role
 from db.sandbox_payments import SandboxPayments
 from db.supporters import Supporters
 from media.broadcasts import Broadcasts
+from media.hls_writer.cutter import PART_ROUNDING_SECONDS
 from media.rtmp_ingest.server import serve
 from media.spool import Spool
 from routes import kakaopay, pages, process, wire
@@ -43,6 +44,7 @@ from routes.channels import ChannelDoors
 from routes.emotes import EmoteDoors
 from routes.export import ExportDoors
 from routes.follows import FollowDoors
+from routes.front import Fronts
 from routes.health import Health, check_disk, check_http
 from routes.members import MemberDoors
 from routes.middleware import Guard
@@ -56,6 +58,7 @@ from routes.pages import Pages
 from routes.passwords import Passwords
 from routes.playback import Playback
 from routes.points import PointDoors
+from routes.quick_playback import QuickPlayback
 from routes.reviews import Reviews
 from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
@@ -81,8 +84,6 @@ WEB = Path(__file__).parent.parent / "web"
 
 # Requests that wait (a blocked playlist) are cut at the end: their players come back by themselves.
 SHUTDOWN_SECONDS = 0.5
-# Between requests of one browser; longer than the 5 s after which a page polls anything.
-KEEPALIVE_SECONDS = 30.0
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -108,7 +109,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             on_state=Announcements(bus).on_state,
             spool=spool,
             dvr_seconds=settings.dvr_minutes * 60,
-            part_seconds=settings.part_ms / 1000,
+            part_seconds=settings.part_ms / 1000 + PART_ROUNDING_SECONDS,
         )
         await broadcasts.recover()
         rtmp = await process.listen(
@@ -137,7 +138,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             top_ups=top_ups,
             news=news,
         )
-        await _serve_http(settings, guard.application(doors), stack)
+        await _serve_http(settings, guard.application(doors), QuickPlayback(broadcasts, guard), stack)
         # From the last opened to the first: publishers are told goodbye, then their broadcasts end, then HTTP.
         stack.push_async_callback(broadcasts.close)
         stack.push_async_callback(rtmp.close)
@@ -302,17 +303,17 @@ def _checks(
     return {"database": database, "redis": valkey, "rsocket_server": rsocket_server, "ingest": ingest, "disk": disk}
 
 
-async def _serve_http(settings: Settings, application: web.Application, stack: contextlib.AsyncExitStack) -> None:
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-    )
+async def _serve_http(
+    settings: Settings, application: web.Application, quick: QuickPlayback, stack: contextlib.AsyncExitStack
+) -> None:
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    assert runner.server is not None
+    fronts = Fronts(runner.server, quick)
+    stack.callback(fronts.close)
     await process.listen(
-        web.TCPSite(runner, settings.host, settings.http_port).start(),
+        fronts.listen(settings.host, settings.http_port),
         host=settings.host,
         port=settings.http_port,
         setting="COMMEOW_HTTP_PORT",

@@ -84,7 +84,7 @@ class Guard:
         async def handle(request: web.Request) -> web.StreamResponse:
             response = await self._attempt(request, pass_through)
             if door.cors:
-                _open_to_all(response)
+                open_to_all(response)
             return response
 
         return handle
@@ -118,7 +118,7 @@ class Guard:
             self.counters.under_way -= 1
         self.counters.answers[f"{response.status // 100}xx"] += 1
         if not response.prepared:
-            self._secure(request, response)
+            self.secure(response, request[REQUEST_ID])
         return response
 
     async def _attempt(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -142,9 +142,10 @@ class Guard:
             )
         return problem
 
-    def _secure(self, request: web.Request, response: web.StreamResponse) -> None:
+    def secure(self, response: web.StreamResponse, request_id: str) -> None:
+        """Put on an answer what every answer has."""
         headers = response.headers
-        headers["X-Request-Id"] = request[REQUEST_ID]
+        headers["X-Request-Id"] = request_id
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
         headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
@@ -163,11 +164,12 @@ async def _preflight(_request: web.Request) -> web.StreamResponse:
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, HEAD, OPTIONS"
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Range, If-None-Match"
     response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "86400"
-    _open_to_all(response)
+    open_to_all(response)
     return response
 
 
-def _open_to_all(response: web.StreamResponse) -> None:
+def open_to_all(response: web.StreamResponse) -> None:
+    """Let any site's page read an answer."""
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
 

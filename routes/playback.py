@@ -73,23 +73,20 @@ class Playback:
         writer = self._broadcasts.find(request.match_info["nickname"], on_disk=form is Form.DVR)
         if writer is None:
             raise ChannelOffAir
-        return _playlist(await writer.multivariant(form))
+        return playlist_response(await writer.multivariant(form))
 
     async def _media(self, request: web.Request) -> web.StreamResponse:
         ask = read_ask(request.query)
         writer = self._writer(request)
         rendition, form = read_playlist_name(request.match_info["rendition"])
         if form is not Form.LOW_LATENCY:
-            return _playlist(await writer.classic_playlist(rendition, form, skip=ask.skip))
-        return _playlist(await writer.media_playlist(rendition, msn=ask.msn, part=ask.part, skip=ask.skip))
+            return playlist_response(await writer.classic_playlist(rendition, form, skip=ask.skip))
+        data = await writer.media_playlist(rendition, msn=ask.msn, part=ask.part, skip=ask.skip)
+        return playlist_response(data)
 
     async def _resource(self, request: web.Request) -> web.StreamResponse:
         resource = await self._writer(request).resource(request.match_info["name"])
-        return web.Response(
-            body=resource.data,
-            content_type=resource.media_type,
-            headers={hdrs.CACHE_CONTROL: RESOURCE_CACHE},
-        )
+        return resource_response(resource.data, resource.media_type)
 
     def _writer(self, request: web.Request) -> Writer:
         writer = self._broadcasts.find_broadcast(int(request.match_info["broadcast_id"]))
@@ -98,5 +95,11 @@ class Playback:
         return writer
 
 
-def _playlist(data: bytes) -> web.Response:
+def playlist_response(data: bytes) -> web.Response:
+    """Answer with a playlist, which is another one a moment later."""
     return web.Response(body=data, content_type=PLAYLIST_TYPE, headers={hdrs.CACHE_CONTROL: PLAYLIST_CACHE})
+
+
+def resource_response(data: bytes, media_type: str) -> web.Response:
+    """Answer with media, which never change under their name."""
+    return web.Response(body=data, content_type=media_type, headers={hdrs.CACHE_CONTROL: RESOURCE_CACHE})

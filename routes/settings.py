@@ -24,7 +24,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 PART_MS_MIN: Final = 100
 """Three pictures at thirty a second, and twenty requests a second of each viewer."""
 
-PART_MS_MAX: Final = 499
+PART_MS_MAX: Final = 498
 """Two parts must fit into the shortest segment, which has a second."""
 
 SECRET_BYTES_MIN: Final = 32
@@ -112,7 +112,7 @@ class Settings:
     """Processes that share the RSocket port."""
     ladder: tuple[str, ...] = (SOURCE,)
     """The renditions of a broadcast, the source first."""
-    part_ms: int = 334
+    part_ms: int = 333
     """Milliseconds of a part of low-latency HLS: 200 is a viewer's delay of a second, and more requests."""
     dvr_minutes: int = 30
     """How far back a viewer may go in a live broadcast."""
@@ -199,7 +199,7 @@ def read(environ: Mapping[str, str], toml: str | None) -> Settings:
         secret=given.secret(),
         rsocket_workers=given.number("COMMEOW_RSOCKET_WORKERS", 1, most=RSOCKET_WORKERS_MAX),
         ladder=given.ladder(),
-        part_ms=given.number("COMMEOW_PART_MS", 334, least=PART_MS_MIN, most=PART_MS_MAX),
+        part_ms=given.number("COMMEOW_PART_MS", 333, least=PART_MS_MIN, most=PART_MS_MAX),
         dvr_minutes=given.number("COMMEOW_DVR_MINUTES", 30, most=DVR_MINUTES_MAX),
         dvr_disk_mb=given.number("COMMEOW_DVR_DISK_MB", 10_240, most=DVR_DISK_MB_MAX),
         demo=given.choice("COMMEOW_DEMO", "auto", "0", "1"),

@@ -24,6 +24,9 @@ TICKS_A_MS: Final = VIDEO_CLOCK // 1000
 
 # Ten frames at 30 a second are 333 or 334 ms in FLV's milliseconds, and no part may exceed the target.
 PART_SECONDS: Final = 0.334
+# What FLV's milliseconds may add to a part that is meant to have a round length: six frames at 30 a second are 201 ms
+# now and then, and the one that is left over would be a part of its own before a keyframe.
+PART_ROUNDING_SECONDS: Final = 0.001
 # rfc8216bis 4.4.4.9: no part but the last of its segment may be shorter than 85 % of the target.
 PART_SHARE_MIN: Final = 0.85
 # Shorter segments cost a playlist line and a request each and bring no latency: parts do.
@@ -326,7 +329,10 @@ class Cutter:
         start = following = self._packets[0][0]
         packets: list[bytes] = []
         durations: list[int] = []
-        while self._packets and self._packets[0][0] < limit and self._packets[0][0] == following:
+        # A slice with neither is a gap, which players stumble over: where no picture is, a packet may come early.
+        while self._packets and self._packets[0][0] == following:
+            if self._packets[0][0] >= limit and (packets or self._pictures):
+                break
             _, samples, data = self._packets.popleft()
             packets.append(data)
             durations.append(samples)

@@ -40,7 +40,7 @@ class _Held:
 
     def __init__(self, ask: Ask) -> None:
         self.ask = ask
-        self.takers: dict[object, tuple[float, float, Take]] = {}
+        self.takers: dict[Take, tuple[float, float]] = {}
         self.timer: asyncio.TimerHandle | None = None
 
 
@@ -51,21 +51,21 @@ class Waiting:
         self._held: dict[Hashable, _Held] = {}
         self._waking = False
 
-    def hold(self, ask: Ask, take: Take, seconds: float) -> Callable[[], None]:
-        """Call `take` once, with what comes of the ask, after `seconds` with TimedOut. Returns what forgets it."""
+    def hold(self, ask: Ask, take: Take, seconds: float) -> None:
+        """Call `take` once, with what comes of the ask, after `seconds` with TimedOut. It may wait for one ask only."""
         loop = asyncio.get_running_loop()
-        held = self._held.setdefault(ask.key, _Held(ask))
-        token = object()
-        held.takers[token] = (loop.time() + seconds, seconds, take)
+        held = self._held.get(ask.key)
+        if held is None:
+            held = self._held[ask.key] = _Held(ask)
+        held.takers[take] = (loop.time() + seconds, seconds)
         if held.timer is None:
             held.timer = loop.call_later(seconds, self._expire, held)
 
-        def forget() -> None:
-            held.takers.pop(token, None)
-            if not held.takers and self._held.get(ask.key) is held:
-                self._close(held)
-
-        return forget
+    def forget(self, ask: Ask, take: Take) -> None:
+        """Do not call `take` any more; nothing if it has been called."""
+        held = self._held.get(ask.key)
+        if held and held.takers.pop(take, None) and not held.takers:
+            self._close(held)
 
     def wake(self) -> None:
         """Something has changed: look again, once however often it changes before the loop's next turn."""
@@ -79,7 +79,7 @@ class Waiting:
             answer = held.ask.now()
             if answer is not None:
                 self._close(held)
-                for _, _, take in tuple(held.takers.values()):
+                for take in tuple(held.takers):
                     take(answer)
 
     def _expire(self, held: _Held) -> None:
@@ -87,11 +87,11 @@ class Waiting:
         loop = asyncio.get_running_loop()
         held.timer = None
         over: list[tuple[float, Take]] = []
-        for token, (deadline, seconds, take) in tuple(held.takers.items()):
+        for take, (deadline, seconds) in tuple(held.takers.items()):
             if over and deadline > loop.time():
                 held.timer = loop.call_at(deadline, self._expire, held)
                 break
-            del held.takers[token]
+            del held.takers[take]
             over.append((seconds, take))
         if not held.takers:
             self._close(held)

@@ -28,7 +28,7 @@ from media.hls_writer.ts_segments import TsSegments
 from media.hls_writer.waiting import Ask, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from media.flv import VideoConfig, VideoFrame
     from media.hls_writer.playlist import ResourceName
@@ -317,11 +317,15 @@ class Writer:
 
         return Ask(asked.rendition, asked, there)
 
-    def hold(self, ask: Ask, take: Take, seconds: float | None = None) -> Callable[[], None]:
-        """Tell `take` what comes of an ask that has no answer now, TimedOut at last; returns what forgets it."""
+    def hold(self, ask: Ask, take: Take, seconds: float | None = None) -> None:
+        """Tell `take` what comes of an ask that has no answer now, TimedOut at last (waiting.py)."""
         if seconds is None:
             seconds = HOLD_TARGETS * (self._targets.duration or LONG_TARGET_SECONDS)
-        return self._waiting[ask.rendition].hold(ask, take, seconds)
+        self._waiting[ask.rendition].hold(ask, take, seconds)
+
+    def forget(self, ask: Ask, take: Take) -> None:
+        """Whoever waited has gone."""
+        self._waiting[ask.rendition].forget(ask, take)
 
     async def _past(self, asked: ResourceName) -> bytes | None:
         """What is not in memory any more, but on disk."""
@@ -359,11 +363,16 @@ class Writer:
         answer = ask.now()
         if answer is None:
             coming: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            forget = self.hold(ask, lambda told: None if coming.done() else coming.set_result(told), seconds)
+
+            def take(told: Answer) -> None:
+                if not coming.done():
+                    coming.set_result(told)
+
+            self.hold(ask, take, seconds)
             try:
                 answer = await coming
             finally:
-                forget()
+                self.forget(ask, take)
         if isinstance(answer, HlsError):
             raise answer
         return answer

@@ -1,6 +1,6 @@
 """Glass to glass: a clock drawn in the picture, read back in Chromium from our page; beside ffmpeg's HLS behind nginx.
 
-    python tests/bench/bench_latency.py [--seconds 30] [--part-ms 334 200] [--no-ladder]
+    python tests/bench/bench_latency.py [--seconds 30] [--part-ms 333 200] [--no-ladder]
 
 Each picture holds the milliseconds of the day at which it was drawn, as 40 black and white blocks. One ffmpeg (x264,
 zerolatency, a keyframe every two seconds) sends the same packets to our RTMP port and, as people run it, into its own
@@ -235,6 +235,6 @@ async def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--part-ms", type=int, nargs="+", default=[334, 200])
+    parser.add_argument("--part-ms", type=int, nargs="+", default=[333, 200])
     parser.add_argument("--no-ladder", action="store_true", help="the source alone")
     asyncio.run(main(parser.parse_args()))

@@ -148,7 +148,7 @@ PART = re.compile(r'#EXT-X-PART:DURATION=([0-9.]+),URI="([^"]+)"')
 
 
 @lru_cache(maxsize=16)
-def read(body: bytes) -> tuple[tuple[int, int], dict[str, float], str]:
+def read_list(body: bytes) -> tuple[tuple[int, int], dict[str, float], str]:
     """The next position to ask for, when each part that is listed was over, and the hint. Delta or not."""
     sequence = skipped = closed = parts = 0
     at, over, hint = 0.0, {}, ""
@@ -190,9 +190,10 @@ class Viewer:
     def take_list(self, status: int, body: bytes) -> None:
         self.found["answers"] += 1
         if status != 200:
-            self.found["refused"] += 1
+            self.refused(status, body)
             return
-        (msn, part), over, hint = read(body)
+        (msn, part), over, hint = read_list(body)
+        self.seen = body
         names = list(over)
         new = names[names.index(self.last) + 1 :] if self.last in over else names[-1:]
         self.last = names[-1]
@@ -211,11 +212,17 @@ class Viewer:
         self.hint = name
         self.media.get(f"{self.folder}/{name}", body=False)
 
-    def take_part(self, status: int, _body: bytes) -> None:
+    def refused(self, status: int, body: bytes) -> None:
+        """Say the first: this viewer is out."""
+        if not self.found["refused"]:
+            print(status, self.asked[:1], self.seen.decode(), file=sys.stderr, flush=True)
+        self.found["refused"] += 1
+
+    def take_part(self, status: int, body: bytes) -> None:
         now = time.time()
         self.found["answers"] += 1
         if status != 200:
-            self.found["refused"] += 1
+            self.refused(status, body)
             return
         if self.hinted:
             self.found["at"].append((self.hint, now))
@@ -228,7 +235,7 @@ class Viewer:
             self.media.get(f"{self.folder}/{self.asked[0][0]}", body=False)
 
 
-async def watch(port: int, url: str, viewers: int, seconds: float, *, hinted: bool) -> None:
+async def watch(port: int, url: str, viewers: int, seconds: float, *, ahead: float, hinted: bool) -> None:
     """Many viewers; print what they saw after all had come."""
     loop = asyncio.get_running_loop()
     found: dict[str, Any] = {"answers": 0, "refused": 0, "late": [], "over": {}, "at": []}
@@ -246,7 +253,8 @@ async def watch(port: int, url: str, viewers: int, seconds: float, *, hinted: bo
     await asyncio.sleep(seconds)
     STOPPED.append(True)
     used = time.process_time() - used
-    late = sorted(found["late"] or [at - found["over"][name] for name, at in found["at"] if name in found["over"]])
+    late = found["late"] or [at - found["over"][name] for name, at in found["at"] if name in found["over"]]
+    late = sorted(each + ahead for each in late)
     said = {"answers": found["answers"], "refused": found["refused"], "parts": len(late), "used": used / seconds}
     said |= {f"p{each}": late[int(len(late) * each / 100)] for each in (50, 95, 99)} if late else {}
     print(json.dumps(said), flush=True)
@@ -256,8 +264,8 @@ def push(port: int, key: str, path: Path) -> None:
     """Send a film as it is due, until we are ended."""
     client = Client()
     encoder = join(port, client.start(key) + client.chunk_size(4096), answered=True)
-    print("live", flush=True)
     began = time.monotonic()
+    print("live", time.time(), flush=True)
     for due, _, message in film(client, path, 600):
         if (wait := began + due - time.monotonic()) > 0:
             time.sleep(wait)
@@ -360,9 +368,18 @@ async def statics(house: House, pid: int, url: str, folder: Path, options: argpa
         print(words, flush=True)
 
 
+async def ahead(house: House, url: str, began: float) -> float:
+    """How many seconds after it was sent the house saw the first picture: its dates are so much ahead."""
+    async with house.http.get(url) as answer:
+        text = await answer.text()
+    assert "#EXT-X-MEDIA-SEQUENCE:1\n" in text
+    return datetime.fromisoformat(re.findall("DATE-TIME:(.+)", text)[0]).timestamp() - began
+
+
 async def edge(house: House, pid: int, url: str, options: argparse.Namespace) -> None:
     rest = await idle(pid, 3)
     arguments = ["--watch", url, "--port", house.http_port, "--viewers", options.viewers, "--seconds", options.seconds]
+    arguments += ["--ahead", options.ahead]
     used, seconds, said = await load(pid, *arguments, *(["--hinted"] if options.hinted else []))
     share = used / seconds
     way = "hinted parts" if options.hinted else "listed parts"
@@ -383,12 +400,13 @@ async def main(options: argparse.Namespace) -> None:
         try:
             person = await house.sign_up("Clock")
             encoder = Child("--push", house.rtmp_port, "--key", person.stream_key, "--film", path)
-            assert await encoder.hear() == "live"
+            options.began = float((await encoder.hear()).split()[1])
             await house.on_air("Clock", within=30)
             await asyncio.sleep(START_SECONDS)
             async with house.http.get(f"/hls/{quote('Clock')}/index.m3u8") as answer:
                 lines = (await answer.text()).splitlines()
             url = f"/hls/Clock/{next(line for line in lines if line and line[0] != '#')}"
+            options.ahead = await ahead(house, url, options.began)
             pid = next(each.pid for each in house.family() if each.cmdline()[-2:] == ["-m", "media"])
             if not options.no_statics:
                 await statics(house, pid, url, folder, options)
@@ -412,6 +430,7 @@ if __name__ == "__main__":
     parser.add_argument("--blast", help=argparse.SUPPRESS)
     parser.add_argument("--watch", help=argparse.SUPPRESS)
     parser.add_argument("--push", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--ahead", type=float, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--key", help=argparse.SUPPRESS)
     parser.add_argument("--film", type=Path, help=argparse.SUPPRESS)
@@ -425,6 +444,9 @@ if __name__ == "__main__":
             if given.blast:
                 runner.run(blast(given.port, given.blast, BLAST_SECONDS))
             else:
-                runner.run(watch(given.port, given.watch, given.viewers, given.seconds, hinted=given.hinted))
+                watching = watch(
+                    given.port, given.watch, given.viewers, given.seconds, ahead=given.ahead, hinted=given.hinted
+                )
+                runner.run(watching)
     else:
         asyncio.run(main(given))

@@ -1,6 +1,15 @@
 import pytest
 
-from routes.playlist_ask import Ask, ChannelOffAir, DirectiveBad, read_ask
+from media.hls_writer.playlist import ResourceName
+from routes.playlist_ask import (
+    Ask,
+    ChannelOffAir,
+    DirectiveBad,
+    PlaylistTarget,
+    ResourceTarget,
+    read_ask,
+    read_target,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +36,55 @@ def test_a_directive_that_is_no_number_is_refused_by_name(name, text):
         read_ask({"_HLS_msn": "1", name: text})
 
     assert caught.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("target", "read"),
+    [
+        (b"/hls/nabi/7/source.m3u8", PlaylistTarget(7, "source", Ask(None, None, skip=False))),
+        (b"/hls/%EB%82%98/7/480p.m3u8?", PlaylistTarget(7, "480p", Ask(None, None, skip=False))),
+        (b"/hls/n_-9/7/source.m3u8?_HLS_msn=4&_HLS_part=1&_HLS_skip=YES", PlaylistTarget(7, "source", Ask(4, 1, True))),
+        (b"/hls/nabi/7/source.m3u8?a=b", PlaylistTarget(7, "source", Ask(None, None, skip=False))),
+        (b"/hls/nabi/7/source_p3.m4s", ResourceTarget(7, ResourceName("source", "p", 3))),
+        (b"/hls/nabi/7/source_s3.m4s?x=1", ResourceTarget(7, ResourceName("source", "s", 3))),
+        (b"/hls/nabi/7/source_init1.mp4", ResourceTarget(7, ResourceName("source", "init", 1))),
+    ],
+)
+def test_what_players_at_the_edge_ask_for_is_read(target, read):
+    assert read_target(target) == read
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/hls/nabi/index.m3u8",
+        b"/hls/nabi/7/source_dvr.m3u8",
+        b"/hls/nabi/7/source_t1.ts",
+        b"/hls/nabi/7/source_p0.m4s",
+        b"/hls/nabi/7/source_p1.mp4",
+        b"/hls/nabi/7/..",
+        b"/hls/nabi/7/source.m3u8/",
+        b"/hls/nabi//7/source.m3u8",
+        b"/hls/../7/source.m3u8",
+        b"/hls/n.b/7/source.m3u8",
+        b"/hls/%2e%2e/7/source.m3u8",
+        b"/hls/a%2Fb/7/source.m3u8",
+        b"/hls/nabi/7/source%2em3u8",
+        b"/hls/nabi/-7/source.m3u8",
+        b"/hls/nabi/" + b"7" * 19 + b"/source.m3u8",
+        b"/hls/nabi/7/source.m3u8#x",
+        b"/hls/nabi/7/source.m3u8?_HLS_msn",
+        b"/hls/nabi/7/source.m3u8?_HLS_msn=1&_HLS_msn=2",
+        b"/hls/nabi/7/source.m3u8?_HLS_msn=x",
+        b"/hls/nabi/7/source.m3u8?_HLS_msn=%31",
+        b"/hls/nabi/7/source.m3u8?a=" + b"b" * 200,
+        b"/hls/nabi/7/source.m3u8\n",
+        b"http://x/hls/nabi/7/source.m3u8",
+        b"",
+    ],
+)
+def test_what_is_written_in_another_way_is_for_aiohttp(target):
+    assert read_target(target) is None
 
 
 def test_off_air_has_words_for_the_log():

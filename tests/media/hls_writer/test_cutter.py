@@ -12,6 +12,7 @@ from media.hls_writer.cutter import (
     AUDIO_PACKETS_HELD_MAX,
     INTERVAL_SECONDS_MAX,
     LONG_TARGET_SECONDS,
+    PART_ROUNDING_SECONDS,
     PART_SHARE_MIN,
     TARGET_SECONDS,
     Cut,
@@ -84,6 +85,31 @@ def test_no_part_exceeds_the_target_nor_falls_far_below_it(fps, part_seconds):
     for segment in segments[:4]:
         assert max(segment) <= part_seconds * 1000
         assert min(segment[:-1]) >= PART_SHARE_MIN * part_seconds * 1000
+
+
+@pytest.mark.parametrize("fps", [15, 20, 25, 30, 50, 60])
+def test_round_parts_leave_nothing_over_before_a_keyframe(fps):
+    for begin in range(0, 200, 7):  # Milliseconds are cut off in another way at each.
+        events = play(
+            cutter(Targets(0.2 + PART_ROUNDING_SECONDS)), times(fps, begin=begin, count=fps * 8 + 1), keys=fps * 2
+        )
+
+        assert all(event.data for event in events if isinstance(event, Fragment))
+
+
+@pytest.mark.parametrize("fps", [24, 29, 48])
+def test_what_is_left_over_before_a_keyframe_has_sound_rather_than_nothing(fps):
+    line = cutter(Targets(0.2), audio=AAC)
+    events: list[Cut | Fragment] = []
+    for index, moment in enumerate(times(fps, count=fps * 20)):
+        while line._next_sample is None or line._next_sample < moment * 48 + 2048:
+            events += line.audio((line._next_sample or 0) // 48, b"s")
+        events += line.video(moment, 0, b"p", key=index % (fps * 2) == 0)
+
+    assert all(event.data for event in events if isinstance(event, Fragment))
+    heard = [run for event in events if isinstance(event, Fragment) for run in read_fragment(event.data)[1]]
+    sound = [run for run in heard if run.number == AUDIO_TRACK]
+    assert [run.end for run in sound[:-1]] == [run.start for run in sound[1:]]
 
 
 @pytest.mark.parametrize("seed", range(20))

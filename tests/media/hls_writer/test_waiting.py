@@ -38,7 +38,7 @@ async def settle():
 async def test_all_who_want_the_same_get_the_same_object_after_one_look(shelf):
     waiting, told = Waiting(), []
     for _ in range(400):
-        waiting.hold(shelf.ask(), told.append, 60)
+        waiting.hold(shelf.ask(), lambda answer: told.append(answer), 60)  # noqa: PLW0108 - each is another.
     shelf.answer = b"a part"
     waiting.wake()
     waiting.wake()
@@ -75,19 +75,21 @@ async def test_a_refusal_is_an_answer_too(shelf):
 
 async def test_who_has_gone_is_not_told_and_leaves_nothing(shelf):
     waiting, told = Waiting(), []
-    stays, goes = told.append, [].append
-    forget = waiting.hold(shelf.ask(), goes, 60)
-    forget_other = waiting.hold(shelf.ask(), stays, 60)
-    forget()
-    forget()
+    gone = []
+    stays, goes = told.append, gone.append
+    waiting.hold(shelf.ask(), goes, 60)
+    waiting.hold(shelf.ask(), stays, 60)
+    waiting.forget(shelf.ask(), goes)
+    waiting.forget(shelf.ask(), goes)
     shelf.answer = b"a part"
     waiting.wake()
     await settle()
-    assert told == [b"a part"]
-    forget_other()  # Late: it has been told.
+    assert (told, gone) == ([b"a part"], [])
+    waiting.forget(shelf.ask(), stays)  # Late: it has been told.
 
     shelf.answer = None
-    waiting.hold(shelf.ask(), goes, 60)()
+    waiting.hold(shelf.ask(), goes, 60)
+    waiting.forget(shelf.ask(), goes)
     assert waiting._held == {}
 
 
@@ -97,14 +99,14 @@ async def test_each_is_refused_when_their_own_time_is_over(shelf):
     waiting.hold(shelf.ask(), lambda answer: (told.append(answer), first.set()), 0.01)
     waiting.hold(shelf.ask(), lambda answer: (told.append(answer), last.set()), 0.02)
     stays = []
-    forget = waiting.hold(shelf.ask(), stays.append, 60)
+    waiting.hold(shelf.ask(), stay := stays.append, 60)
     await first.wait()
     await last.wait()
 
     assert [each.seconds for each in told] == [0.01, 0.02]
     assert all(isinstance(each, TimedOut) for each in told)
     assert stays == []
-    forget()
+    waiting.forget(shelf.ask(), stay)
     assert waiting._held == {}
 
 
