@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
+from house import Encoder
 from playwright.async_api import expect
 from visits import playing_since
 
@@ -35,14 +35,14 @@ async def test_back_in_time_and_to_live_again_by_keyboard(house, new_page, shoot
         await expect(live).to_have_attribute("aria-pressed", "true", timeout=WAIT_MILLISECONDS_MAX)
 
 
-async def test_further_back_than_the_edges_list_goes(house, new_page, shoot):
-    channel = await house.first_live()
-    async with new_page(locale="en-GB") as page:
-        await page.goto(f"/c/{channel['nickname']}")
+async def test_further_back_than_the_edges_list_goes(house, new_page, shoot, nickname, ffmpeg):
+    streamer = await house.sign_up(nickname())
+    # The edge lists half a minute; only a longer broadcast has more to go back to.
+    encoder = Encoder(ffmpeg, streamer.stream_server, streamer.stream_key, at_once_seconds=EDGE_SECONDS)
+    async with encoder, new_page(locale="en-GB") as page:
+        await house.on_air(streamer.nickname)
+        await page.goto(f"/c/{streamer.nickname}")
         await playing_since(page, 0)
-        # The edge lists half a minute; only a longer broadcast has more to go back to.
-        started = datetime.fromisoformat(channel["started_at"])
-        await page.wait_for_timeout(max(0, EDGE_SECONDS - (datetime.now(UTC) - started).total_seconds()) * 1000)
         async with page.expect_response("**/dvr.m3u8"):
             for _ in range(EDGE_SECONDS // 10 + 1):
                 await page.keyboard.press("j")

@@ -441,11 +441,15 @@ class Connection:
 
 
 class Encoder:
-    """ffmpeg as a streamer runs it: a moving picture and a tone, at the pace of the clock."""
+    """ffmpeg as a streamer runs it: a moving picture and a tone, at the pace of the clock.
 
-    def __init__(self, ffmpeg: str, server: str, key: str, *options: str) -> None:
+    The first `at_once_seconds` come as fast as they can be made: a broadcast that seems to have been on for so long.
+    """
+
+    def __init__(self, ffmpeg: str, server: str, key: str, *options: str, at_once_seconds: int = 0) -> None:
+        burst = ("-readrate_initial_burst", str(at_once_seconds)) if at_once_seconds else ()
         self.words = [
-            *(ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "info", "-re"),
+            *(ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "info", "-readrate", "1", *burst),
             *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"),
             *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"),
             *("-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac"),
