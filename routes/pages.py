@@ -34,6 +34,7 @@ EMBED: Final = "/embed/{nickname}"
 PAGES: Final = {
     "/": "index.html",
     "/c/{nickname}": "channel.html",
+    "/c/{nickname}/moderation": "moderation.html",
     EMBED: "embed.html",
     "/account": "account.html",
     "/login": "login.html",

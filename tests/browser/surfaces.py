@@ -205,6 +205,29 @@ async def acts(walk: Walk) -> None:
     await expect(walk.find("chat-acts .said button")).to_be_visible()
 
 
+async def moderation_log(walk: Walk) -> None:
+    await walk.page.goto(f"/c/{walk.owner.nickname}/moderation")
+    await expect(walk.find("moderation-log li").first).to_be_visible()
+
+
+async def account(walk: Walk) -> None:
+    await walk.page.goto("/account")
+    await expect(walk.find("login-list li").first).to_be_visible()
+
+
+async def a_bots_token(walk: Walk) -> None:
+    await walk.page.fill("bot-tokens input[name=name]", "봇")
+    await walk.page.click("bot-tokens form button")
+    await expect(walk.find("bot-tokens copy-field")).to_be_visible()
+
+
+async def leaving_refused(walk: Walk) -> None:
+    await walk.page.click("leave-form section > .row button")
+    await walk.page.fill("#leave_nickname", "somebody")
+    await walk.page.click("leave-form button[type=submit]")
+    await expect(walk.find("#leave_nickname-below.problem")).to_be_visible()
+
+
 SURFACES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     home,
     home_without_a_find,
@@ -234,4 +257,8 @@ SURFACES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     give_back,
     rules,
     acts,
+    moderation_log,
+    account,
+    a_bots_token,
+    leaving_refused,
 )

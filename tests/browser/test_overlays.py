@@ -6,9 +6,8 @@ import base64
 import contextlib
 
 import pytest
-from house import PASSWORD, Encoder, RefusedError, eventually
+from house import Encoder, RefusedError, eventually
 from playwright.async_api import expect
-from visits import log_in
 
 DARK_MILLISECONDS_MAX = 5_000  # The bar: revoked, a link says nothing more after five seconds.
 
@@ -129,36 +128,3 @@ async def test_the_chat_and_the_goal_lie_over_the_picture(house, new_page, live,
         await shoot(chat, "overlay-chat", omit_background=True)
         await shoot(bar, "overlay-goal", omit_background=True)
         assert await chat.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgba(0, 0, 0, 0)"
-
-
-async def test_a_streamer_makes_links_and_sets_a_goal_in_the_studio(house, new_page, nickname, axe, shoot):
-    member = await house.sign_up(nickname())
-    async with new_page(locale="en-GB") as page:
-        await page.goto("/login?next=/studio")
-        await log_in(page, member.login_id, PASSWORD)
-        links = page.locator("overlay-links")
-        await links.locator("section > .row button").click()
-        address = await links.locator("copy-field input").first.input_value()
-        assert address.startswith(f"{house.url}/overlay/cmb_")
-        assert address.endswith("/alerts?lang=en")
-        await expect(links.locator("li")).to_have_count(1)
-        form = page.locator("goal-form")
-        await form.locator("input[name=title]").fill("A new cushion")
-        await form.locator("input[name=points]").fill("3000")
-        await form.locator("button").click()
-        await expect(form.locator("goal-bar")).to_contain_text("0 / 3,000")
-        await page.evaluate(axe)
-        found = await page.evaluate(
-            """async () => (await axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}))
-              .violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`)"""
-        )
-        await links.scroll_into_view_if_needed()
-        await shoot(page, "studio-overlays", full_page=True)
-        await form.locator("button").click()
-        await expect(form.locator("input[name=title]")).to_be_visible()
-        await links.locator("li button").click()
-        await links.locator("dialog button:not(.quiet)").click()
-        await expect(links.locator("li")).to_have_count(0)
-        assert (await page.request.get(address)).status == 404
-
-    assert found == []

@@ -48,3 +48,53 @@ async def test_a_streamer_reads_along_and_gives_a_donation_back(house, new_page,
         await entry.locator("button").click()
         await expect(entry).to_have_count(2)
         await shoot(page, "studio-log")
+
+
+async def test_a_streamer_makes_links_sets_a_goal_and_blocks_words(house, new_page, nickname, axe, shoot):
+    member = await house.sign_up(nickname())
+    async with new_page(locale="en-GB") as page:
+        await page.goto("/login?next=/studio")
+        await log_in(page, member.login_id, PASSWORD)
+        links = page.locator("overlay-links")
+        await links.locator("section > .row button").click()
+        address = await links.locator("copy-field input").first.input_value()
+        assert address.startswith(f"{house.url}/overlay/cmb_")
+        assert address.endswith("/alerts?lang=en")
+        await expect(links.locator("li")).to_have_count(1)
+        form = page.locator("goal-form")
+        await form.locator("input[name=title]").fill("A new cushion")
+        await form.locator("input[name=points]").fill("3000")
+        await form.locator("button").click()
+        await expect(form.locator("goal-bar")).to_contain_text("0 / 3,000")
+        await page.locator("chat-room .rule").click()
+        words = page.locator("chat-rules textarea")
+        await words.fill("x" * 51)
+        await page.locator("chat-rules button[type=submit]").click()
+        await expect(page.locator("chat-rules [role=alert]")).to_contain_text("50 characters")
+        await expect(words).to_have_value("x" * 51)
+        await words.fill("spam, 광고\nfree money")
+        await page.locator("chat-rules button[type=submit]").click()
+        await expect(page.locator("chat-rules [role=status]")).to_have_text("Saved")
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}))
+              .violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`)"""
+        )
+        await shoot(page, "studio-rules")
+        await links.scroll_into_view_if_needed()
+        await shoot(page, "studio-overlays")
+        await form.locator("button").click()
+        await expect(form.locator("input[name=title]")).to_be_visible()
+        await links.locator("li button").click()
+        await links.locator("dialog button:not(.quiet)").click()
+        await expect(links.locator("li")).to_have_count(0)
+        assert (await page.request.get(address)).status == 404
+
+        await page.reload()
+        await page.locator("chat-room .rule").click()
+        await expect(words).to_have_value("spam\n광고\nfree money")
+        await page.locator("chat-rules a.log").click()
+        await expect(page.locator("moderation-log li")).to_contain_text("Blocked words")
+        await shoot(page, "moderation")
+
+    assert found == []

@@ -16,6 +16,7 @@ import { me } from "../net/api.js";
 import { emotesOf } from "../net/emotes.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
+import { keepDraft, keptDraft } from "../net/kept_draft.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_list.js";
 import * as actIcons from "./act_icons.js";
@@ -39,6 +40,7 @@ export class ChatRoom extends LightElement {
     ruling: { state: true },
     emotes: { state: true },
     picking: { state: true },
+    pasted: { state: true },
   };
 
   /** @type {import("lit/directives/ref.js").Ref<import("./chat_list.js").ChatList>} */
@@ -51,6 +53,8 @@ export class ChatRoom extends LightElement {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #speaking;
   #channel = "";
+  /** The composer that has been given what was kept. @type {HTMLTextAreaElement | undefined} */
+  #filled;
   #me = identity.nickname;
   /** Whether the house was asked if this member moderates here. */
   #asked = false;
@@ -77,6 +81,8 @@ export class ChatRoom extends LightElement {
     this.emotes = new Map();
     /** Whether the pictures are open to be picked. */
     this.picking = false;
+    /** Whether a picture was to be pasted. */
+    this.pasted = false;
   }
 
   /** Enter the room. @param {import("../net/wire.js").Wire} wire @param {string} channel */
@@ -98,6 +104,22 @@ export class ChatRoom extends LightElement {
     if (found === null) return;
     this.emotes = found;
     if (this.#list.value !== undefined) this.#list.value.split = (text) => pieces(text, found);
+  }
+
+  /** Where words wait that are not sent yet: one member's, for this room. */
+  get #place() {
+    return `${this.#me ?? ""}.${this.#channel}`;
+  }
+
+  /** A composer that is new gets what was typed before the login ended, or the page was loaded again. */
+  updated() {
+    const field = this.#field.value;
+    if (field === this.#filled || this.#channel === "") return;
+    this.#filled = field;
+    const draft = keptDraft(this.#place);
+    if (field === undefined || draft === "" || field.value !== "") return;
+    field.value = draft;
+    this.#onInput();
   }
 
   disconnectedCallback() {
@@ -217,8 +239,9 @@ export class ChatRoom extends LightElement {
       <label class="visually-hidden" for="chat-text">${t("chat.label")}</label>
       <textarea id="chat-text" ${ref(this.#field)} rows="1" placeholder=${t("chat.placeholder")} enterkeyhint="send"
         autocomplete="off" aria-describedby="chat-left" aria-invalid=${left < 0 ? "true" : "false"}
-        @input=${this.#onInput} @keydown=${this.#onKey}></textarea>
-      <span id="chat-left" class="left" ?hidden=${!tight}>${tight ? t("chat.left", { count: left }) : nothing}</span>
+        @input=${this.#onInput} @keydown=${this.#onKey} @paste=${this.#onPaste}></textarea>
+      <span id="chat-left" class="left" ?hidden=${!tight}>${left < 0 ? t("chat.over", { count: -left }) : tight ? t("chat.left", { count: left }) : nothing}</span>
+      <p class="note" role="status" ?hidden=${!this.pasted}>${this.pasted ? t("chat.no_pictures") : nothing}</p>
       <button class="icon-button send" type="submit" aria-label=${t("chat.send")} title=${t("chat.send")}>${actIcons.send}</button>
     </form>`;
   }
@@ -239,7 +262,16 @@ export class ChatRoom extends LightElement {
   };
 
   #onInput = () => {
-    this.left = chatLine(this.#field.value?.value ?? "").left;
+    const typed = this.#field.value?.value ?? "";
+    this.left = chatLine(typed).left;
+    this.pasted = false;
+    keepDraft(this.#place, typed);
+  };
+
+  /** A picture cannot be sent: said, instead of nothing happening. @param {ClipboardEvent} event */
+  #onPaste = (event) => {
+    const { files, types } = event.clipboardData ?? {};
+    this.pasted = (files?.length ?? 0) > 0 && !types?.includes("text/plain");
   };
 
   /** Enter ends a Hangul syllable before it ends a line. @param {KeyboardEvent} event */
@@ -263,6 +295,7 @@ export class ChatRoom extends LightElement {
     const { text, fits } = chatLine(field.value);
     if (!fits) return;
     const id = newId();
+    const place = this.#place;
     field.value = "";
     this.#onInput();
     field.focus();
@@ -273,6 +306,8 @@ export class ChatRoom extends LightElement {
     } catch (error) {
       const { code, retryAfterMs } = asProblem(error);
       this.#list.value?.refuse(id, code, retryAfterMs);
+      // Where one goes to log in again, the list of what was refused does not come along.
+      if (code.startsWith("auth.")) keepDraft(place, text);
     }
   }
 

@@ -6,9 +6,10 @@
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
+import { faultOf, wordsOf } from "../core/blocked_words.js";
 import { asProblem } from "../core/problem.js";
 import { identity } from "../net/identity.js";
-import { editChannel } from "../net/studio_api.js";
+import { editChannel, moderation } from "../net/studio_api.js";
 import { errorText, t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
 
@@ -27,6 +28,8 @@ export class ChatRules extends LightElement {
     busy: { state: true },
     problem: { state: true },
     saved: { state: true },
+    words: { state: true },
+    fault: { state: true },
   };
 
   constructor() {
@@ -40,6 +43,23 @@ export class ChatRules extends LightElement {
     /** @type {unknown} */
     this.problem = null;
     this.saved = false;
+    /** Words that are blocked; null until the house has said: they are told to those who moderate only. @type {readonly string[] | null} */
+    this.words = null;
+    /** What is wrong with the words that were typed. @type {ReturnType<typeof faultOf>} */
+    this.fault = null;
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  updated(changed) {
+    if (changed.has("channel") && this.channel !== "" && this.channel === identity.nickname) void this.#askWords();
+  }
+
+  async #askWords() {
+    try {
+      this.words = (await moderation(this.channel)).rules.blocked_words;
+    } catch (error) {
+      this.problem = asProblem(error);
+    }
   }
 
   render() {
@@ -60,6 +80,7 @@ export class ChatRules extends LightElement {
         <button type="button" class="quiet small" @click=${() => this.tell("done")}>${t("close")}</button>
         <span class="said" role="status">${this.saved ? t("saved") : nothing}</span>
       </div>
+      <a class="log" href=${`/c/${encodeURIComponent(this.channel)}/moderation`}>${t("moderation.log")}</a>
     </form>`;
   }
 
@@ -74,6 +95,11 @@ export class ChatRules extends LightElement {
       </label>
       <label class="check"><input name="members" type="checkbox" .defaultChecked=${membersOnly}>${t("rules.members")}</label>
       <label class="check"><input name="links" type="checkbox" .defaultChecked=${blockedLinks}>${t("rules.links")}</label>
+      <label>${t("rules.words_label")}
+        <textarea name="words" rows="3" spellcheck="false" autocapitalize="none" placeholder=${t("rules.words_hint")}
+          ?disabled=${this.words === null} .defaultValue=${(this.words ?? []).join("\n")}></textarea>
+      </label>
+      ${this.fault === null ? nothing : html`<p class="problem" role="alert">${t(this.fault.key, this.fault.vars)}</p>`}
     `;
   }
 
@@ -92,6 +118,8 @@ export class ChatRules extends LightElement {
     event.preventDefault();
     if (!(event.currentTarget instanceof HTMLFormElement) || this.rules === null) return;
     const form = new FormData(event.currentTarget);
+    this.fault = faultOf(wordsOf(String(form.get("words") ?? "")));
+    if (this.fault !== null) return;
     this.busy = true;
     this.problem = null;
     try {
@@ -112,13 +140,21 @@ export class ChatRules extends LightElement {
     if (pinned !== rules.pinned) await act({ action: "pin", text: pinned });
     if (identity.nickname !== this.channel) return;
     const followers = Number(form.get("followers"));
+    /** @type {Record<string, unknown>} */
     const wanted = {
       followers_only_minutes: followers < 0 ? null : followers,
       members_only: form.get("members") !== null,
       blocked_links: form.get("links") !== null,
     };
+    /** @type {Record<string, unknown>} */
     const held = { followers_only_minutes: rules.followersOnlyMinutes, members_only: rules.membersOnly, blocked_links: rules.blockedLinks };
-    if (JSON.stringify(wanted) !== JSON.stringify(held)) await editChannel(this.channel, { rules: wanted });
+    if (this.words !== null) {
+      wanted.blocked_words = wordsOf(String(form.get("words") ?? ""));
+      held.blocked_words = this.words;
+    }
+    if (JSON.stringify(wanted) === JSON.stringify(held)) return;
+    await editChannel(this.channel, { rules: wanted });
+    if (this.words !== null) this.words = /** @type {string[]} */ (wanted.blocked_words);
   }
 }
 

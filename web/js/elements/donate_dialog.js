@@ -23,10 +23,12 @@ import {
   sent,
   TEXT_CHARACTERS_MAX,
 } from "../core/donation.js";
+import { logInPath } from "../core/next_path.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { keepDonation, keptDonation } from "../net/kept_donation.js";
+import { keepDraft, keptDraft } from "../net/kept_draft.js";
 import { points } from "../net/points_api.js";
 import { errorText, format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
@@ -60,6 +62,8 @@ export class DonateDialog extends LightElement {
       this.donation = restored(keptDonation(this.#donor, this.channel));
     }
     if (this.donation.stage === "given") this.donation = newDonation();
+    const draft = keptDraft(this.#place);
+    if (this.donation.stage === "editing" && this.donation.text === "" && draft !== "") this.#edit({ text: draft });
     this.#dialog.value?.showModal();
     try {
       this.balance = (await points()).balance;
@@ -117,7 +121,10 @@ export class DonateDialog extends LightElement {
   #outcome() {
     const { stage, problem } = this.donation;
     if (stage === "unknown") return html`<p class="problem" role="alert">${t("donate.unknown_words")}</p>`;
-    return problem === null ? nothing : html`<p class="problem" role="alert">${errorText(problem)}</p>`;
+    if (problem === null) return nothing;
+    // The words wait in the tab; the way back leads here.
+    const over = problem.code.startsWith("auth.") ? html` <a href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>` : nothing;
+    return html`<p class="problem" role="alert">${errorText(problem)}${over}</p>`;
   }
 
   #thanks() {
@@ -133,6 +140,12 @@ export class DonateDialog extends LightElement {
   /** @param {{ points?: number, text?: string, anonymous?: boolean }} change */
   #edit(change) {
     this.donation = edited(this.donation, change);
+    keepDraft(this.#place, this.donation.text);
+  }
+
+  /** Where the words wait while somebody logs in again. */
+  get #place() {
+    return `gift.${this.#donor ?? ""}.${this.channel}`;
   }
 
   /** @param {InputEvent} event */
@@ -185,6 +198,7 @@ export class DonateDialog extends LightElement {
       if (donor !== this.#donor) return;
       if (problem === null) {
         this.#become(given(this.donation, left));
+        keepDraft(this.#place, "");
         this.balance = left;
         this.tell("given", left);
         return;

@@ -11,6 +11,16 @@ import { LightElement } from "./light_element.js";
 /** Acts that hold until their opposite. @type {Readonly<Record<string, string>>} */
 const OPPOSITE = Object.freeze({ mute: "unmute", ban: "unban", grant: "revoke" });
 
+/** What a changed rule is called. @type {Readonly<Record<string, string>>} */
+const RULES = Object.freeze({
+  slow_seconds: "rules.slow_label",
+  followers_only_minutes: "rules.who",
+  members_only: "rules.members",
+  blocked_links: "rules.links",
+  blocked_words: "rules.words_label",
+  pinned: "rules.pin_label",
+});
+
 /** @typedef {import("../net/studio_api.js").Act} Act */
 
 export class ModerationLog extends LightElement {
@@ -75,7 +85,7 @@ export class ModerationLog extends LightElement {
       ${opposite !== undefined && last && holds && target !== null
         ? html`<button class="quiet small" type="button" @click=${() => this.#do(opposite, target)}>${t(`moderation.${opposite}`)}</button>`
         : nothing}
-      ${text === "" ? nothing : html`<bdi class="text">${text}</bdi>`}
+      ${text === "" ? nothing : html`<bdi class="text">${action === "rules" ? text.split(", ").map(rule) : text}</bdi>`}
     </li>`;
   }
 
@@ -89,6 +99,14 @@ export class ModerationLog extends LightElement {
     }
     await this.refresh();
   }
+}
+
+/** "members_only=True" as a reader would say it. @param {string} written @param {number} index */
+function rule(written, index) {
+  const [name = "", value] = written.split("=");
+  const key = RULES[name];
+  const words = key === undefined || value === undefined ? "" : value === "True" ? t("rules.on") : value === "False" ? t("rules.off") : value === "None" ? t("rules.everybody") : value;
+  return html`${index === 0 ? "" : ", "}${key === undefined ? written : t(key)}${words === "" ? "" : `: ${words}`}`;
 }
 
 customElements.define("moderation-log", ModerationLog);

@@ -23,6 +23,8 @@ import { fill, t } from "../net/words.js";
 /** While nothing is on, the room cannot be heard or the picture is troubled, the API is asked this often. */
 const ASK_EVERY_MS = 10_000;
 const THEATRE = "commeow.theatre";
+/** After the room is open: what it remembers has been told by then, and is in the sums that are asked for. */
+const SUPPORT_AFTER_MS = 1_500;
 
 const nickname = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const player = /** @type {LivePlayer} */ (document.querySelector("live-player"));
@@ -31,6 +33,8 @@ const room = /** @type {ChatRoom} */ (document.querySelector("chat-room"));
 const wire = new Wire(setting("commeow-rsocket"), (how) => identity.token(how));
 
 let broadcast = NOTHING_KNOWN;
+/** @type {import("../elements/channel_support.js").ChannelSupport | null} */
+let support = null;
 
 fill(document);
 document.title = t("page_title", { page: nickname });
@@ -39,9 +43,11 @@ spread(kept(THEATRE) !== null);
 
 wire.addEventListener("state", () => {
   if (wire.state === "open") void ask();
+  if (wire.state === "open" && support === null) setTimeout(showSupport, SUPPORT_AFTER_MS);
 });
 room.addEventListener("room-news", (event) => {
   const { detail } = /** @type {CustomEvent<import("../core/chat_log.js").RoomEvent>} */ (event);
+  if (detail.kind === "donated") support?.given(detail);
   if (detail.kind === "on_air" || detail.kind === "interrupted" || detail.kind === "off_air") {
     become(told(broadcast, detail, momentMs(wire.hello?.now)));
     // The title may have changed with it, and the time it began has.
@@ -89,6 +95,15 @@ async function give() {
   dialog.channel = about.channel?.nickname ?? nickname;
   await dialog.updateComplete;
   await dialog.open();
+}
+
+/** Who gave most and what for is nobody's first question. */
+async function showSupport() {
+  const { ChannelSupport } = await import("../elements/channel_support.js");
+  const element = document.querySelector("channel-support");
+  if (support !== null || !(element instanceof ChannelSupport)) return;
+  support = element;
+  await support.show(about.channel?.nickname ?? nickname);
 }
 
 /** Give the picture all the room there is, or not. @param {boolean} wanted */

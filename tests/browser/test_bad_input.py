@@ -1,0 +1,130 @@
+"""What people type and press that nobody hoped for: nothing is lost, and the words say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from house import PASSWORD, eventually
+from playwright.async_api import expect
+from visits import log_in, sign_up
+
+PASTE_PICTURE = """(field) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([new Uint8Array(8)], "cat.png", { type: "image/png" }));
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
+
+
+async def test_odd_lines_are_sent_or_kept_and_explained(house, new_page, nickname, shoot):
+    streamer = (await house.first_live())["nickname"]
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.goto(f"/c/{streamer}")
+        field = page.locator("#chat-text")
+        mine = page.locator("chat-list .line.mine:not(.pending):not(.refused) .text")
+
+        await field.fill("가" * 512)
+        await field.press("Enter")
+        await expect(field).to_have_attribute("aria-invalid", "true")
+        await expect(page.locator("#chat-left")).to_have_text("12자를 줄여 주세요")
+        await expect(field).to_have_value("가" * 512)
+        await shoot(page, "chat-too-long")
+
+        await field.fill("글 쓰는 중")
+        await field.evaluate(PASTE_PICTURE)
+        await expect(page.locator(".composer .note")).to_contain_text("사진은 보낼 수 없습니다")
+        await expect(field).to_have_value("글 쓰는 중")
+        await shoot(page, "chat-picture")
+
+        await field.fill("🐈‍⬛🐈🎉")
+        await asyncio.gather(field.press("Enter"), field.press("Enter"))
+        await expect(mine.last).to_have_text("🐈‍⬛🐈🎉")
+        await field.fill("앞\u202e뒤집기\u2066 <b>굵게</b>")
+        await field.press("Enter")
+        await expect(mine.last).to_have_text("앞뒤집기 <b>굵게</b>")
+        assert await mine.count() == 2
+
+        await field.fill("\u202e\u2066")
+        await field.press("Enter")
+        refused = page.locator("chat-list .line.refused")
+        await expect(refused).to_contain_text("읽을 내용이 없습니다")
+        await refused.locator("button").first.click()
+        await expect(field).to_be_focused()
+
+
+async def test_a_login_that_ends_while_one_types_takes_no_words_along(house, new_page, nickname):
+    streamer = (await house.first_live())["nickname"]
+    member = await house.sign_up(nickname())
+    assert (await house.console("members", "grant", member.nickname, "1000")).code == 0
+    async with new_page() as page:
+        await page.goto(f"/login?next=/c/{streamer}")
+        await log_in(page, member.login_id, PASSWORD)
+        await page.locator("#chat-text").fill("쓰다 만 말")
+        await page.click("channel-about button.donate")
+        await page.locator("donate-dialog textarea").fill("선물과 함께")
+        # From another device: all others are logged out, and this page hears it at once.
+        await house.api("DELETE", "/api/members/me/logins", token=member.token)
+        await expect(page.locator("chat-room .guest")).to_be_visible()
+        await page.locator("donate-dialog button[type=submit]").click()
+        back = page.locator("donate-dialog [role=alert] a")
+        await expect(back).to_be_visible()
+        await back.click()
+        await page.wait_for_url("**/login?*")
+        page.complaints[:] = [text for text in page.complaints if "401" not in text]
+        await log_in(page, member.login_id, PASSWORD)
+        await page.wait_for_url(f"**/c/{streamer}")
+        await expect(page.locator("#chat-text")).to_have_value("쓰다 만 말")
+        await page.click("channel-about button.donate")
+        await expect(page.locator("donate-dialog textarea")).to_have_value("선물과 함께")
+        await page.locator("donate-dialog button[type=submit]").dblclick()
+        await expect(page.locator("donate-dialog .thanks")).to_contain_text("900")
+        await page.locator("donate-dialog .thanks button").click()
+        await page.locator("#chat-text").press("Enter")
+        await expect(page.locator("chat-list .line.mine:not(.pending) .text", has_text="쓰다 만 말")).to_be_visible()
+        await page.reload()
+        await expect(page.locator("#chat-text")).to_have_value("")
+
+    history = await house.api("GET", "/api/points/history", token=member.token)
+    assert [entry["points"] for entry in history["entries"] if entry["kind"] == "donation"] == [-100]
+
+
+async def test_a_double_click_and_the_way_back_in_the_middle_of_paying_make_one_order(house, new_page, nickname):
+    placed = []
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.goto("/wallet")
+        page.on(
+            "request",
+            lambda asked: (
+                placed.append(asked.url)
+                if asked.method == "POST" and asked.url.endswith("/api/points/orders")
+                else None
+            ),
+        )
+        await page.locator("top-up-desk .pack").first.dblclick()
+        await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "ready")
+        order = page.url
+        await page.locator("top-up-desk a.button.main").click()
+        await page.wait_for_url("**/sandbox-pay/**")
+        await page.go_back()
+        await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "ready")
+        assert page.url == order
+        await page.locator("top-up-desk a.button.main").click()
+        await page.wait_for_url("**/sandbox-pay/**")
+        await page.goto(str(await page.locator("p > a").first.get_attribute("href")))
+        await page.locator("button[value=pay]").dblclick()
+        await page.wait_for_url(re.compile(r"/wallet\?order="))
+        await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "paid")
+
+        # Back over the provider's pages, which must take nothing twice, and forward again.
+        await page.go_back()
+        await page.goto(order)
+        await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "paid")
+        await expect(page.locator("wallet-desk .balance .sum")).to_contain_text("100")
+
+    async def balanced():
+        return (await house.console("ledger", "audit")).code == 0
+
+    await eventually(balanced, what="balanced books")
+    assert len(placed) == 1
