@@ -16,7 +16,7 @@ from console.embedded import PostgreSQL
 from console.embedded_server import EmbeddedError
 from console.up import check_given_stores, check_ports
 from routes.process import StartError
-from routes.settings import SettingsError, find_ffmpeg
+from routes.settings import SettingsError, find_ffmpeg, find_voice
 
 if TYPE_CHECKING:
     from routes.settings import Settings
@@ -46,6 +46,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *await given(settings),
         clock(),
         disk(settings),
+        voice(),
         chromium(),
     ]
 
@@ -98,6 +99,12 @@ def ffmpeg(settings: Settings) -> list[Finding]:
         words = f"{program} lacks {', '.join(absent)}: leave COMMEOW_FFMPEG out to use the wheel's"
         return [Finding("ffmpeg", ok=False, words=words)]
     return [Finding("ffmpeg", ok=True, words=f"{program} has {', '.join(ENCODERS)}")]
+
+
+def voice() -> Finding:
+    """See whether overlays can read gifts aloud; nobody needs it."""
+    found = find_voice()
+    return Finding("voice", ok=True, words=found or "none: apt-get install espeak-ng, and overlays read gifts aloud")
 
 
 def database(settings: Settings) -> Finding:

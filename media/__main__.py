@@ -62,7 +62,8 @@ from routes.quick_playback import QuickPlayback
 from routes.reviews import Reviews
 from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
-from routes.settings import SANDBOX, find_ffmpeg
+from routes.settings import SANDBOX, find_ffmpeg, find_voice
+from routes.speech import Speech
 from routes.supporters import SupporterDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens, derive
@@ -184,7 +185,8 @@ def _doors(
     ledger = Ledger(pool)
     follows, acts, notices = Follows(pool), Acts(pool), Notices(bus)
     cards = Cards(channels, addresses)
-    site = Pages(WEB, pages.vendor_root(), addresses, cards.of)
+    voice = find_voice()
+    site = Pages(WEB, pages.vendor_root(), addresses, cards.of, speaks=voice is not None)
     passwords = Passwords()
     stack.callback(passwords.close)
     refresh_tokens = RefreshTokens(redis, derive(stores.secret, "refresh token"))
@@ -222,7 +224,7 @@ def _doors(
         *ThumbnailDoor(broadcasts).doors(),
         *health.doors(),
         *cards.doors(),
-        *OverlayDoors(BotTokens(pool), site).doors(),
+        *OverlayDoors(BotTokens(pool), site, bus, Speech(voice) if voice else None).doors(),
         *site.doors(),
     ]
     health.describe(table)

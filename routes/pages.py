@@ -106,7 +106,11 @@ class Pages:
         vendor: Path | None,
         addresses: Addresses,
         describe: Callable[[str], Awaitable[Card | None]] | None = None,
+        *,
+        speaks: bool = False,
     ) -> None:
+        """Index the files; `speaks`: overlays can read gifts aloud here."""
+        self._speaks = speaks
         self._addresses = addresses
         self._describe = describe
         self._pages = {
@@ -179,6 +183,7 @@ class Pages:
             "lang": language,
             "rsocket_url": rsocket_url,
             "rtmp_url": self._addresses.rtmp(request.headers.get(hdrs.HOST)),
+            "speaks": "1" if self._speaks else "",
             **values,
         }
         text = page.text

@@ -231,6 +231,11 @@ def find_ffmpeg(settings: Settings) -> str | None:
         return shutil.which("ffmpeg")
 
 
+def find_voice() -> str | None:
+    """Return the program that reads gifts aloud in overlays, if this machine has it."""
+    return shutil.which("espeak-ng")
+
+
 def _from_toml(toml: str | None) -> dict[str, str]:
     try:
         table = tomllib.loads(toml or "")

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
+import struct
 
 import pytest
-from house import Encoder, RefusedError, eventually
+from house import Encoder, eventually
 from playwright.async_api import expect
 
+# A tenth of a second of it, as espeak-ng writes sound: one channel, 16 bits.
+SILENCE = (
+    b"RIFF"
+    + struct.pack("<I", 36 + 4410)
+    + b"WAVEfmt "
+    + struct.pack("<IHHIIHH", 16, 1, 1, 22050, 44100, 2, 16)
+    + b"data"
+    + struct.pack("<I", 4410)
+    + bytes(4410)
+)
 DARK_MILLISECONDS_MAX = 5_000  # The bar: revoked, a link says nothing more after five seconds.
 
 
@@ -41,13 +53,14 @@ async def hearing(page, talking, streamer):
     frames = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(bytes(frame))))
     yield
-    lines = 0
+    lines, next_at = 0, 0.0
 
     async def look():
-        nonlocal lines
-        lines += 1
-        with contextlib.suppress(RefusedError):  # Too fast, while the page still loads.
-            await talking.say(streamer.nickname, f"{lines}")
+        nonlocal lines, next_at
+        now = asyncio.get_running_loop().time()
+        if now >= next_at:  # No faster than anybody may talk.
+            lines, next_at = lines + 1, now + 1.0
+            await talking.say(streamer.nickname, f"안녕하세요 {lines}")
         return any(b'"kind":"said"' in frame for frame in frames)
 
     await eventually(look, what="a line in the overlay")
@@ -70,11 +83,18 @@ async def live(house, nickname, ffmpeg):
 async def test_a_gift_is_shown_once_and_outlives_a_reload_and_a_revoked_link_goes_dark(house, new_page, live, shoot):
     streamer, donor, talking = live
     token = await link(house, streamer)
+    spoken = []
+
+    async def speak(route):
+        spoken.append(route.request.url.rpartition("/")[2])
+        await route.fulfill(body=SILENCE, content_type="audio/wav")
+
     async with new_page(locale="en-US") as page:
         await page.clock.install()
+        await page.route("**/speech/*", speak)
         alert = page.locator("overlay-alerts .alert")
         async with hearing(page, talking, streamer):
-            await page.goto(f"/overlay/{token}/alerts?lang=ko")
+            await page.goto(f"/overlay/{token}/alerts?lang=ko&aloud")
         await talking.give(streamer.nickname, 300, "물고기 사세요")
         await expect(alert).to_contain_text("물고기 사세요")
         await expect(alert).to_contain_text(donor.nickname)
@@ -85,6 +105,8 @@ async def test_a_gift_is_shown_once_and_outlives_a_reload_and_a_revoked_link_goe
         await expect(alert).to_contain_text("하나 더")
         opacity = await corner(page)
         await shoot(page, "overlay-alert", omit_background=True)
+
+        assert len(spoken) == len(set(spoken)) == 2
 
         # A scene that comes back knows what it has shown, and misses nothing that came meanwhile.
         await page.goto("about:blank")
@@ -108,23 +130,36 @@ async def test_a_gift_is_shown_once_and_outlives_a_reload_and_a_revoked_link_goe
     assert opacity == 0
 
 
-async def test_the_chat_and_the_goal_lie_over_the_picture(house, new_page, live, shoot):
-    streamer, _, talking = live
+async def test_the_chat_and_the_goal_lie_over_the_picture_and_the_channel_shows_who_gave(house, new_page, live, shoot):
+    streamer, donor, talking = live
     token = await link(house, streamer)
     goal = {"title": "새 마이크", "points": 400}
     await house.api("PUT", f"/api/channels/{streamer.nickname}/goal", goal, token=streamer.token)
-    async with new_page() as chat, new_page(locale="en-GB") as bar:
+    await talking.give(streamer.nickname, 40, "")
+    async with new_page() as chat, new_page(locale="en-GB") as bar, new_page() as channel:
         await chat.goto(f"/overlay/{token}/chat?lang=ko")
         async with hearing(bar, talking, streamer):
             await bar.goto(f"/overlay/{token}/goal")
-        await expect(bar.locator("goal-bar")).to_contain_text("0 / 400")
-        await talking.say(streamer.nickname, "안녕하세요")
-        line = chat.locator("chat-list .line", has_text="안녕하세요")
-        await expect(line).to_be_visible()
-        await talking.give(streamer.nickname, 100, "응원해요")
-        await expect(chat.locator("chat-list .donated")).to_contain_text("응원해요")
+        await expect(bar.locator("goal-bar")).to_contain_text("40 / 400")
+        await channel.goto(f"/c/{streamer.nickname}")
+        support = channel.locator("channel-support")
+        await expect(support.locator("goal-bar")).to_contain_text("40 / 400")
+        await expect(support.locator("li")).to_contain_text(donor.nickname)
+        await expect(chat.locator("chat-list .line", has_text="안녕하세요").last).to_be_visible()
+        await talking.give(streamer.nickname, 60, "응원해요")
+        await expect(chat.locator("chat-list .donated", has_text="응원해요")).to_be_visible()
         await expect(bar.locator("goal-bar")).to_contain_text("100 / 400")
         assert await bar.locator("progress").get_attribute("value") == "25"
+        # What the room remembers is not counted again, and what it tells now is counted once.
+        await expect(support.locator("goal-bar")).to_contain_text("100 / 400")
+        await expect(support.locator("li")).to_contain_text("100")
         await shoot(chat, "overlay-chat", omit_background=True)
         await shoot(bar, "overlay-goal", omit_background=True)
-        assert await chat.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgba(0, 0, 0, 0)"
+        await shoot(channel, "channel-support")
+        await channel.set_viewport_size({"width": 390, "height": 844})
+        await shoot(channel, "channel-support-phone")
+        wider = await channel.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        ground = await chat.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+
+    assert wider <= 0
+    assert ground == "rgba(0, 0, 0, 0)"

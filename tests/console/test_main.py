@@ -251,7 +251,7 @@ def test_the_doctor_finds_this_machine_well(bare, capsys, monkeypatch, free_port
     findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
 
     assert 0 == code, findings
-    assert {"ports", "ffmpeg", "database", "redis", "clock", "disk", "chromium"} == set(findings)
+    assert {"ports", "ffmpeg", "database", "redis", "clock", "disk", "voice", "chromium"} == set(findings)
     assert not bare.exists()
 
     assert 0 == main(["doctor"])

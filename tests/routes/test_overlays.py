@@ -1,22 +1,38 @@
 import json
 import secrets
+import uuid
+from datetime import UTC, datetime
 
 import pytest
 
 from db.bot_token import PREFIX, hash_bot_token
 from db.bot_tokens import BotTokens
+from db.bus import Bus
+from routes import events, wire
 from routes.addresses import Addresses
 from routes.overlays import OverlayDoors
 from routes.pages import Pages
+from routes.speech import SpeechError
 
 ADDRESSES = Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None)
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 HTML = '<!doctype html><html lang="{{lang}}"><meta name="commeow-channel" content="{{channel}}"></html>'
 
 
+class Parrot:
+    """A voice that says the text itself, but not everything."""
+
+    async def say(self, text):
+        if text == "tongue twister":
+            raise SpeechError("exit 1")
+        return b"RIFF" + text.encode()
+
+
 @pytest.fixture
-async def client(serve, pool, tmp_path):
+async def client(serve, pool, redis, tmp_path):
     (tmp_path / "overlay.html").write_text(HTML)
-    return await serve(OverlayDoors(BotTokens(pool), Pages(tmp_path, None, ADDRESSES)).doors())
+    doors = OverlayDoors(BotTokens(pool), Pages(tmp_path, None, ADDRESSES), Bus(redis), Parrot())
+    return await serve(doors.doors())
 
 
 async def _link(pool, member, scope="overlay:watch"):
@@ -83,3 +99,36 @@ async def test_a_link_watches_its_own_channel_also_for_members_only_and_does_not
         with pytest.raises(Exception) as refused:
             await overlay.call(route, body)
         assert refused.value.code == "auth.forbidden"
+
+
+async def test_a_gifts_words_are_read_aloud_unless_they_were_taken_back(client, pool, redis, new_member):
+    nabi, bus = await new_member("나비"), Bus(redis)
+    token, _ = await _link(pool, nabi)
+
+    def gift(text):
+        giver = events.Author("보리", [])
+        return wire.write(events.Donated(id=uuid.uuid4(), from_=giver, points=1, text=text, at=NOW))
+
+    said = wire.write(events.Said(id="a", from_=events.Author("보리", []), text="chat", at=NOW))
+    for payload in (gift("물고기"), gift("bad"), said, gift(""), gift("tongue twister")):
+        await bus.publish(nabi.id, payload)
+    await bus.publish(nabi.id, wire.write(events.Removed(ids=[], seqs=[2], at=NOW)))
+
+    heard = await client.get(f"/overlay/{token}/speech/1")
+
+    assert (heard.status, heard.headers["Content-Type"]) == (200, "audio/wav")
+    assert await heard.read() == "RIFF물고기".encode()
+    assert heard.headers["Cache-Control"] == "no-store"
+    # Taken back, a line of the chat, no words, not to be spoken, not there, nobody's.
+    for path in (*(f"{token}/speech/{seq}" for seq in (2, 3, 4, 5, 99)), f"{PREFIX}{'a' * 43}/speech/1"):
+        assert (await client.get(f"/overlay/{path}")).status == 404
+
+
+async def test_a_machine_without_a_voice_says_nothing(serve, pool, redis, tmp_path, new_member):
+    (tmp_path / "overlay.html").write_text(HTML)
+    doors = OverlayDoors(BotTokens(pool), Pages(tmp_path, None, ADDRESSES), Bus(redis), None)
+    client = await serve(doors.doors())
+    token, _ = await _link(pool, await new_member("나비"))
+
+    assert (await client.get(f"/overlay/{token}/alerts")).status == 200
+    assert (await client.get(f"/overlay/{token}/speech/1")).status == 404

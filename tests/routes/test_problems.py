@@ -16,7 +16,7 @@ from rsocket_server.room import TooFast
 
 # Their errors never meet a visitor: they end a process at its start, or their only door turns them into a refusal.
 UNMET = {
-    *("db.migrate", "db.refresh_tokens", "routes.process", "routes.settings"),
+    *("db.migrate", "db.refresh_tokens", "routes.process", "routes.settings", "routes.speech"),
     *("rsocket_server.upgrade", "rsocket_server.websocket"),  # A status and a close code, before there is RSocket.
 }
 FLOORS = ("db", "rsocket_server", "media", "routes")

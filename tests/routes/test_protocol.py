@@ -99,7 +99,7 @@ def _http_doors():
         *EmoteDoors(None, None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
         *SupporterDoors(None, None).doors(),
-        *OverlayDoors(None, None).doors(),
+        *OverlayDoors(None, None, None, None).doors(),
         *PointDoors(None).doors(),
         *OrderDoors(None, None, ADDRESSES, payments="sandbox").doors(),
         *OrderWatch(None, None).doors(),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyQueue, heard, resumeAt, ticked, waitMs, WAITING_MAX } from "../../web/js/core/alert_queue.js";
+import { emptyQueue, heard, held, resumeAt, ticked, waitMs, WAITING_MAX } from "../../web/js/core/alert_queue.js";
 
 const donated = (seq, points = 100, text = "") => ({ kind: "donated", seq, from: { nickname: `n${seq}` }, points, text });
 
@@ -43,6 +43,13 @@ test("a long message is read to its end, and many that wait are shorter", () => 
   assert.equal(longest.untilMs, 14_000);
   const busy = [1, 2, 3, 4, 5, 6].map((seq) => donated(seq, 1, "x".repeat(200))).reduce(heard, emptyQueue(null));
   assert.equal(ticked(busy, 0).untilMs, 4_000);
+});
+
+test("what is read aloud is shown to its end, and nothing else is held", () => {
+  const queue = ticked(heard(emptyQueue(null), donated(5)), 0);
+  assert.equal(held(queue, 5, 9_000).untilMs, 9_000);
+  assert.equal(held(queue, 5, 1_000), queue);
+  assert.equal(held(queue, 6, 9_000), queue);
 });
 
 test("words that were taken back are not shown, also while they are", () => {

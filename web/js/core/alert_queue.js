@@ -55,6 +55,11 @@ export function heard(queue, event) {
   return { ...next, waiting: bounded([...next.waiting, alert]) };
 }
 
+/** What is read aloud is shown to its end. @param {Queue} queue @param {number} seq @param {number} untilMs @returns {Queue} */
+export function held(queue, seq, untilMs) {
+  return queue.shown?.seq === seq && untilMs > queue.untilMs ? { ...queue, untilMs } : queue;
+}
+
 /** Time has passed. @param {Queue} queue @param {number} nowMs @returns {Queue} the same object when nothing changed */
 export function ticked(queue, nowMs) {
   if (nowMs < queue.untilMs) return queue;

@@ -6,7 +6,7 @@
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
-import { emptyQueue, heard, resumeAt, ticked, waitMs } from "../core/alert_queue.js";
+import { emptyQueue, heard, held, resumeAt, ticked, waitMs } from "../core/alert_queue.js";
 import { keep, kept } from "../net/storage.js";
 import { format, t } from "../net/words.js";
 import * as icons from "./icons.js";
@@ -16,11 +16,18 @@ import { LightElement } from "./light_element.js";
 const KEPT_MS = 10 * 60_000;
 /** How many events the house may send ahead; given again in halves. */
 const CREDIT = 64;
+/** Between the last word and the next gift. */
+const AFTER_SPEECH_MS = 800;
 
 export class OverlayAlerts extends LightElement {
   static properties = { shown: { state: true } };
 
+  /** Where the words of a gift are read aloud, by its number; null: they are not. @type {((seq: number) => string) | null} */
+  speech = null;
+
   #queue = emptyQueue(null);
+  #voice = new Audio();
+  #spoken = 0;
   #key = "";
   #owed = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -54,6 +61,7 @@ export class OverlayAlerts extends LightElement {
 
   disconnectedCallback() {
     clearTimeout(this.#timer);
+    this.#voice.pause();
     super.disconnectedCallback();
   }
 
@@ -69,6 +77,19 @@ export class OverlayAlerts extends LightElement {
     </div>`;
   }
 
+  /** Once for each that is shown; words that are taken back are cut off. */
+  #speak() {
+    if (this.shown === null || this.shown.text === "") this.#voice.pause();
+    else if (this.speech !== null && this.shown.seq !== this.#spoken) {
+      const { seq } = this.shown;
+      this.#spoken = seq;
+      this.#voice.src = this.speech(seq);
+      this.#voice.onloadedmetadata = () => this.#become(held(this.#queue, seq, Date.now() + AFTER_SPEECH_MS + 1_000 * this.#voice.duration));
+      // A house without a voice, or one that is too busy: the words are on the screen.
+      this.#voice.play().catch(() => {});
+    }
+  }
+
   /** @param {import("../core/alert_queue.js").Queue} queue */
   #become(queue) {
     const now = Date.now();
@@ -77,6 +98,7 @@ export class OverlayAlerts extends LightElement {
     if (at !== resumeAt(this.#queue)) keep(this.#key, `${at} ${now}`);
     this.#queue = next;
     this.shown = next.shown;
+    this.#speak();
     clearTimeout(this.#timer);
     const wait = waitMs(next, now);
     if (wait !== null) this.#timer = setTimeout(() => this.#become(this.#queue), wait);

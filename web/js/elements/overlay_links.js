@@ -5,6 +5,7 @@
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { botTokens, makeBotToken, revokeBotToken } from "../net/account_api.js";
+import { setting } from "../net/settings.js";
 import { errorText, format, language, t } from "../net/words.js";
 import "./copy_field.js";
 import { LightElement } from "./light_element.js";
@@ -52,6 +53,7 @@ export class OverlayLinks extends LightElement {
       <p class="note">${t("overlay.words")}</p>
       ${this.made === null ? nothing : html`<div class="made">
         ${KINDS.map((kind) => html`<copy-field .label=${t(`overlay.${kind}`)} .value=${address(this.made ?? "", kind)} secret></copy-field>`)}
+        ${setting("commeow-speaks") === "" ? nothing : html`<copy-field .label=${t("overlay.aloud")} .value=${`${address(this.made, "alerts")}&aloud`} secret></copy-field>`}
         <p class="note" role="status">${t("overlay.once")}</p>
       </div>`}
       <ul class="lines">${this.links.map((one) => this.#line(one))}</ul>

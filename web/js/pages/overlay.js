@@ -1,13 +1,10 @@
 /**
- * Roof: what OBS lays over a broadcast: alerts, the chat, or the goal, by the link that its address is.
+ * Roof: what OBS lays over a broadcast: alerts, the chat, or the goal, by the link that its address is; only that is loaded.
  *
  * A link that was revoked goes dark: the connection ends, the house no longer knows the address, and nothing is left.
  * @module
  */
 
-import { ChatList } from "../elements/chat_list.js";
-import { OverlayAlerts } from "../elements/overlay_alerts.js";
-import { OverlayGoal } from "../elements/overlay_goal.js";
 import { setting } from "../net/settings.js";
 import { Wire } from "../net/wire.js";
 
@@ -20,7 +17,28 @@ const wire = new Wire(setting("commeow-rsocket"), async ({ fresh }) => {
 });
 
 document.body.dataset.kind = kind;
-if (kind === "chat") {
+if (kind === "chat") await showChat();
+else if (kind === "goal") await showGoal();
+else await showAlerts();
+wire.start();
+
+async function showAlerts() {
+  const { OverlayAlerts } = await import("../elements/overlay_alerts.js");
+  const alerts = new OverlayAlerts();
+  if (new URLSearchParams(location.search).has("aloud")) alerts.speech = (seq) => `/overlay/${token}/speech/${seq}`;
+  main.append(alerts);
+  alerts.watch(wire, channel);
+}
+
+async function showGoal() {
+  const { OverlayGoal } = await import("../elements/overlay_goal.js");
+  const goal = new OverlayGoal();
+  main.append(goal);
+  goal.watch(wire, channel);
+}
+
+async function showChat() {
+  const { ChatList } = await import("../elements/chat_list.js");
   const list = new ChatList();
   main.append(list);
   list.addEventListener("room-event", (event) => {
@@ -29,14 +47,9 @@ if (kind === "chat") {
   });
   list.watch(wire, channel, null);
   drawPictures(list).catch(() => undefined); // Without them codes stay text.
-} else {
-  const element = kind === "goal" ? new OverlayGoal() : new OverlayAlerts();
-  main.append(element);
-  element.watch(wire, channel);
 }
-wire.start();
 
-/** @param {ChatList} list */
+/** @param {import("../elements/chat_list.js").ChatList} list */
 async function drawPictures(list) {
   const [{ pieces }, { emotesOf }] = await Promise.all([import("../core/emotes.js"), import("../net/emotes.js")]);
   const emotes = await emotesOf(channel);
