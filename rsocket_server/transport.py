@@ -112,7 +112,7 @@ class Socket(asyncio.Protocol):
         if self._reader is not None:
             self._reader.receive_data(data)
             self._read()
-        elif self._request is not None and not self._closing:
+        elif self._request is not None:
             self._request += data
             self._knock(self._request)
 
@@ -210,9 +210,12 @@ class Socket(asyncio.Protocol):
             asked = upgrade.read(head)
             connection = self._host.meet(asked, self)
         except Refused as refused:
+            self._request = None
             self._transport.write(upgrade.refusal(refused.status))
             self._end()
-            self._close()
+            # Whoever still speaks is read and not heard: closing at once would throw the answer away with his words.
+            self._transport.write_eof()
+            self._cut_later()
             return
         self._request = None
         self._connection = connection
