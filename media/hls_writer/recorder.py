@@ -180,7 +180,7 @@ class Recorder:
 
     def evict(self) -> int | None:
         """Give up the oldest segment; its bytes, None when there is nothing left."""
-        oldest = ((name, track.archive.oldest) for name, track in self.tracks.items())
+        oldest = ((name, track.archive.oldest) for name, track in self.tracks.items() if track.archive.bytes_held)
         dates = [(entry.opening.date, name) for name, entry in oldest if entry]
         if not dates:
             return None

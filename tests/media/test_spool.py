@@ -157,6 +157,21 @@ async def test_a_disk_without_locks_is_used_and_said(tmp_path, monkeypatch, capl
     assert "spool_not_locked words=No locks available" in caplog.text
 
 
+async def test_gaps_are_not_given_up_for_room(film, spool, monkeypatch):
+    """A stranger takes whatever is freed: the list of what is missing makes no room."""
+    writer, recorder = broadcast(spool, 1)
+    await play(spool, writer, films.tags(film("plain")))
+    for each in (module, module.Folder.__init__.__globals__):
+        monkeypatch.setitem(each if isinstance(each, dict) else vars(each), "free_bytes", lambda _: 0)
+    for _ in range(2):
+        await play(spool, writer, films.tags(film("plain")))
+
+    assert on_disk(spool, 1) == []
+    listed = recorder.tracks["source"].archive.listed
+    assert [True] * 8 == [entry.gap for entry in listed]
+    assert listed[-1].msn == writer._source.timeline.next_msn - 1
+
+
 async def test_whoever_has_nothing_to_give_does_not_keep_others_from_giving(film, tmp_path):
     tags = films.tags(film("plain"))
     spool = Spool(tmp_path / "hls", quota_bytes=sum(len(tag.payload) for tag in tags))
