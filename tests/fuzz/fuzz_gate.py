@@ -41,7 +41,7 @@ GROWTH_KIB_MAX = 64 * 1024
 CONVERSATION_FRAMES_MAX = 64
 # One conversation in so many goes to a whole connection, which costs thirty times what the gate does.
 CONNECTION_EVERY = 16
-KNOWN = [message for case in gate_table.CASES for message in case.messages if len(message) < 400]
+KNOWN = list({message: None for case in gate_table.CASES for message in case.messages if len(message) < 400})
 ROUTES = ("now", "late", "broken", "items", "echo", "nothing", "wait")
 KINDS = (script.RESPONSE, script.FNF, script.STREAM, script.CHANNEL)
 
@@ -115,6 +115,8 @@ def at_the_gate(chance: Random) -> tuple[int, int]:
     """Hold one conversation with a gate; answer how many frames it had and how many passed."""
     now, gate, frames, passed = 0.0, Gate(0.0), 0, 0
     for message in conversation(chance):
+        if gate.state is State.CLOSED and chance.random() < 0.5:
+            break
         frames += 1
         now += chance.choice((0.0, 0.0, 0.1, 8.0))
         was_closed = gate.state is State.CLOSED
@@ -264,13 +266,26 @@ def entrance() -> Entrance:
     return Entrance(table(doors), script.verify, script.translate)
 
 
-async def at_a_connection(chance: Random, house: Entrance) -> tuple[int, int]:
+def race(chance: Random) -> Iterator[bytes]:
+    """Make requests and everything that may overtake their answers, in any order."""
+    yield script.setup()
+    for stream_id in (1, 3):
+        kind = chance.choice((script.RESPONSE, script.STREAM, script.CHANNEL))
+        yield script.request(kind, stream_id, chance.choice(ROUTES), n=chance.choice((1, 3, 2**31 - 1)))
+        said = [script.cancel(stream_id), script.cancel(stream_id), script.request_n(stream_id, 2)]
+        said += [script.payload(stream_id, flags=script.COMPLETE), script.error(stream_id, 0x201)]
+        yield from chance.sample(said, chance.randrange(1, len(said)))
+
+
+async def at_a_connection(
+    chance: Random, house: Entrance, talk: Callable[[Random], Iterator[bytes]] = conversation
+) -> tuple[int, int]:
     """Hold one conversation with a connection, lose it in the middle of something, and see that nothing is left."""
     line, before = Line(), asyncio.all_tasks()
     now = asyncio.get_running_loop().time
     connection = Connection(line, house, now)
     frames = 0
-    for message in conversation(chance):
+    for message in talk(chance):
         frames += 1
         answering = connection.receive(message)
         if answering is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from random import Random
+
 import pytest
 
 from tests.fuzz import fuzz_gate
@@ -14,6 +17,17 @@ async def test_no_conversation_breaks_the_law_and_both_are_reached():
 
     assert all(0 < passed for _, passed in counts.values())
     assert counts["connection"][0] > 500
+
+
+async def test_a_thousand_races_between_an_answer_and_what_overtakes_it():
+    house, complaints = fuzz_gate.entrance(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    items = 0
+    for number in range(1_000):
+        items += (await fuzz_gate.at_a_connection(Random(number), house, fuzz_gate.race))[1]
+
+    assert complaints == []
+    assert items > 500
 
 
 async def test_what_breaks_the_law_is_told_with_its_number(monkeypatch):

@@ -253,6 +253,16 @@ FRAGMENTS = [
         served=(b"ab",),
     ),
     Case(
+        "ten thousand fragments of a byte",
+        (request(FNF, 1, data=b"a", flags=FOLLOWS), *[payload(1, b"x", flags=FOLLOWS)] * 10_000, payload(1, b"z")),
+        served=(b"a" + b"x" * 10_000 + b"z",),
+    ),
+    Case(
+        "a request of another kind between fragments",
+        (request(FNF, 1, data=b"a", flags=FOLLOWS), request(STREAM, 1, data=b"no", flags=FOLLOWS), payload(1, b"b")),
+        served=(b"ab",),
+    ),
+    Case(
         "P14 fragments without end",
         (request(FNF, 1, data=BIG, flags=FOLLOWS), payload(1, BIG, flags=FOLLOWS)),
         (error(0, CONNECTION_ERROR, b"limit.fragments"),),

@@ -403,6 +403,21 @@ async def test_cancel_stops_the_handler_and_is_silent(house: Any, connect: Any) 
     assert stopped == [1, 1, 1]
 
 
+async def test_what_comes_after_the_answer_is_for_nobody_and_the_id_is_free(house: Any, connect: Any) -> None:
+    async def echo(_caller: Any, data: bytes) -> bytes:
+        return data
+
+    server = await house(Door("echo", "response", False, echo))
+    client = await connect(server)
+    await client.send(request(RESPONSE, 1, "echo", b"first"))
+    assert await client.got(1, 1) == [b"first"]
+    await client.send(request_n(1, 5), cancel(1), cancel(1), payload(1, b"x"), error(1, 0x201))
+    await client.send(request(RESPONSE, 1, "echo", b"second"))
+
+    assert await client.got(1, 2) == [b"first", b"second"]
+    assert not [seen for seen in client.frames if seen.kind == ERROR]
+
+
 async def test_credit_given_before_the_stream_exists_is_not_lost(house: Any, connect: Any) -> None:
     ready, stream = asyncio.Event(), Silent()
 

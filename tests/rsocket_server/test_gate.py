@@ -316,7 +316,7 @@ def test_words_may_be_the_houses_own() -> None:
 
 def test_any_bytes_get_a_verdict_and_what_is_allowed_can_be_parsed() -> None:
     die = random.Random(20261125)
-    seeds = [message for case in gate_table.CASES for message in case.messages if len(message) < 400]
+    seeds = list({message: None for case in gate_table.CASES for message in case.messages if len(message) < 400})
     allowed = 0
     for _ in range(300):
         gate = opened()
