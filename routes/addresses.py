@@ -90,6 +90,24 @@ def visitor(peer: str | None, forwarded_for: str | None, *, public_url: str | No
         return peer
 
 
+def counted_as(peer: str | None, forwarded_for: str | None, *, public_url: str | None) -> str | None:
+    """Say under which address a visitor's connections are counted; None for this machine, which is not counted.
+
+    Of IPv6 the first 64 bits: who has one address there has all of them (RFC 4291, §2.5.1).
+    """
+    address = visitor(peer, forwarded_for, public_url=public_url)
+    if address is None or is_loopback(address):
+        return None
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    if mapped is not None:
+        return str(mapped)
+    return str(parsed) if parsed.version == 4 else f"{parsed.exploded[:19]}::/64"
+
+
 def is_loopback(address: str | None) -> bool:
     """Say whether a peer's address is this very machine."""
     return address is not None and (address == "::1" or address.removeprefix("::ffff:").startswith("127."))

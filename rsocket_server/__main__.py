@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import secrets
 import signal
@@ -22,6 +23,7 @@ from db.migrate import missing
 from db.pool import open_pool, open_redis
 from db.roles import may_rewrite, take_role
 from routes import events, process
+from routes.addresses import counted_as
 from routes.admission import Admission
 from routes.chat import ChatDoors, RoomNumbers
 from routes.donations import DonationDoors
@@ -87,6 +89,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
                 host=settings.host,
                 port=settings.rsocket_port,
                 reuse_port=settings.rsocket_workers > 1,
+                counted_as=functools.partial(counted_as, public_url=settings.public_url),
             ),
             host=settings.host,
             port=settings.rsocket_port,

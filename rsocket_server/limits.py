@@ -59,6 +59,8 @@ ROUND_WATCHERS = 512
 WHISPERS_MAX = 32
 # Connections of one process; a file each, and the database and Redis need theirs.
 CONNECTIONS_MAX = 20_000
+# Of one address in one process: a school or a carrier's gateway at once, and no stranger has a process to itself.
+ADDRESS_CONNECTIONS_MAX = 500
 # Sockets that have not asked for a WebSocket yet: everyone at once after a restart, or somebody who never will.
 STRANGERS_MAX = 4_096
 
@@ -97,6 +99,7 @@ LAWS_MAX = 20_000
 # A room that nobody watches is left after this; a reload of the page must not subscribe anew.
 ROOM_IDLE_SECONDS = 10.0
 
+assert ADDRESS_CONNECTIONS_MAX < CONNECTIONS_MAX
 assert LIFETIME_SECONDS_MIN > FIRST_FRAME_SECONDS
 assert LIFETIME_SECONDS_MIN > SWEEP_SECONDS
 assert WRITE_LOW_BYTES < WRITE_HIGH_BYTES

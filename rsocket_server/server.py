@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -40,6 +41,7 @@ async def serve(
     host: str,
     port: int,
     reuse_port: bool = False,
+    counted_as: Callable[[str | None, str | None], str | None] = lambda _peer, _forwarded_for: None,
 ) -> Server:
     """Listen for RSocket over WebSocket and answer the running server.
 
@@ -52,11 +54,12 @@ async def serve(
         host: to listen on.
         port: to listen on; 0 for any.
         reuse_port: whether other processes listen there too.
+        counted_as: under which address a connection is counted, by its peer's and what a proxy says; None: not at all.
 
     Raises:
         OSError: the address is taken.
     """
-    server = Server(Entrance(table(doors), verify, translate), origins)
+    server = Server(Entrance(table(doors), verify, translate), origins, counted_as)
     await server.start(host, port, reuse_port=reuse_port)
     return server
 
@@ -64,10 +67,17 @@ async def serve(
 class Server:
     """See `serve`."""
 
-    def __init__(self, entrance: Entrance, origins: frozenset[str]) -> None:
+    def __init__(
+        self,
+        entrance: Entrance,
+        origins: frozenset[str],
+        counted_as: Callable[[str | None, str | None], str | None],
+    ) -> None:
         self._entrance = entrance
         self._origins = origins
-        self._connections: set[Connection] = set()
+        self._counted_as = counted_as
+        self._connections: dict[Connection, str | None] = {}  # And the address that each is counted under.
+        self._addresses: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self._empty.set()
         self._strangers: dict[Socket, float] = {}  # And since when.
@@ -156,9 +166,14 @@ class Server:
             raise Refused(HTTPStatus.FORBIDDEN)
         if len(self._connections) >= limits.CONNECTIONS_MAX:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE)
+        address = self._counted_as(stranger.peer, asked.forwarded_for)
+        if address is not None:
+            if self._addresses[address] >= limits.ADDRESS_CONNECTIONS_MAX:
+                raise Refused(HTTPStatus.TOO_MANY_REQUESTS)
+            self._addresses[address] += 1
         del self._strangers[stranger]
         connection = Connection(stranger, self._entrance, asyncio.get_running_loop().time)
-        self._connections.add(connection)
+        self._connections[connection] = address
         self._empty.clear()
         return connection
 
@@ -181,7 +196,11 @@ class Server:
             self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        address = self._connections.pop(connection, None)
+        if address is not None:
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]
         if not self._connections:
             self._empty.set()
 

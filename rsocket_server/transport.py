@@ -151,6 +151,12 @@ class Socket(asyncio.Protocol):
     # --- what a connection asks -------------------------------------------------------------------------------------
 
     @property
+    def peer(self) -> str | None:
+        """The address at the other end; None where there is none."""
+        name = self._transport.get_extra_info("peername")
+        return name[0] if isinstance(name, tuple) else None
+
+    @property
     def waiting_bytes(self) -> int:
         """Bytes written and not yet taken by the kernel."""
         return self._transport.get_write_buffer_size()

@@ -49,12 +49,14 @@ class Upgrade:
         host: as the client wrote it.
         origin: of the page that opens it; None for no browser.
         accept: the proof that we understood.
+        forwarded_for: for whom a proxy says that it asks; anybody may say so.
     """
 
     path: str
     host: str
     origin: str | None
     accept: bytes
+    forwarded_for: str | None = None
 
 
 def split(data: bytes | bytearray) -> tuple[bytes, bytes] | None:
@@ -95,6 +97,7 @@ def read(head: bytes) -> Upgrade:
         host=fields["host"],
         origin=fields.get("origin"),
         accept=_accept(fields.get("sec-websocket-key", "")),
+        forwarded_for=fields.get("x-forwarded-for"),
     )
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from routes.addresses import Addresses, is_loopback, visitor
+from routes.addresses import Addresses, counted_as, is_loopback, visitor
 
 
 def _addresses(host="127.0.0.1", public_url=None):
@@ -101,3 +101,24 @@ def test_other_machines_are_not_this_one(address):
 )
 def test_only_our_own_proxy_says_for_whom_it_asks(peer, forwarded_for, public_url, expected):
     assert visitor(peer, forwarded_for, public_url=public_url) == expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "public_url", "counted"),
+    [
+        ("127.0.0.1", None, None, None),
+        ("::1", None, None, None),
+        (None, None, None, None),
+        ("192.0.2.1", None, None, "192.0.2.1"),
+        ("::ffff:192.0.2.1", None, None, "192.0.2.1"),
+        ("192.0.2.1", "198.51.100.7", "https://l.example", "192.0.2.1"),
+        ("127.0.0.1", "198.51.100.7", None, None),
+        ("127.0.0.1", "203.0.113.9, 198.51.100.7", "https://l.example", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", None, None, "2001:0db8:0001:0002::/64"),
+        ("2001:db8:1:2:ffff::1", None, None, "2001:0db8:0001:0002::/64"),
+        ("fe80::1%eth0", None, None, "fe80:0000:0000:0000::/64"),
+        ("a socket", None, None, "a socket"),
+    ],
+)
+def test_under_which_address_connections_are_counted(peer, said, public_url, counted):
+    assert counted_as(peer, said, public_url=public_url) == counted

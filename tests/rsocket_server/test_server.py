@@ -97,6 +97,37 @@ async def test_connections_at_their_limit(limit: int, last: int, house: Any, con
     assert last == await knock(server)
 
 
+@pytest.mark.parametrize(("limit", "last"), [(3, 101), (2, 429)])
+async def test_connections_of_one_address_at_their_limit(
+    limit: int, last: int, house: Any, connect: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limits, "ADDRESS_CONNECTIONS_MAX", limit)
+    server = await house(counted_as=lambda peer, said: said or peer)
+    clients = [await connect(server) for _ in range(2)]
+    for client in clients:
+        await client.settled()
+
+    assert last == await knock(server)
+    # Of another there is room, and of this one again when somebody has left.
+    assert await knock(server, **{"X-Forwarded-For": "192.0.2.1"}) == 101
+    await clients[0].end()
+    async with asyncio.timeout(5):
+        while await knock(server) != 101:
+            pass
+
+
+async def test_an_address_that_is_not_counted_has_no_limit_and_none_is_remembered(
+    house: Any, connect: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limits, "ADDRESS_CONNECTIONS_MAX", 0)
+    server = await house()
+    client = await connect(server)
+    await client.settled()
+
+    assert await knock(server) == 101
+    assert not server._addresses
+
+
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
