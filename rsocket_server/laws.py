@@ -55,6 +55,7 @@ class Laws:
         self._rooms = rooms
         self._known: OrderedDict[_Key, _Known] = OrderedDict()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._turns = asyncio.Semaphore(limits.LAW_READINGS_MAX)
 
     async def rules(self, room: int) -> Rules:
         """Give a room's rules. Raises StoreUnavailable."""
@@ -124,7 +125,8 @@ class Laws:
 
     async def _read(self, key: _Key, known: _Known, read: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            known.value = await read()
+            async with self._turns:
+                known.value = await read()
         except StoreError:
             if known.read_at == float("-inf"):
                 # Nobody knows: the line is refused rather than let through.

@@ -94,6 +94,9 @@ COUNT_SECONDS = 1.0
 COUNT_STEPS = ((10_000, 100), (1_000, 50), (0, 1))
 # What is known of a channel's rules and of a speaker's standing is read again after this, should news be lost.
 LAW_SECONDS = 30.0
+# Read at once: half of the connections to PostgreSQL (db/pool.py POOL_CONNECTIONS). Hundreds who speak for the first
+# time must not stand between a donation and its books.
+LAW_READINGS_MAX = 4
 # Rules and standings remembered by one worker: some 5 MB.
 LAWS_MAX = 20_000
 # A room that nobody watches is left after this; a reload of the page must not subscribe anew.

@@ -90,6 +90,19 @@ async def test_many_lines_cost_one_reading(parts):
     assert truth.asked == 3
 
 
+async def test_so_many_are_read_at_once_and_the_others_wait_their_turn(parts):
+    laws, truth, _ = parts
+    truth.go_on = asyncio.Event()
+    asking = [asyncio.create_task(laws.rules(room)) for room in range(1, limits.LAW_READINGS_MAX + 4)]
+    await settle()
+    assert truth.asked == limits.LAW_READINGS_MAX
+
+    truth.go_on.set()
+    await asyncio.gather(*asking)
+
+    assert truth.asked == limits.LAW_READINGS_MAX + 3
+
+
 async def test_news_of_a_change_is_heeded_at_once_and_only_where_it_belongs(parts):
     laws, truth, rooms = parts
     await laws.rules(7)
