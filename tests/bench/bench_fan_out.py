@@ -27,7 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from crowd import Tongue, allow_files, compiled, cpu_seconds, crowd, line, masked, rsocket
+from crowd import Tongue, allow_files, compiled, cpu_seconds, crowd, line, masked, pin, rsocket
 
 IN_FLIGHT = (1, 16)
 
@@ -246,6 +246,7 @@ async def measure(
 ) -> dict[int, tuple[float, float]]:
     """Microseconds of server CPU a delivery and deliveries a second, by lines in flight."""
     server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    pin(server.pid, server=True)
     found = {}
     try:
         assert server.stdout is not None
