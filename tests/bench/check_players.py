@@ -1,12 +1,12 @@
 """Many fresh players of our page, some of which lose their network for a while: none may stay frozen.
 
-    python tests/bench/check_players.py [--players 30] [--at-once 6] [--seconds 36] [--part-ms 200] [--cut-seconds 8]
+    python tests/bench/check_players.py [--players 30] [--at-once 3] [--seconds 36] [--part-ms 200] [--cut-seconds 8]
 
 Each player is a page of a browser profile of its own, in headless Chromium, and watches a live channel whose picture
-changes all the time. They come in batches, as many at once as the machine can decode; in each batch every third loses
-its network after ten seconds, for --cut-seconds, and must play again by itself. A player is frozen when its picture
-stood still for more than five seconds with its network whole, or has not moved again fifteen seconds after it came
-back. Prints a line a batch and what froze; exit code 1 if any did.
+changes all the time. They come in batches, as many at once as the machine can decode: three on two cores. Every third
+loses its network after ten seconds, for --cut-seconds, and must play again by itself. A player is frozen when its
+picture stood still for more than five seconds with its network whole, or has not moved again fifteen seconds after it
+came back. Prints a line a batch and what froze; exit code 1 if any did.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from house import House  # noqa: E402
 from playwright.async_api import async_playwright  # noqa: E402
 
 LOOK_SECONDS = 0.25
-BEGIN_SECONDS_MAX = 20.0
+BEGIN_SECONDS_MAX = 60.0  # A machine that is busy with decoding begins late; that is not frozen.
 CUT_AFTER_SECONDS = 10.0
 STILL_SECONDS_MAX = 5.0
 BACK_SECONDS_MAX = 15.0
@@ -143,7 +143,7 @@ def say(first: int, batch: list[Seen]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--players", type=int, default=30)
-    parser.add_argument("--at-once", type=int, default=6)
+    parser.add_argument("--at-once", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=36)
     parser.add_argument("--part-ms", type=int, default=200)
     parser.add_argument("--cut-seconds", type=float, default=8)

@@ -5,11 +5,11 @@
 
 /**
  * The server's PART-HOLD-BACK sets the target. `liveMaxLatencyDuration` stays unset: it would drag a viewer who went
- * back in time forward again. The rate lets a viewer who fell behind come back without a jump.
+ * back in time forward again. The rate is ours to set (catch_up.js): at 1 hls.js leaves it alone.
  */
 export const HLS_CONFIG = Object.freeze({
   lowLatencyMode: true,
-  maxLiveSyncPlaybackRate: 1.1,
+  maxLiveSyncPlaybackRate: 1,
   backBufferLength: 60,
   capLevelToPlayerSize: true,
   // fMP4 is passed on as it comes: a worker would only need one more permission in the Content Security Policy.

@@ -4,6 +4,7 @@
  */
 
 import { waitMs } from "../core/backoff.js";
+import { rateOf } from "../core/catch_up.js";
 import { HLS_CONFIG, isAtLive, levelName } from "../core/hls_config.js";
 import { secondOf } from "../core/rewind.js";
 import { look, startWatch } from "../core/watchdog.js";
@@ -38,6 +39,7 @@ export class Playback extends EventTarget {
   constructor(video) {
     super();
     this.video = video;
+    video.addEventListener("timeupdate", () => this.#keepUp());
   }
 
   /** @param {string} url of a multivariant playlist */
@@ -194,10 +196,25 @@ export class Playback extends EventTarget {
   #detach() {
     this.#hls?.destroy();
     this.#hls = null;
+    this.video.playbackRate = 1;
     if (this.video.hasAttribute("src")) {
       this.video.removeAttribute("src");
       this.video.load();
     }
+  }
+
+  /** Four times a second while it plays. */
+  #keepUp() {
+    const { video } = this;
+    if (this.#hls === null) return;
+    const { buffered, currentTime } = video;
+    let aheadSeconds = 0;
+    for (let index = 0; index < buffered.length; index++) {
+      if (buffered.start(index) <= currentTime && currentTime <= buffered.end(index)) aheadSeconds = buffered.end(index) - currentTime;
+    }
+    const { latency, targetLatency } = this.#hls;
+    const rate = this.isBack ? 1 : rateOf({ latencySeconds: latency, targetSeconds: targetLatency, aheadSeconds });
+    if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
   #look() {

@@ -1,0 +1,30 @@
+/**
+ * Core: how fast to play, so that a viewer who fell behind comes back to the edge without a jump.
+ *
+ * hls.js does this too, but only with more than a second of picture in hand; with parts of a fifth of a second that is
+ * more than is needed, and its viewers stay where the start happened to put them.
+ * @module
+ */
+
+import { isAtLive } from "./hls_config.js";
+
+/** Faster than this, voices are heard to be. */
+export const RATE_MAX = 1.1;
+/** Nearer than this is as near as it gets: parts come in steps. */
+export const NEAR_SECONDS = 0.05;
+/** Behind by so much, the whole rate is taken. */
+export const FAR_SECONDS = 0.5;
+
+/**
+ * @param {object} now
+ * @param {number} now.latencySeconds behind the edge
+ * @param {number | null} now.targetSeconds the server's hold-back, and more after a stall; null when not known yet
+ * @param {number} now.aheadSeconds of picture that is in hand
+ * @returns {number} 1 where there is nothing to catch up, or too little in hand: the hold-back is what may not be eaten up
+ */
+export function rateOf({ latencySeconds, targetSeconds, aheadSeconds }) {
+  if (targetSeconds === null || !isAtLive(latencySeconds, targetSeconds)) return 1;
+  const behind = latencySeconds - targetSeconds;
+  if (behind <= NEAR_SECONDS || aheadSeconds <= targetSeconds) return 1;
+  return behind >= FAR_SECONDS ? RATE_MAX : (1 + RATE_MAX) / 2;
+}
