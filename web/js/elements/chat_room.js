@@ -116,10 +116,10 @@ export class ChatRoom extends LightElement {
     const field = this.#field.value;
     if (field === this.#filled || this.#channel === "") return;
     this.#filled = field;
-    const draft = keptDraft(this.#place);
-    if (field === undefined || draft === "" || field.value !== "") return;
-    field.value = draft;
-    this.#onInput();
+    if (field === undefined) return;
+    // What was typed before the room was known goes before what was kept.
+    if (field.value === "") field.value = keptDraft(this.#place);
+    if (field.value !== "") this.#onInput();
   }
 
   disconnectedCallback() {
@@ -265,7 +265,7 @@ export class ChatRoom extends LightElement {
     const typed = this.#field.value?.value ?? "";
     this.left = chatLine(typed).left;
     this.pasted = false;
-    keepDraft(this.#place, typed);
+    if (this.#channel !== "") keepDraft(this.#place, typed);
   };
 
   /** A picture cannot be sent: said, instead of nothing happening. @param {ClipboardEvent} event */
