@@ -8,7 +8,7 @@ import pytest
 from db.bus import Bus
 from db.channel import ChannelUnknown
 from db.channels import Channels
-from routes import events, wire
+from routes import chat, events, wire
 from routes.chat import RoomNumbers, member_of, seat_of
 from routes.tokens import ACCESS_SECONDS
 from rsocket_server import limits
@@ -305,6 +305,23 @@ async def test_a_forgotten_line_that_takes_too_long_comes_back_refused(conversat
     refused = await seen.next("refused")
 
     assert (refused["id"], refused["code"]) == ("7", "store.unknown")
+
+
+async def test_who_is_too_fast_is_made_to_wait_and_nobody_else(conversation, new_member, monkeypatch):
+    monkeypatch.setattr(chat, "PENANCE_SECONDS", 2.0)
+    await new_member("streamer")
+    nabi, mimi = [await conversation.connect(await new_member(name)) for name in ("나비", "mimi")]
+    seen = nabi.watch("chat.watch", {"channel": "streamer"})
+    for number in range(limits.SPEECH_LINES_MAX + 2):
+        nabi.fire("chat.say", _line("streamer", "flood", str(number)))
+    assert (await seen.next("refused"))["id"] == str(limits.SPEECH_LINES_MAX)
+
+    await mimi.call("chat.say", _line("streamer", "honest"))
+
+    kinds = []
+    while "refused" not in kinds:
+        kinds.append((await seen.next())["kind"])
+    assert "said" in kinds
 
 
 async def test_a_guest_with_many_watches_is_one_viewer(conversation, new_member):

@@ -123,7 +123,7 @@ async def test_a_bot_does_what_its_token_was_given_for_and_nothing_else(bot, con
     talker = await bot("chat:read")
 
     line = {"channel": "streamer", "id": "1", "text": "hi"}
-    assert (await talker.watch("chat.watch", {"channel": "streamer"}).next("count"))["viewers"] == 1
+    assert (await talker.watch("chat.watch", {"channel": "streamer"}).next("count"))["viewers"] == 0
     for route, body in (
         ("chat.say", line),
         ("moderation.act", {"channel": "streamer", "action": "pin"}),
