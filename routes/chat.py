@@ -124,7 +124,12 @@ class ChatDoors:
                 member_of(caller)
             greeting = None if rules == NO_RULES else events.rules(rules)
             watch = await self._rooms.watch(
-                number, seat=seat_of(caller, number), since=wanted.since, history=wanted.history, greeting=greeting
+                number,
+                seat=seat_of(caller, number),
+                since=wanted.since,
+                history=wanted.history,
+                greeting=greeting,
+                behind=wanted.behind,
             )
             # From here to the first subscriber nothing is awaited. What changed until now is asked again; what changes
             # later shows out a guest who is in.

@@ -256,11 +256,15 @@ class Readiness(Struct, frozen=True):
 
 
 class Watch(Struct, frozen=True):
-    """chat.watch: `since` replays what came after that sequence number, `history` the last lines."""
+    """chat.watch: `since` replays what came after that sequence number, `history` the last lines.
+
+    Who says `behind` is never so many events late: the older ones become a gap.
+    """
 
     channel: Credential
     since: Count | None = None
     history: Count | None = None
+    behind: Count | None = None
 
 
 class Say(Struct, frozen=True):

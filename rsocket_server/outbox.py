@@ -2,7 +2,8 @@
 
 Backpressure is decided here and nowhere else. A viewer without credit, or whose socket is full, costs nothing: its
 cursor stays. When it can go on it gets a `gap` for each run of events that the log no longer has, between them the kept
-ones (donations) and its own lines, which are never skipped, then the rest.
+ones (donations) and its own lines, which are never skipped, then the rest. A viewer that would rather be on time than
+complete (`behind`) gets such a gap also for what the log still has.
 Each item costs one credit, whatever it is, so that never more goes out than was requested.
 """
 
@@ -27,12 +28,14 @@ class Outbox:
         cursor: sequence number of the last event delivered.
         credit: items that may still be sent; `inf` once 2^31-1 have been asked for (Reactive Streams §3.17).
         open: whether the socket takes more.
+        behind: events it may be late by; then it goes on with the newest half of them. None: as many as the log has.
     """
 
-    __slots__ = ("_note", "_whispers", "credit", "cursor", "open")
+    __slots__ = ("_note", "_whispers", "behind", "credit", "cursor", "open")
 
-    def __init__(self, cursor: int) -> None:
+    def __init__(self, cursor: int, behind: int | None = None) -> None:
         self.cursor = cursor
+        self.behind = behind
         self.credit: float = 0
         self.open = True
         self._whispers: deque[bytes] | None = None  # Most viewers never get one.
@@ -84,8 +87,9 @@ class Outbox:
         while self._whispers and self.credit > 0:
             taken.append(self._whispers.popleft())
             self.credit -= 1
-        while self.credit > 0 and self.cursor < log.first - 1:
-            taken.append(self._cross(log, gap, voice))
+        first = self._first(log)
+        while self.credit > 0 and self.cursor < first - 1:
+            taken.append(self._cross(log, gap, voice, first))
             self.credit -= 1
         if self.credit > 0 and self.cursor < log.head:
             target = log.reach(self.cursor, limits.BATCH_BYTES_MAX)
@@ -99,11 +103,21 @@ class Outbox:
             self.credit -= 1
         return taken
 
-    def _cross(self, log: Log, gap: Callable[[int, int, int], bytes], voice: str | None) -> bytes:
-        """Go one item through what has left the log: a kept event, or the gap up to the next one."""
+    def _first(self, log: Log) -> int:
+        """Answer the event to go on with: what lies before it is crossed.
+
+        Not the one `behind` back: whoever is too slow for the room would be too late again at once, with a gap for each
+        few lines.
+        """
+        if self.behind is None or log.head - self.cursor <= self.behind:
+            return log.first
+        return max(log.first, log.head + 1 - max(1, self.behind // 2))
+
+    def _cross(self, log: Log, gap: Callable[[int, int, int], bytes], voice: str | None, first: int) -> bytes:
+        """Go one item through what lies before `first`: a kept event, or the gap up to the next one."""
         at = self.cursor + 1
-        seq, payload = log.kept_after(self.cursor, voice) or (log.first, b"")
-        if seq == at < log.first:
+        seq, payload = log.kept_after(self.cursor, voice, before=first) or (first, b"")
+        if seq == at < first:
             self.cursor = at
             return payload
         self.cursor = seq - 1

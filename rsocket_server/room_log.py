@@ -79,11 +79,11 @@ class Log:
         """Answer the event's payload, None if it is not here."""
         return self._payloads[seq - self.first] if self.first <= seq <= self.head else None
 
-    def kept_after(self, cursor: int, voice: str | None = None) -> tuple[int, bytes] | None:
-        """Answer the first event after `cursor` that has left the ring and is kept, or was said by `voice`."""
-        found = next((each for each in self._kept if cursor < each[0] < self.first), None)
+    def kept_after(self, cursor: int, voice: str | None = None, *, before: int) -> tuple[int, bytes] | None:
+        """Answer the first event between `cursor` and `before` that is kept, or was said by `voice`."""
+        found = next((each for each in self._kept if cursor < each[0] < before), None)
         if voice in self._own:
-            own = next((each for each in self._own[voice] if cursor < each[0] < self.first), None)
+            own = next((each for each in self._own[voice] if cursor < each[0] < before), None)
             if own is not None and (found is None or own[0] < found[0]):
                 return own
         return found

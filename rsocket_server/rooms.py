@@ -115,7 +115,14 @@ class Rooms:
     # --- what doors call --------------------------------------------------------------------------------------------
 
     async def watch(
-        self, room: int, *, seat: Seat, since: int | None, history: int | None, greeting: bytes | None = None
+        self,
+        room: int,
+        *,
+        seat: Seat,
+        since: int | None,
+        history: int | None,
+        greeting: bytes | None = None,
+        behind: int | None = None,
     ) -> Watch:
         """Answer a Publisher of a room's events.
 
@@ -125,6 +132,7 @@ class Rooms:
             since: the last event seen; what came after is replayed, after a gap event if some of it is gone.
             history: how many past events to begin with where there is no `since` (default 50, at most 100).
             greeting: an event for this watcher alone, before all others.
+            behind: by how many events this watch may be late before it is brought forward.
 
         Raises:
             db.errors.StoreError: the bus is away and the room is not open here yet.
@@ -135,7 +143,7 @@ class Rooms:
         if hall.loading is not None and not hall.fanout.viewers:
             await asyncio.shield(hall.loading)
         hall.touched_at = _now()
-        return Watch(hall.fanout, seat, since, history, greeting)
+        return Watch(hall.fanout, seat, since, history, greeting, behind=behind)
 
     async def say(
         self,

@@ -66,12 +66,12 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
 
     __slots__ = ("_carrier", "_fanout", "_subscriber", "dead", "outbox", "room_id", "seat", "stream_id", "write")
 
-    def __init__(self, fanout: Fanout, subscriber: Any, seat: Seat, cursor: int) -> None:
+    def __init__(self, fanout: Fanout, subscriber: Any, seat: Seat, outbox: Outbox) -> None:
         self._fanout = fanout
         self._subscriber = subscriber
         self.seat = seat
         self.room_id = fanout.room_id
-        self.outbox = Outbox(cursor)
+        self.outbox = outbox
         self.dead = False
         self._carrier, self.stream_id = carrier_of(subscriber)
         self.write = self._carrier.attach(self) if self._carrier else None
@@ -146,18 +146,26 @@ class Watch(DefaultPublisher):  # type: ignore[misc]
     """A door's answer: rsocket-py's Publisher of one watch, begun when it is subscribed to."""
 
     def __init__(
-        self, fanout: Fanout, seat: Seat, since: int | None, history: int | None, greeting: bytes | None = None
+        self,
+        fanout: Fanout,
+        seat: Seat,
+        since: int | None,
+        history: int | None,
+        greeting: bytes | None = None,
+        *,
+        behind: int | None = None,
     ) -> None:
         self._fanout = fanout
         self._seat = seat
         self._since = since
         self._history = history
         self._greeting = greeting
+        self._behind = behind
 
     def subscribe(self, subscriber: Any) -> None:
         """Join the room. Nothing is sent before the subscriber requests."""
         cursor = self._fanout.room.join_cursor(self._since, self._history)
-        viewer = Viewer(self._fanout, subscriber, self._seat, cursor)
+        viewer = Viewer(self._fanout, subscriber, self._seat, Outbox(cursor, self._behind))
         if self._greeting is not None:
             viewer.outbox.whisper(self._greeting)
         subscriber.on_subscribe(viewer)

@@ -258,6 +258,27 @@ def test_ones_own_lines_are_never_skipped() -> None:
     assert others.take(log, gap) == [b"gap 3 1-3", b"4", b"gap 1 5-5", b"6", b"7", b"8"]
 
 
+@pytest.mark.parametrize(
+    ("behind", "taken"),
+    [
+        (None, [b"1", b"2", b"3"]),
+        (12, [b"1", b"2", b"3"]),
+        (11, [b"1", b"gap 2 2-3", b"4", b"gap 3 5-7", b"8", b"9"]),
+        (1, [b"1", b"gap 2 2-3", b"4", b"gap 7 5-11", b"12"]),
+        (0, [b"1", b"gap 2 2-3", b"4", b"gap 7 5-11", b"12"]),
+    ],
+)
+def test_a_viewer_that_is_too_late_goes_on_with_the_newest(behind: int | None, taken: list[bytes]) -> None:
+    log, outbox = Log(), Outbox(0, behind)
+    log.listen("nabi")
+    for seq in range(1, 13):
+        log.append(b"%d" % seq, kept=seq == 1, voice="nabi" if seq == 4 else None)
+    outbox.request(len(taken))
+
+    assert outbox.take(log, gap, "nabi") == taken
+    assert outbox.credit == 0
+
+
 def test_of_what_is_kept_the_newest_are_held() -> None:
     log, outbox = Log(), Outbox(0)
     many = limits.KEPT_EVENTS_MAX + 2
@@ -268,7 +289,7 @@ def test_of_what_is_kept_the_newest_are_held() -> None:
 
     assert taken[: limits.KEPT_EVENTS_MAX + 1] == [b"gap 2 1-2", *(b"%d" % seq for seq in range(3, many + 1))]
     log.begin_anew()
-    assert log.kept_after(0) is None
+    assert log.kept_after(0, before=log.first) is None
 
 
 def test_a_gap_of_the_history_has_no_end_but_the_log() -> None:

@@ -81,11 +81,11 @@ def spoken(*voices: str) -> Log:
 def test_ones_own_line_is_had_when_it_has_left_the_ring() -> None:
     log = spoken("nabi", "mimi")
 
-    assert log.kept_after(0, "nabi") == (1, b"nabi")
-    assert log.kept_after(0, "mimi") == (2, b"mimi")
-    assert log.kept_after(1, "nabi") is None
-    assert log.kept_after(0, "another") is None
-    assert log.kept_after(0) is None
+    assert log.kept_after(0, "nabi", before=log.first) == (1, b"nabi")
+    assert log.kept_after(0, "mimi", before=log.first) == (2, b"mimi")
+    assert log.kept_after(1, "nabi", before=log.first) is None
+    assert log.kept_after(0, "another", before=log.first) is None
+    assert log.kept_after(0, before=log.first) is None
 
 
 def test_of_a_kept_event_and_ones_own_the_earlier_comes_first() -> None:
@@ -97,31 +97,35 @@ def test_of_a_kept_event_and_ones_own_the_earlier_comes_first() -> None:
     for _ in range(limits.LOG_EVENTS_MAX):
         log.append(b"x")
 
-    assert [log.kept_after(cursor, "nabi") for cursor in (0, 1, 2)] == [(1, b"gift"), (2, b"nabi"), (3, b"gift")]
+    assert [log.kept_after(cursor, "nabi", before=log.first) for cursor in (0, 1, 2)] == [
+        (1, b"gift"),
+        (2, b"nabi"),
+        (3, b"gift"),
+    ]
 
 
 @pytest.mark.parametrize(("extra", "first"), [(0, 1), (1, 2)])
 def test_of_ones_own_lines_the_newest_are_held(extra: int, first: int) -> None:
     log = spoken(*["nabi"] * (limits.OWN_EVENTS_MAX + extra))
 
-    assert log.kept_after(0, "nabi") == (first, b"nabi")
+    assert log.kept_after(0, "nabi", before=log.first) == (first, b"nabi")
 
 
 def test_nothing_is_held_for_who_does_not_watch_or_no_more() -> None:
     log = spoken("nabi", "nabi")
     log.ignore("nabi")
-    assert log.kept_after(0, "nabi") == (1, b"nabi")
+    assert log.kept_after(0, "nabi", before=log.first) == (1, b"nabi")
 
     log.ignore("nabi")
 
-    assert log.kept_after(0, "nabi") is None
+    assert log.kept_after(0, "nabi", before=log.first) is None
 
 
 def test_ones_own_line_is_taken_back_there_too_and_forgotten_when_the_numbers_begin_anew() -> None:
     log = spoken("nabi")
     log.replace(1, b"removed")
-    assert log.kept_after(0, "nabi") == (1, b"removed")
+    assert log.kept_after(0, "nabi", before=log.first) == (1, b"removed")
 
     log.begin_anew()
 
-    assert log.kept_after(-1, "nabi") is None
+    assert log.kept_after(-1, "nabi", before=log.first) is None

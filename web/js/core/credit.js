@@ -15,10 +15,12 @@ export const WINDOW_START = 32;
 export const WINDOW_MIN = 8;
 /** More rows than are kept would be drawn for nobody. */
 export const WINDOW_MAX = LINES_MAX;
+/** Events to be late by; then the newest come. A fifth of a second of 500 lines a second. */
+export const BEHIND_MAX = 100;
 /** How fast the window opens again after a slow moment. */
 export const WINDOW_STEP = 8;
-/** A draw that takes more of the time than this leaves too little for typing. */
-export const COST_SHARE_MAX = 0.3;
+/** A draw that takes more of the time than this, to its paint, leaves too little for typing. */
+export const COST_SHARE_MAX = 0.5;
 /** A batch that fills this much of the window says that the room is faster than the window. */
 export const FULL_SHARE = 0.8;
 

@@ -11,7 +11,7 @@
  */
 
 import { drafted, emptyLog, next, readBy, reduce, refused, withdrawn } from "../core/chat_log.js";
-import { drawn, nextDrawAt, startCredit } from "../core/credit.js";
+import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
 import { t } from "../net/words.js";
 import { draftRow, lineRow } from "./chat_rows.js";
@@ -89,7 +89,7 @@ export class ChatList extends HTMLElement {
     this.#rowless = 0;
     this.#draw();
     this.#stream = wire.stream("chat.watch", {
-      body: () => (this.#log.seq === null ? { channel, history: HISTORY_LINES } : { channel, since: this.#newest() }),
+      body: () => ({ channel, behind: BEHIND_MAX, ...(this.#log.seq === null ? { history: HISTORY_LINES } : { since: this.#newest() }) }),
       onEvent: (event) => this.#received(event),
       onRefused: (problem) => this.#tell("no-room", problem),
     });
@@ -172,13 +172,18 @@ export class ChatList extends HTMLElement {
     this.#rowless = 0;
     this.#drawLines();
     this.#drawDrafts();
-    if (!this.#paused) this.scrollTop = this.scrollHeight; // Reading the height lays the rows out: part of the cost.
+    if (!this.#paused) this.scrollTop = this.scrollHeight;
     this.#lastDrawMs = startedMs;
-    const { credit, ask } = drawn(this.#credit, { taken, costMs: performance.now() - startedMs, sinceMs });
-    this.#credit = credit;
-    if (ask > 0) this.#stream?.request(ask);
     this.#say(before.lines);
     this.#tellUnseen();
+    // After the frame: layout and paint are most of the cost.
+    const stream = this.#stream;
+    setTimeout(() => {
+      if (stream !== this.#stream) return; // Another room, another credit.
+      const { credit, ask } = drawn(this.#credit, { taken, costMs: performance.now() - startedMs, sinceMs });
+      this.#credit = credit;
+      if (ask > 0) stream?.request(ask);
+    }, 0);
   }
 
   #drawLines() {
