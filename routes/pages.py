@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import html
 import importlib.util
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,9 @@ ICON: Final = "/img/icon-512.png"
 GZIP_BYTES_MIN: Final = 1_024
 """Bytes below which compressing saves less than a packet."""
 
+_WORDS_BETWEEN = re.compile(r'(<[^<>]*\sdata-i18n="([^"]+)"[^<>]*>)(?=</)')
+_WORDS_IN_TAG = re.compile(r'\sdata-i18n-(aria-label|content)="([^"]+)"')
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -84,9 +88,9 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page before its placeholders are filled in, and the hash its import map needs in the policy."""
+    """One page in each language before its placeholders are filled in, and the hash its import map needs."""
 
-    text: str
+    texts: dict[str, str]
     script_hashes: str
 
 
@@ -113,8 +117,11 @@ class Pages:
         self._speaks = speaks
         self._addresses = addresses
         self._describe = describe
+        catalogues = {name: _catalogue(web_root / "i18n" / f"{name}.json") for name in languages.LANGUAGES}
         self._pages = {
-            name: _page(web_root / name) for name in (*PAGES.values(), *BEHIND_DOORS) if (web_root / name).is_file()
+            name: _page(web_root / name, catalogues)
+            for name in (*PAGES.values(), *BEHIND_DOORS)
+            if (web_root / name).is_file()
         }
         self._assets: dict[str, Asset] = {}
         for folder in FOLDERS:
@@ -186,10 +193,10 @@ class Pages:
             "speaks": "1" if self._speaks else "",
             **values,
         }
-        text = page.text
-        for name, value in values.items():
-            text = text.replace("{{" + name + "}}", html.escape(value, quote=True))
-        data = text.encode()
+        # In one go: what a stranger wrote may look like a placeholder, and is none.
+        data = _PLACEHOLDER.sub(
+            lambda found: html.escape(values.get(found[1], found[0])), page.texts[language]
+        ).encode()
         response = _validated(request, data, _etag(data))
         response.content_type = "text/html"
         response.charset = "utf-8"
@@ -203,7 +210,7 @@ class Pages:
         site = self._addresses.site(request.headers.get(hdrs.HOST))
         nickname = request.match_info.get("nickname", "")
         # Only a page that shows it asks for it.
-        asked = self._describe is not None and "{{card_title}}" in page.text
+        asked = self._describe is not None and "{{card_title}}" in page.texts[languages.LANGUAGES[0]]
         card = await self._describe(nickname) if self._describe is not None and asked else None
         return {
             "card_title": card.title if card else HOUSE,
@@ -260,13 +267,31 @@ def policy(rsocket_url: str, script_hashes: str, *, framed: bool = False) -> str
     )
 
 
-def _page(path: Path) -> Page:
+def _catalogue(path: Path) -> dict[str, object]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _spoken(text: str, words: dict[str, object]) -> str:
+    """Put in the words that the page names by key: they are there before any script is, and for who runs none."""
+
+    def between(found: re.Match[str]) -> str:
+        phrase = words.get(found[2])
+        return found[1] + html.escape(phrase) if isinstance(phrase, str) else found[1]
+
+    def in_tag(found: re.Match[str]) -> str:
+        phrase = words.get(found[2])
+        return f'{found[0]} {found[1]}="{html.escape(phrase)}"' if isinstance(phrase, str) else found[0]
+
+    return _WORDS_IN_TAG.sub(in_tag, _WORDS_BETWEEN.sub(between, text))
+
+
+def _page(path: Path, catalogues: dict[str, dict[str, object]]) -> Page:
     text = path.read_text(encoding="utf-8")
     hashes = (
         f" 'sha256-{base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
         for body in _IMPORT_MAP.findall(text)
     )
-    return Page(text, "".join(hashes))
+    return Page({language: _spoken(text, words) for language, words in catalogues.items()}, "".join(hashes))
 
 
 def _asset(path: Path) -> Asset:

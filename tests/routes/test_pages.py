@@ -42,6 +42,18 @@ def web_root(tmp_path):
     return root
 
 
+@pytest.mark.parametrize(("language", "said"), [("ko", "가 &amp; &lt;나&gt;"), ("en", "")])
+async def test_the_words_that_a_page_names_are_in_it_before_any_script(serve, web_root, language, said):
+    named = '<meta name="description" data-i18n-content="a"><h1 class="x" data-i18n="a"></h1><p data-i18n="b"></p>'
+    (web_root / "index.html").write_text(named)
+    (web_root / "i18n/ko.json").write_text('{"a": "가 & <나>", "b": {"other": "여럿"}}')
+    client = await serve(Pages(web_root, None, ADDRESSES).doors())
+    text = await (await client.get("/", headers={"Accept-Language": language})).text()
+
+    assert f'<h1 class="x" data-i18n="a">{said}</h1><p data-i18n="b"></p>' in text
+    assert (f' content="{said}">' in text) == bool(said)
+
+
 @pytest.fixture
 async def client(serve, web_root, tmp_path):
     vendor = tmp_path / "vendor"
