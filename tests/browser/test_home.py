@@ -58,6 +58,32 @@ async def test_the_list_narrows_as_one_types_and_the_way_back_leads_to_it(new_pa
         await shoot(page, "home-category")
 
 
+async def test_a_card_that_is_looked_at_comes_alive_and_rests_again(house, new_page, shoot):
+    await house.first_live()
+    async with new_page() as page:
+        await page.goto("/")
+        link = page.locator("channel-card a").first
+        video = link.locator("video[data-plays]")
+        # Who wants less motion keeps the picture.
+        async with page.expect_response("**/live_peek.js"):
+            await link.hover()
+        await page.mouse.move(0, 0)
+        await expect(link.locator("video")).to_have_count(0)
+
+        await page.emulate_media(reduced_motion="no-preference")
+        await link.hover()
+        await expect(video).to_be_visible()
+        assert await video.evaluate("video => video.muted")
+        await shoot(page, "home-alive")
+        await page.mouse.move(0, 0)
+        await expect(link.locator("video")).to_have_count(0)
+        await page.keyboard.press("Tab")
+        await link.focus()
+        await expect(video).to_be_visible()
+        await page.keyboard.press("Tab")
+        await expect(link.locator("video")).to_have_count(0)
+
+
 async def test_following_from_a_channel_puts_it_first(house, new_page, nickname, shoot):
     streamer = (await house.first_live())["nickname"]
     async with new_page() as page:

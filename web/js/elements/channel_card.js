@@ -23,7 +23,7 @@ export class ChannelCard extends LightElement {
     if (this.channel === null) return nothing;
     const { nickname, title, category, viewers, thumbnail } = this.channel;
     return html`
-      <a href=${`/c/${encodeURIComponent(nickname)}`}>
+      <a href=${`/c/${encodeURIComponent(nickname)}`} @pointerenter=${this.#look} @focus=${this.#look}>
         <span class="picture">
           ${thumbnail === null || thumbnail === this.broken
             ? icons.cat(nickname, { wide: true })
@@ -39,6 +39,11 @@ export class ChannelCard extends LightElement {
         </span>
       </a>
     `;
+  }
+
+  /** A finger goes straight to the channel. @param {PointerEvent | FocusEvent} event */
+  async #look(event) {
+    if (!("pointerType" in event && event.pointerType === "touch")) (await import("./live_peek.js")).peek(this);
   }
 }
 
