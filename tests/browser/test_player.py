@@ -57,6 +57,21 @@ async def test_further_back_than_the_edges_list_goes(house, new_page, shoot, nic
         await expect(live).to_have_attribute("aria-pressed", "true", timeout=WAIT_MILLISECONDS_MAX)
 
 
+async def test_where_there_is_no_media_source_the_browser_itself_plays_and_is_helped_up(house, new_page):
+    """As on an iPhone before iOS 17.1."""
+    streamer = (await house.first_live())["nickname"]
+    async with new_page() as page:
+        await page.add_init_script("delete window.MediaSource; delete window.ManagedMediaSource;")
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        video = page.locator("video")
+        assert (await video.get_attribute("src")).endswith("/index.m3u8")
+        await video.evaluate("video => { video.src = '/hls/nobody/index.m3u8'; }")
+        await expect(video).to_have_attribute("src", re.compile(f"/hls/{streamer}/"))
+        await playing_since(page, 0)
+        page.complaints[:] = [text for text in page.complaints if "/hls/nobody/" not in text]
+
+
 async def test_theatre_sound_and_pause_by_keys_from_anywhere_on_the_page(house, new_page, shoot):
     streamer = (await house.first_live())["nickname"]
     async with new_page() as page:
@@ -75,6 +90,13 @@ async def test_theatre_sound_and_pause_by_keys_from_anywhere_on_the_page(house, 
         await expect(page.locator("body")).not_to_have_attribute("data-theatre", "")
 
         video = page.locator("video")
+        captions = page.locator("player-controls .captions")
+        await expect(captions).to_have_count(0)  # This stream has none.
+        await video.evaluate("video => video.addTextTrack('captions', '', 'ko')")
+        await expect(captions).to_have_attribute("aria-pressed", "false")
+        await page.keyboard.press("c")
+        await expect(captions).to_have_attribute("aria-pressed", "true")
+        assert await video.evaluate("video => video.textTracks[0].mode") == "showing"
         await page.keyboard.press("m")
         await expect(video).to_have_js_property("muted", False)
         await page.locator("live-player .stage").focus()

@@ -165,6 +165,12 @@ for (const path of scripts.filter((name) => name.startsWith(join("js", "core")))
   });
 }
 
+test("every core has a test of its own", () => {
+  const tested = readdirSync(resolve(web, "../tests/web")).map((name) => name.replace(".test.mjs", ".js"));
+  const cores = scripts.filter((name) => name.startsWith(join("js", "core"))).map((name) => name.split(/[\\/]/).at(-1));
+  assert.deepEqual(cores.filter((name) => !tested.includes(name)), []);
+});
+
 for (const page of pages) {
   const source = read(page);
   test(`${page}: has the language of the reader, no inline script or style, and no words but for <noscript>`, () => {

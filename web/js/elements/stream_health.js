@@ -11,19 +11,25 @@ import { codecName, encoderName, kilobits } from "../core/stream_health.js";
 import { t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
+import "./stream_graphs.js";
 
 /** A setting that was changed in the encoder is seen to work while one still looks. */
 const ASK_EVERY_MS = 2_000;
 
 export class StreamHealth extends LightElement {
-  static properties = { nickname: {}, health: { state: true } };
+  static properties = { nickname: {}, viewers: { attribute: false }, health: { state: true } };
 
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
+  /** @type {import("./stream_graphs.js").Sample | null} */
+  #sample = null;
+
   constructor() {
     super();
     this.nickname = "";
+    /** How many watch now, as the desk knows it. @type {number | null} */
+    this.viewers = null;
     /** @type {import("../core/stream_health.js").Health | null} */
     this.health = null;
   }
@@ -43,6 +49,7 @@ export class StreamHealth extends LightElement {
     if (document.visibilityState === "hidden") return;
     try {
       this.health = await streamHealth(this.nickname);
+      if (this.health.state === "live") this.#sample = { viewers: this.viewers, kilobits: kilobits(this.health) };
     } catch {
       this.health = null; // The desk says what is wrong; old numbers would say that all is well.
     }
@@ -55,7 +62,7 @@ export class StreamHealth extends LightElement {
     const name = encoderName(this.health.encoder) ?? t("health.encoder");
     return this.#card(html`
       <p class="connected">${t("health.connected", { encoder: name })}</p>
-      ${this.#facts(this.health)} ${this.#verdicts(this.health.verdicts)}
+      ${this.#facts(this.health)} <stream-graphs .sample=${this.#sample}></stream-graphs> ${this.#verdicts(this.health.verdicts)}
     `);
   }
 

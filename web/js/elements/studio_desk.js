@@ -4,6 +4,7 @@
  */
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
+import { asked, NOTHING_KNOWN } from "../core/broadcast_state.js";
 import { duration } from "../core/format.js";
 import { channel } from "../net/api.js";
 import { rotateStreamKey } from "../net/studio_api.js";
@@ -35,6 +36,8 @@ export class StudioDesk extends LightElement {
   /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
   #sure = createRef();
 
+  #broadcast = NOTHING_KNOWN;
+
   constructor() {
     super();
     this.server = "";
@@ -64,6 +67,7 @@ export class StudioDesk extends LightElement {
     if (document.visibilityState === "hidden") return;
     try {
       this.channel = await channel(this.nickname);
+      this.#broadcast = asked(this.#broadcast, this.channel);
       this.problem = null;
     } catch (error) {
       this.problem = error;
@@ -71,7 +75,7 @@ export class StudioDesk extends LightElement {
   };
 
   render() {
-    return html`${this.#state()} <stream-health .nickname=${this.nickname}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
+    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname} .viewers=${this.channel?.viewers ?? null}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
       <emote-desk .nickname=${this.nickname}></emote-desk> <goal-form .nickname=${this.nickname}></goal-form> <overlay-links></overlay-links>`;
   }
 
@@ -92,6 +96,13 @@ export class StudioDesk extends LightElement {
       </div>
       <a class="button quiet" href=${watch}>${t("studio.watch")}</a>
     </section>`;
+  }
+
+  /** What viewers see, without sound: the streamer's own microphone would hear it. The player comes with the first broadcast. */
+  #preview() {
+    if (this.channel?.on_air !== true) return nothing;
+    void import("./live_player.js");
+    return html`<live-player class="preview" .nickname=${this.nickname} .broadcast=${this.#broadcast}></live-player>`;
   }
 
   #encoder() {

@@ -40,6 +40,18 @@ export class Playback extends EventTarget {
     super();
     this.video = video;
     video.addEventListener("timeupdate", () => this.#keepUp());
+    // hls.js hears of its own faults; without it the element alone tells.
+    video.addEventListener("error", () => {
+      if (this.#isNative) this.#again();
+    });
+    video.addEventListener("playing", () => {
+      if (this.#isNative) this.#attempt = 0;
+    });
+  }
+
+  /** The browser itself plays the list. */
+  get #isNative() {
+    return this.#hls === null && this.#url !== null && this.video.hasAttribute("src");
   }
 
   /** @param {string} url of a multivariant playlist */
@@ -219,7 +231,7 @@ export class Playback extends EventTarget {
 
   #look() {
     const { video } = this;
-    const meant = this.#hls !== null && !video.paused && !video.ended && document.visibilityState === "visible";
+    const meant = (this.#hls !== null || this.#isNative) && !video.paused && !video.ended && document.visibilityState === "visible";
     const { watch, verdict } = look(this.#watch, { nowMs: performance.now(), time: video.currentTime, meant });
     this.#watch = watch;
     if (verdict === "nudge") this.#hls?.startLoad();
