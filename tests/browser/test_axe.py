@@ -22,7 +22,7 @@ FIND = """async (only) => {
 
 
 async def test_nobody_is_shut_out(house, new_page, nickname, ffmpeg, axe, shoot_if_asked):
-    streamer = (await house.first_live())["nickname"]
+    streamer = (await house.on_air("demo"))["nickname"]  # Not one of a test before, whose broadcast is about to end.
     owner = await house.sign_up(nickname())
 
     async def look(locale):
