@@ -90,13 +90,6 @@ async def test_theatre_sound_and_pause_by_keys_from_anywhere_on_the_page(house, 
         await expect(page.locator("body")).not_to_have_attribute("data-theatre", "")
 
         video = page.locator("video")
-        captions = page.locator("player-controls .captions")
-        await expect(captions).to_have_count(0)  # This stream has none.
-        await video.evaluate("video => video.addTextTrack('captions', '', 'ko')")
-        await expect(captions).to_have_attribute("aria-pressed", "false")
-        await page.keyboard.press("c")
-        await expect(captions).to_have_attribute("aria-pressed", "true")
-        assert await video.evaluate("video => video.textTracks[0].mode") == "showing"
         await page.keyboard.press("m")
         await expect(video).to_have_js_property("muted", False)
         await page.locator("live-player .stage").focus()

@@ -57,7 +57,6 @@ export class PlayerControls extends LightElement {
       this.video?.addEventListener(name, this.#redraw, { signal });
     }
     this.playback?.addEventListener("levels", this.#redraw, { signal });
-    for (const name of ["addtrack", "removetrack", "change"]) this.video?.textTracks.addEventListener(name, this.#redraw, { signal });
   }
 
   #redraw = () => this.requestUpdate();
@@ -81,7 +80,7 @@ export class PlayerControls extends LightElement {
           ${latencySeconds === null ? nothing : t("player.latency", { seconds: format.seconds(latencySeconds) })}
         </span>
         <span class="space"></span>
-        ${this.#captions()} ${this.#quality()}
+        ${this.#quality()}
         ${document.pictureInPictureEnabled ? this.#button(t("player.window"), "I", icons.window, this.toggleWindow) : nothing}
         <span class="wide">${this.#button(t(this.theatre ? "player.leave_theatre" : "player.theatre"), "T", icons.theatre, this.toggleTheatre)}</span>
         ${this.#button(whole ? t("player.leave_whole") : t("player.whole"), "F", whole ? icons.small : icons.whole, this.toggleWhole)}
@@ -101,18 +100,6 @@ export class PlayerControls extends LightElement {
   #button(label, key, icon, act) {
     return html`<button class="icon-button" type="button" aria-label=${label} aria-keyshortcuts=${key}
       title=${`${label} (${key})`} @click=${act}>${icon}</button>`;
-  }
-
-  /** Only where the stream has some and the browser reads them: Safari's own player does, hls.js light does not. */
-  #captions() {
-    const tracks = this.#texts;
-    if (tracks.length === 0) return nothing;
-    return html`<button class="icon-button captions" type="button" aria-pressed=${tracks.some(isShown)} aria-keyshortcuts="C"
-      aria-label=${t("player.captions")} title=${`${t("player.captions")} (C)`} @click=${this.toggleCaptions}>${icons.captions}</button>`;
-  }
-
-  get #texts() {
-    return [...(this.video?.textTracks ?? [])].filter(({ kind }) => kind === "captions" || kind === "subtitles");
   }
 
   #quality() {
@@ -139,7 +126,6 @@ export class PlayerControls extends LightElement {
       m: this.toggleSound,
       f: this.toggleWhole,
       t: this.toggleTheatre,
-      c: this.toggleCaptions,
       i: this.toggleWindow,
       j: this.goBack,
       l: this.goLive,
@@ -171,14 +157,6 @@ export class PlayerControls extends LightElement {
   goBack = () => this.#step(-BACK_SECONDS);
 
   goLive = () => this.playback?.goLive();
-
-  toggleCaptions = () => {
-    const tracks = this.#texts;
-    const wanted = !tracks.some(isShown);
-    tracks.forEach((track, index) => {
-      track.mode = wanted && index === 0 ? "showing" : "disabled";
-    });
-  };
 
   toggleTheatre = () => this.tell("theatre");
 
@@ -230,8 +208,5 @@ export class PlayerControls extends LightElement {
     if (event.target instanceof HTMLSelectElement) this.playback?.choose(Number(event.target.value));
   };
 }
-
-/** @param {TextTrack} track */
-const isShown = ({ mode }) => mode === "showing";
 
 customElements.define("player-controls", PlayerControls);
