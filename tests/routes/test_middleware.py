@@ -21,7 +21,7 @@ async def _echo(request):
 
 
 async def _who(request):
-    return answer(wire.Me(nickname=request[BEARER].nickname, roles=[], points=0, following=[]))
+    return answer(wire.Me(nickname=request[BEARER].nickname, roles=[], points=0, following=[], moderates=[]))
 
 
 async def _break(_request):
