@@ -9,12 +9,15 @@ aiohttp's for good.
 from __future__ import annotations
 
 import asyncio
+import resource
+from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
 
 from media.hls_writer.errors import HlsError
+from routes.addresses import counted_as
 from routes.request_head import Head, Unread, read_head
 
 if TYPE_CHECKING:
@@ -36,6 +39,12 @@ AHEAD_BYTES_MAX: Final = 64 * 1024
 LOOK_SECONDS: Final = 5.0
 """Seconds between looks at the time of all connections; what is over is noticed so much later at most."""
 
+CONNECTIONS_MAX: Final = 20_000
+"""Connections at once, and never more than half of the files we may open: encoders and recordings need theirs."""
+
+ADDRESS_CONNECTIONS_MAX: Final = 2_000
+"""Connections of one address: as many viewers as chat lets in from there (500), at four each."""
+
 BACKLOG: Final = 1024
 """Connections that wait to be accepted: a popular broadcast begins."""
 
@@ -47,6 +56,7 @@ class State(Enum):
     WAITING = "waiting"  # Playback waits for a part.
     PASSED = "passed"  # aiohttp answers one request.
     FOREIGN = "foreign"  # aiohttp has it for good.
+    ENDED = "ended"  # Closed by us, when the other side has taken what is left.
 
 
 class Behind(web.RequestHandler):
@@ -62,18 +72,26 @@ class Behind(web.RequestHandler):
             self.front.answered(keep=bool(response.keep_alive) and not reset)
         return response, reset
 
+    def keep_time(self) -> None:
+        """Look at idleness from now on: nobody else does any more, and `keep_alive` has ended its own clock."""
+        loop = asyncio.get_running_loop()
+        self._next_keepalive_close_time = loop.time() + IDLE_SECONDS_MAX
+        if self._keepalive_handle is None:
+            self._keepalive_handle = loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
 
 class Front(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
         *("_answered", "_behind", "_body", "_fronts", "_full", "_head", "_held", "_paused", "_quiet"),
-        *("_state", "_stuck", "_transport", "_unsent", "_wanted"),
+        *("_state", "_stuck", "_transport", "_unsent", "_wanted", "address"),
     )
 
     def __init__(self, fronts: Fronts) -> None:
         self._fronts = fronts
         self._transport: asyncio.Transport | None = None
+        self.address: str | None = None  # Under which it is counted.
         self._behind: Behind | None = None
         self._state = State.FREE
         self._held = b""
@@ -92,11 +110,16 @@ class Front(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class.
-        self._fronts.connections.add(self)
+        peer = transport.get_extra_info("peername")
+        # Of a proxy's visitors each request has its own, so connections from this machine are not counted.
+        self.address = counted_as(peer[0], None, public_url=None) if isinstance(peer, tuple) else None
+        if not self._fronts.arrived(self):
+            self._state = State.ENDED
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End, whatever was under way."""
-        self._fronts.connections.discard(self)
+        self._fronts.gone(self)
         self._transport = None
         self._wait_no_more()
         if self._behind is not None:
@@ -163,6 +186,10 @@ class Front(asyncio.Protocol):
                     self._wait(found)
                 else:
                     self._reply(found, answer)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read again once no more is ahead than may be."""
         if self._full and self._transport is not None and len(self._held) <= AHEAD_BYTES_MAX:
             self._full = False
             self._transport.resume_reading()
@@ -201,8 +228,8 @@ class Front(asyncio.Protocol):
     def _end(self) -> None:
         """Close when all has gone; what still comes is nobody's."""
         if self._transport is not None:
+            self._state = State.ENDED
             self._transport.close()
-            self._transport = None
 
     # --- aiohttp's side -----------------------------------------------------------------------------------------------
 
@@ -236,7 +263,10 @@ class Front(asyncio.Protocol):
     def _pass_for_good(self) -> None:
         self._state = State.FOREIGN
         data, self._held = self._held, b""
-        self._get_behind().data_received(data)
+        self._read_on()
+        behind = self._get_behind()
+        behind.keep_time()
+        behind.data_received(data)
 
     def _get_behind(self) -> Behind:
         if self._behind is None:
@@ -252,7 +282,7 @@ class Front(asyncio.Protocol):
         """Time has passed: end who is idle, too slow with a head, or takes nothing of what is sent."""
         if self._transport is None:
             return
-        if self._paused:
+        if self._paused or self._transport.is_closing():
             unsent = self._transport.get_write_buffer_size()
             self._stuck = self._stuck + seconds if unsent >= self._unsent > 0 else 0.0
             self._unsent = unsent
@@ -280,6 +310,8 @@ class Fronts:
         self.quick = quick
         self.connections: set[Front] = set()
         self._server = server
+        self._addresses: Counter[str] = Counter()
+        self._room = CONNECTIONS_MAX
         self._listener: asyncio.Server | None = None
         self._looking: asyncio.TimerHandle | None = None
 
@@ -295,9 +327,31 @@ class Fronts:
     async def listen(self, host: str, port: int) -> int:
         """Open the port, and say which it is. Raises OSError."""
         loop = asyncio.get_running_loop()
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files != resource.RLIM_INFINITY:
+            self._room = min(self._room, files // 2)
         self._listener = await loop.create_server(lambda: Front(self), host, port, backlog=BACKLOG)
         self._looking = loop.call_later(LOOK_SECONDS, self._look)
         return int(self._listener.sockets[0].getsockname()[1])
+
+    def arrived(self, front: Front) -> bool:
+        """Take note of a connection; False if there is no room for it."""
+        address = front.address
+        if len(self.connections) >= self._room or (address and self._addresses[address] >= ADDRESS_CONNECTIONS_MAX):
+            return False
+        self.connections.add(front)
+        if address:
+            self._addresses[address] += 1
+        return True
+
+    def gone(self, front: Front) -> None:
+        """Forget a connection, if there was room for it."""
+        if front in self.connections:
+            self.connections.remove(front)
+            if front.address:
+                self._addresses[front.address] -= 1
+                if not self._addresses[front.address]:
+                    del self._addresses[front.address]
 
     def _look(self) -> None:
         for each in tuple(self.connections):

@@ -26,8 +26,9 @@ _PAIR: Final = re.compile(rb"([^:]+):([^\r]*)\r\n")
 # rest of something that aiohttp refuses at once.
 _BEGINNING: Final = re.compile(rb"[A-Z]{1,7}(?: [!-~]*(?: [!-~]*)?)?\r?\Z|[A-Z]{3,7} /[!-~]* HTTP/1\.1\r\n")
 _ODD: Final = re.compile(rb"[^\t\r\n -~]|\r(?!\n|\Z)|(?<!\r)\n")
-# These say that more follows than a length tells, or that the connection shall become something else.
-_FOREIGN: Final = frozenset({b"transfer-encoding", b"upgrade", b"expect"})
+# These say that more follows than a length tells, or that the connection shall become something else; or that the body
+# is to be unpacked, and behind one that cannot be aiohttp reads no more requests.
+_FOREIGN: Final = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"content-encoding"})
 
 
 class Unread(Enum):

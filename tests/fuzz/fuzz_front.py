@@ -54,6 +54,7 @@ FIELDS = (
     b"Accept: */*\r\n", b"Range: bytes=0-1\r\n", b"Content-Length: 0\r\n", b"Content-Length: 3\r\n",
     b"Transfer-Encoding: chunked\r\n", b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"Expect: 100-continue\r\n",
     b"X: \xe9\r\n", b" folded\r\n", b"Cookie: a=b; c=d\r\n", b"Content-Type: application/json\r\n",
+    b"Content-Encoding: gzip\r\nContent-Length: 3\r\n",
 )  # fmt: skip
 TARGETS = (
     b"/hls/nabi/7/source.m3u8", b"/hls/nabi/7/source.m3u8?_HLS_msn=1&_HLS_part=0&_HLS_skip=YES", b"/hls/nabi/7/x.m3u8",

@@ -396,3 +396,124 @@ async def test_closing_ends_who_waits_and_who_is_idle_and_lets_nobody_in(fronts,
     assert live.guard.counters.under_way == 0
     with pytest.raises(OSError, match="Connect call failed"):
         await dial(fronts.port)
+
+
+# --- what a stranger may try ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["{folder}/{segment}", "/api/channels"])
+async def test_who_asks_for_the_end_and_never_reads_is_cut_off(target, fronts, folder, names):
+    """Who closes is still looked at, whoever of us answered and however little is left."""
+    _, writer = await asyncio.open_connection("127.0.0.1", fronts.port, limit=1)
+    writer.transport.pause_reading()
+    await _until(lambda: fronts.connections)
+    (only,) = fronts.connections
+    transport = Stuck(only._transport)
+    only._transport = transport
+    writer.write(get(target.format(folder=folder, **names), HOST + b"Connection: close\r\n"))
+    await _until(transport.is_closing)
+    for _ in range(3):
+        only.look(front.STUCK_SECONDS_MAX / 2)
+
+    assert transport.aborted
+    writer.transport.abort()
+    transport.real.abort()
+
+
+class Stuck(asyncio.Transport):
+    """A transport of which the kernel takes nothing."""
+
+    def __init__(self, real):
+        super().__init__()
+        self.real = real
+        self.size = 0
+        self.closing = self.aborted = False
+
+    def write(self, data):
+        self.size += len(data)
+
+    def writelines(self, parts):
+        self.size += sum(map(len, parts))
+
+    def get_write_buffer_size(self):
+        return self.size
+
+    def get_extra_info(self, name, default=None):
+        return self.real.get_extra_info(name, default)
+
+    def is_closing(self):
+        return self.closing
+
+    def close(self):
+        self.closing = True
+
+    def abort(self):
+        self.aborted = True
+
+
+async def test_what_is_aiohttps_for_good_is_read_though_much_came_ahead(fronts, dial, folder, names, on_air):
+    line = await dial(fronts.port)
+    ahead = get(f"{folder}/{names['init']}")
+    count = 1 + front.AHEAD_BYTES_MAX // len(ahead)
+    foreign = get("/api/channels", HOST + b"X: \xe9\r\n")
+    line.send(get(f"{folder}/{names['hint']}") + ahead * count + foreign)
+    await _until(lambda: any(each._full for each in fronts.connections))
+    await on_air.broadcasts.close()
+    for _ in range(count + 2):
+        await line.answer()
+    line.send(foreign)
+
+    assert (await line.answer())[0] == "HTTP/1.1 200 OK"
+
+
+async def test_who_becomes_aiohttps_for_good_has_his_time_for_a_head(fronts, dial, folder, names, monkeypatch):
+    monkeypatch.setattr(front, "IDLE_SECONDS_MAX", 0.2)
+    line = await dial(fronts.port)
+    line.send(get("/api/channels"))
+    await line.answer()
+    line.send(get(f"{folder}/{names['part']}"))
+    await line.answer()
+    line.send(get("/api/channels", HOST + b"X: \xe9\r\n")[:-2])
+    await _until(lambda: {each._state for each in fronts.connections} != {front.State.FREE})
+
+    assert await line.end() == b""
+
+
+async def test_one_address_has_no_more_connections_than_its_share(fronts, dial, monkeypatch):
+    monkeypatch.setattr(front, "ADDRESS_CONNECTIONS_MAX", 2)
+    monkeypatch.setattr(front, "counted_as", lambda *_, **__: "192.0.2.1")
+    first, second, third = [await dial(fronts.port) for _ in range(3)]
+    assert await third.end() == b""
+    for line in (first, second):
+        line.send(get("/api/channels"))
+        await line.answer()
+    first.abort()
+    await _until(lambda: len(fronts.connections) == 1)
+    fourth = await dial(fronts.port)
+    fourth.send(get("/api/channels"))
+
+    assert (await fourth.answer())[0] == "HTTP/1.1 200 OK"
+    for line in (second, fourth):
+        line.abort()
+    await _until(lambda: not fronts.connections)
+    assert not fronts._addresses
+
+
+async def test_connections_at_their_limit_and_this_machine_is_not_counted(fronts, dial, monkeypatch):
+    monkeypatch.setattr(front, "ADDRESS_CONNECTIONS_MAX", 0)
+    monkeypatch.setattr(fronts, "_room", 1)
+    first = await dial(fronts.port)
+    first.send(get("/api/channels"))
+    await first.answer()
+
+    assert await (await dial(fronts.port)).end() == b""
+    assert not fronts._addresses
+
+
+async def test_files_are_left_for_others(live, quick, monkeypatch):
+    monkeypatch.setattr(front.resource, "getrlimit", lambda _: (100, 100))
+    fronts = Fronts(live.server.runner.server, quick)
+    await fronts.listen("127.0.0.1", 0)
+    fronts.close()
+
+    assert fronts._room == 50

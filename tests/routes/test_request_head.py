@@ -69,6 +69,7 @@ def test_what_a_head_says_of_its_body_and_its_end(fields, body, closes):
         head(HOST + b"Connection: upgrade\r\n"),
         head(HOST + b"Connection: keep-alive, close\r\n"),
         head(HOST + b"Expect: 100-continue\r\n"),
+        head(HOST + b"Content-Encoding: gzip\r\n"),
         head(HOST + b" folded\r\n"),
         head(HOST + b"no colon\r\n"),
         head(HOST + b": no name\r\n"),
