@@ -3,10 +3,10 @@
     python tests/bench/bench_flood.py [--bots 500] [--lines 10000] [--seconds 20]
 
 A whole house with one worker. Bots of a member each say lines by fire-and-forget, whether they are taken or not; one
-who may speak says a line every other second and waits for its number; four times a second somebody gives; twenty watch. Told
-are how many lines were offered, taken by the bots' sockets and let into the room, how long the honest lines and the
-donations took (from the request to the last watcher), and what the worker used. Exit code 1 if a donation or an honest
-line was lost or refused, or donations took longer than 500 ms (p99).
+who may speak says a line every other second and waits for its number; four times a second somebody gives; twenty watch.
+Told are how many lines were offered, taken by the bots' sockets and let into the room, how long the honest lines and
+the donations took (from the request to the last watcher), and what the worker used. Exit code 1 if a donation or an
+honest line was lost or refused, or donations took longer than 500 ms (p99).
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ async def main(options: argparse.Namespace) -> int:
         ((streamer, _),) = await people.make(1, live=True)
         bots = [await Bot(token).open(port) for _, token in await people.make(options.bots)]
         speaking = Speakers(
-            streamer.nickname, *[await Bot(token).open(port) for _, token in await people.make(1 + DONORS, points=100_000)]
+            streamer.nickname,
+            *[await Bot(token).open(port) for _, token in await people.make(1 + DONORS, points=100_000)],
         )
         seen = Seen()
         for _ in range(WATCHERS):

@@ -28,6 +28,7 @@ def order(state, **fields):
         "tid": "T1",
         "links": Links("https://pay/pc", "https://pay/mobile", "https://pay/app"),
         "pg_token": "secret",
+        "spare_token": None,
         "receipt": None,
         "method": None,
         "transfer_id": None,
