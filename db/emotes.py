@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db.emote import EMOTES_MAX, Emote, EmotesTooMany, EmoteUnknown
+from db.member import MemberUnknown
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -29,11 +30,14 @@ class Emotes:
     async def put(self, channel_id: int, emote: Emote, data: bytes) -> None:
         """Give a channel an emote, or its code another picture; twice is harmless.
 
-        Raises EmotesTooMany, StoreUnavailable, StoreUnknown.
+        Raises EmotesTooMany, MemberUnknown (the owner has left), StoreUnavailable, StoreUnknown.
         """
         async with writing(self._pool) as connection, connection.transaction():
             # One at a time a channel, so that two at once do not both find room for one.
-            await connection.execute("SELECT 1 FROM channel WHERE id = $1 FOR NO KEY UPDATE", channel_id)
+            if not await connection.fetchval(
+                "SELECT 1 FROM member WHERE id = $1 AND erased_at IS NULL FOR NO KEY UPDATE", channel_id
+            ):
+                raise MemberUnknown(channel_id)
             others = await connection.fetchval(
                 "SELECT count(*) FROM emote WHERE channel_id = $1 AND code <> $2", channel_id, emote.code
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from db.member import MemberUnknown
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -100,20 +101,24 @@ class Supporters:
         return None if row is None else Goal(**row)
 
     async def set_goal(self, channel_id: int, title: str, points: int) -> None:
-        """Begin to gather anew, from now on. Raises StoreUnavailable, StoreUnknown."""
+        """Begin to gather anew, from now on. Raises MemberUnknown (has left), StoreUnavailable, StoreUnknown."""
         async with writing(self._pool) as connection:
-            await connection.execute(
+            done = await connection.fetchval(
                 """
                 INSERT INTO channel_goal (channel_id, title, points, since_donation)
-                SELECT $1, $2, $3, coalesce(max(id), 0) FROM donation WHERE streamer_id = $1
+                SELECT m.id, $2, $3, (SELECT coalesce(max(id), 0) FROM donation WHERE streamer_id = $1)
+                FROM member m WHERE m.id = $1 AND m.erased_at IS NULL FOR SHARE
                 ON CONFLICT (channel_id) DO UPDATE
                 SET title = excluded.title, points = excluded.points, since = now(),
                     since_donation = excluded.since_donation
+                RETURNING true
                 """,
                 channel_id,
                 title,
                 points,
             )
+        if not done:
+            raise MemberUnknown(channel_id)
 
     async def clear_goal(self, channel_id: int) -> None:
         """Gather for nothing any more; harmless twice. Raises StoreUnavailable, StoreUnknown."""

@@ -37,6 +37,9 @@ IMMUTABLE: Final = "public, max-age=31536000, immutable"
 PICTURES_KEPT: Final = 256
 """Pictures held in memory, 8 MB at most: a room that opens asks for the same few, everyone at once."""
 
+KEPT_SECONDS: Final = 60.0
+"""Seconds for which one is held: what was taken away, or went with its owner, is gone from here too then."""
+
 _NAME = re.compile(r"([0-9a-f]{64})\.(png|gif|webp)")
 
 
@@ -47,7 +50,7 @@ class EmoteDoors:
         self._channels = channels
         self._emotes = emotes
         self._notices = notices
-        self._pictures: OrderedDict[bytes, tuple[str, bytes]] = OrderedDict()
+        self._pictures: OrderedDict[bytes, tuple[float, str, bytes]] = OrderedDict()
 
     def doors(self) -> list[HttpDoor]:
         """List the doors."""
@@ -133,13 +136,15 @@ class EmoteDoors:
         return web.Response(body=data, content_type=media_type, headers={hdrs.CACHE_CONTROL: IMMUTABLE})
 
     async def _find(self, picture_hash: bytes) -> tuple[str, bytes]:
-        found = self._pictures.get(picture_hash)
-        if found is None:
-            found = self._pictures[picture_hash] = await self._emotes.picture(picture_hash)
+        now = asyncio.get_running_loop().time()
+        until, media_type, data = self._pictures.get(picture_hash, (0.0, "", b""))
+        if until <= now:
+            self._pictures.pop(picture_hash, None)
+            media_type, data = await self._emotes.picture(picture_hash)
+            self._pictures[picture_hash] = (now + KEPT_SECONDS, media_type, data)
             if len(self._pictures) > PICTURES_KEPT:
                 self._pictures.popitem(last=False)
-        self._pictures.move_to_end(picture_hash)
-        return found
+        return media_type, data
 
     async def _channel(self, request: web.Request) -> Channel:
         nickname = request.match_info["nickname"]

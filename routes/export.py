@@ -80,6 +80,7 @@ class ExportDoors:
                 handle=self._export,
                 words="What the house keeps of the bearer, as a file.",
                 answer=shapes.Export,
+                lasting=True,
             )
         ]
 

@@ -137,9 +137,10 @@ class Guard:
     def _problem(self, error: Exception, request: web.Request) -> problems.Problem:
         problem = problems.problem_of(error, incident=request[REQUEST_ID])
         if problem.row is problems.INTERNAL:
-            log.error(
-                "internal incident=%s method=%s path=%s", problem.incident, request.method, request.path, exc_info=error
-            )
+            # The door, not the address: that of an overlay is a secret.
+            resource = request.match_info.route.resource
+            door = "" if resource is None else resource.canonical
+            log.error("internal incident=%s method=%s door=%s", problem.incident, request.method, door, exc_info=error)
         return problem
 
     def secure(self, response: web.StreamResponse, request_id: str) -> None:

@@ -23,8 +23,11 @@ WAITING_MAX: Final = 20
 SECONDS_MAX: Final = 5.0
 """Seconds one may take; an honest one takes a hundredth."""
 
-KEPT_MAX: Final = 32
-"""Spoken texts kept, some 200 kB each: two scenes of one streamer ask for the same."""
+SOUND_BYTES_MAX: Final = 44 + 40 * 44_100
+"""Bytes of one sound: forty seconds, or one gift keeps all others waiting: 200 signs with long names take 82."""
+
+KEPT_MAX: Final = 16
+"""Spoken texts kept, 200 kB each as a rule and 28 MB at most: two scenes of one streamer ask for the same."""
 
 RETRY_AFTER_MS: Final = 1_000
 WORDS_A_MINUTE: Final = 160
@@ -86,7 +89,7 @@ class Speech:
                 await process.wait()
         if process.returncode != 0 or not sound.startswith(b"RIFF"):
             raise SpeechError(f"exit {process.returncode}")
-        return sound
+        return sound[:SOUND_BYTES_MAX]
 
 
 def voice_of(text: str) -> str:

@@ -220,9 +220,9 @@ class Room:
     def _append(self, payload: bytes, *, kept: bool) -> None:
         """Add an event, and take back what it takes back: whoever joins later never reads a removed line."""
         self.log.append(payload, kept=kept, voice=self._voice(payload))
-        for seq, instead in self._takes_back(payload).items():
-            if self.log.replace(seq, instead):
-                self._replaced.add(seq)
+        instead = self._takes_back(payload)
+        if instead:
+            self._replaced.update(self.log.replace(instead))
         if len(self._replaced) > limits.LOG_EVENTS_MAX:
             self._replaced = {seq for seq in self._replaced if seq >= self.log.first}
 

@@ -205,6 +205,36 @@ async def acts(walk: Walk) -> None:
     await expect(walk.find("chat-acts .said button")).to_be_visible()
 
 
+async def overlay_links(walk: Walk) -> None:
+    await walk.page.click("overlay-links section > .row button")
+    await expect(walk.find("overlay-links copy-field").first).to_be_visible()
+
+
+async def unlink(walk: Walk) -> None:
+    await walk.find("overlay-links li button").last.click()
+    await expect(walk.find("overlay-links dialog")).to_be_visible()
+
+
+async def overlay_chat(walk: Walk) -> None:
+    await walk.page.goto(await walk.find("overlay-links copy-field input").nth(1).input_value())
+    await expect(walk.find("chat-list .line").first).to_be_visible()
+    # A picture of middling dark lies under it; axe does not count the shadow of the letters.
+    await walk.page.evaluate("document.documentElement.style.background = '#444'")
+
+
+async def overlay_goal(walk: Walk) -> None:
+    asked = {"title": "새 방석", "points": 1000}
+    await walk.house.api("PUT", f"/api/channels/{walk.owner.nickname}/goal", asked, token=walk.owner.token)
+    await walk.page.goto(walk.page.url.replace("/chat?", "/goal?"))
+    await expect(walk.find("goal-bar")).to_be_visible()
+
+
+async def channel_support(walk: Walk) -> None:
+    await walk.page.goto(f"/c/{walk.owner.nickname}")
+    await expect(walk.find("channel-support goal-bar")).to_be_visible()
+    await expect(walk.find("channel-support li").first).to_be_visible()
+
+
 async def moderation_log(walk: Walk) -> None:
     await walk.page.goto(f"/c/{walk.owner.nickname}/moderation")
     await expect(walk.find("moderation-log li").first).to_be_visible()
@@ -257,6 +287,11 @@ SURFACES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     give_back,
     rules,
     acts,
+    overlay_links,
+    unlink,
+    overlay_chat,
+    overlay_goal,
+    channel_support,
     moderation_log,
     account,
     a_bots_token,

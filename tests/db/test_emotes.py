@@ -4,6 +4,7 @@ import pytest
 
 from db.emote import EMOTES_MAX, Emote, EmotesTooMany, EmoteUnknown, hash_picture
 from db.emotes import Emotes
+from db.member import MemberUnknown
 from db.members import Members
 
 
@@ -57,5 +58,7 @@ async def test_who_leaves_takes_them_along(emotes, people, pool):
     await emotes.put(mine, _emote("cat"), b"x")
 
     await Members(pool).erase(mine)
+    with pytest.raises(MemberUnknown):  # One that was on its way.
+        await emotes.put(mine, _emote("dog"), b"x")
 
     assert await emotes.of(mine) == []

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from db.member import MemberUnknown
+from db.members import Members
 from db.supporters import SUPPORTERS_MAX, Supporter, Supporters
 from db.transfer import InsufficientPoints
 
@@ -67,3 +69,15 @@ async def test_a_goal_counts_from_when_it_was_set(pool, people, ledger, gift):
     await supporters.clear_goal(streamer)
     await supporters.clear_goal(streamer)
     assert await supporters.goal(streamer) is None
+
+
+async def test_who_has_left_gathers_for_nothing(pool, people):
+    (nabi,) = await people(1)
+    supporters = Supporters(pool)
+    await supporters.set_goal(nabi, "my goal", 300)
+
+    await Members(pool).erase(nabi)
+    with pytest.raises(MemberUnknown):  # One that was on its way.
+        await supporters.set_goal(nabi, "my goal", 300)
+
+    assert await supporters.goal(nabi) is None

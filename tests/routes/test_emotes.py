@@ -9,6 +9,7 @@ from db.channels import Channels
 from db.emote import EMOTES_MAX
 from db.emotes import Emotes
 from db.errors import StoreUnavailable
+from db.members import Members
 from routes import emotes as module
 from routes.emote_image import IMAGE_BYTES_MAX
 from routes.emotes import HOUSE, EmoteDoors
@@ -105,6 +106,31 @@ async def test_only_so_many_pictures_are_held(client, owner, monkeypatch):
 
     for url in (*urls, *urls):
         assert (await client.get(url)).status == 200
+
+
+async def test_a_picture_that_was_taken_away_or_left_with_its_owner_is_soon_served_no_more(
+    client, owner, pool, monkeypatch
+):
+    monkeypatch.setattr(module, "KEPT_SECONDS", 0.0)
+    urls = []
+    for code, side in (("cat", 28), ("dog", 30)):
+        put = await client.put(f"{URL}/{code}", data=png(side, side), headers=owner | PNG)
+        urls.append((await put.json())["url"])
+        assert (await client.get(urls[-1])).status == 200
+
+    await client.delete(f"{URL}/cat", headers=owner)
+    assert await _code(await client.get(urls[0]), 404) == "emote.unknown"
+    await Members(pool).erase(await pool.fetchval("SELECT id FROM member WHERE nickname = 'streamer'"))
+    assert await _code(await client.get(urls[1]), 404) == "emote.unknown"
+
+
+async def test_a_picture_is_asked_for_once_while_it_is_held(client, owner, pool):
+    put = await client.put(f"{URL}/cat", data=png(), headers=owner | PNG)
+    url = (await put.json())["url"]
+    await client.get(url)
+    await pool.execute("DELETE FROM emote")
+
+    assert (await client.get(url)).status == 200
 
 
 async def test_where_a_photo_was_taken_is_not_kept(client, owner):

@@ -20,8 +20,7 @@ from routes.export import EXPORT_BURST, ExportDoors
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-@pytest.fixture
-async def client(serve, pool, redis):
+def _doors(pool, redis):
     doors = ExportDoors(
         members=Members(pool),
         channels=Channels(pool),
@@ -34,7 +33,12 @@ async def client(serve, pool, redis):
         footprints=Footprints(pool),
         bus=Bus(redis),
     )
-    return await serve(doors.doors())
+    return doors.doors()
+
+
+@pytest.fixture
+async def client(serve, pool, redis):
+    return await serve(_doors(pool, redis))
 
 
 def _said(nickname, text):
@@ -92,3 +96,15 @@ async def test_who_has_left_has_nothing_to_take_along(client, pool, new_member, 
     response = await client.get("/api/members/me/export", headers=bearer(nabi.id, "나비"))
 
     assert (response.status, json.loads(await response.read())["code"]) == (404, "member.unknown")
+
+
+async def test_a_login_that_is_over_takes_nothing_along(serve, pool, redis, new_member, bearer):
+    async def ended(_member_id, _login):
+        return False
+
+    nabi = await new_member("나비")
+    client = await serve(_doors(pool, redis), lives=ended)
+
+    response = await client.get("/api/members/me/export", headers=bearer(nabi.id, "나비"))
+
+    assert (response.status, json.loads(await response.read())["code"]) == (401, "auth.token_invalid")

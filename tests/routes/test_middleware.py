@@ -45,6 +45,7 @@ DOORS = [
     HttpDoor(method="GET", path="/who", who=Who.MEMBER, handle=_who, words=""),
     HttpDoor(method="GET", path="/owner", who=Who.OWNER, handle=_who, words=""),
     HttpDoor(method="GET", path="/break", who=Who.ANYONE, handle=_break, words="", cors=True),
+    HttpDoor(method="GET", path="/secret/{token}", who=Who.ANYONE, handle=_break, words=""),
     HttpDoor(method="GET", path="/fast", who=Who.ANYONE, handle=_slow_down, words=""),
     HttpDoor(method="POST", path="/cookie", who=Who.COOKIE, handle=_fine, words=""),
     HttpDoor(method="GET", path="/loopback", who=Who.LOOPBACK, handle=_fine, words=""),
@@ -151,6 +152,14 @@ async def test_an_unknown_error_shows_an_incident_and_nothing_else(client, caplo
     assert "Error" not in text
     assert f"incident={problem['incident']}" in caplog.text
     assert PLANTED in caplog.text
+
+
+async def test_no_secret_of_an_address_is_in_the_log(client, caplog):
+    with caplog.at_level(logging.ERROR, "commeow.http"):
+        await _problem(await client.get("/secret/cmb_of_an_overlay"), 500, "internal")
+
+    assert "door=/secret/{token}" in caplog.text
+    assert "cmb_of_an_overlay" not in caplog.text
 
 
 async def test_cors_holds_for_refusals_too(client):

@@ -5,7 +5,7 @@ import pytest
 
 from routes import speech
 from routes.rate_limit import Busy
-from routes.speech import KEPT_MAX, WAITING_MAX, Speech, SpeechError, voice_of
+from routes.speech import KEPT_MAX, SOUND_BYTES_MAX, WAITING_MAX, Speech, SpeechError, voice_of
 
 SPEAKS = 'printf RIFF; echo "$@" >> "$0.asked"; cat'
 
@@ -33,6 +33,13 @@ async def test_a_text_goes_in_by_stdin_and_comes_out_as_sound(program):
 
     assert await Speech(path).say('--help "; rm 물고기') == b'RIFF--help "; rm \xeb\xac\xbc\xea\xb3\xa0\xea\xb8\xb0'
     assert asked(path) == ["--stdin --stdout -v ko -s 160"]
+
+
+async def test_a_sound_that_is_too_long_is_cut(program):
+    path = program('cat "$0.wav"')
+    Path(f"{path}.wav").write_bytes(b"RIFF" + bytes(2 * SOUND_BYTES_MAX))
+
+    assert await Speech(path).say("x") == b"RIFF" + bytes(SOUND_BYTES_MAX - 4)
 
 
 async def test_the_same_text_is_spoken_once_and_few_are_kept(program):

@@ -123,9 +123,25 @@ def test_nothing_is_held_for_who_does_not_watch_or_no_more() -> None:
 
 def test_ones_own_line_is_taken_back_there_too_and_forgotten_when_the_numbers_begin_anew() -> None:
     log = spoken("nabi")
-    log.replace(1, b"removed")
+    assert log.replace({1: b"removed"}) == []
     assert log.kept_after(0, "nabi", before=log.first) == (1, b"removed")
 
     log.begin_anew()
 
     assert log.kept_after(-1, "nabi", before=log.first) is None
+
+
+def test_what_is_taken_back_is_looked_for_once_however_much_it_is() -> None:
+    class Counted(dict[int, bytes]):
+        asked = 0
+
+        def __contains__(self, seq: object) -> bool:
+            Counted.asked += 1
+            return super().__contains__(seq)
+
+    log = spoken(*(f"n{number}" for number in range(50)))
+    instead = Counted(dict.fromkeys(range(1, log.head + 1), b"removed"))
+
+    assert log.replace(instead) == list(range(log.first, log.head + 1))
+
+    assert Counted.asked == 50
