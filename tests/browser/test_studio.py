@@ -16,10 +16,8 @@ async def test_a_streamer_reads_along_and_gives_a_donation_back(house, new_page,
         house.connect(donor) as talking,
     ):
         await house.on_air(streamer.nickname)
-        await page.goto("/login")
+        await page.goto("/login?next=/studio")
         await log_in(page, streamer.login_id, PASSWORD)
-        await expect(page.locator("site-header .me")).to_be_visible()
-        await page.goto("/studio")
         await expect(page.locator("chat-room .rule")).to_be_visible()
         await talking.say(streamer.nickname, "잘 보고 있어요")
         line = page.locator("aside chat-list .line", has_text="잘 보고 있어요")
