@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from console.desk import known, open_desk
 from console.say import say
 from db.errors import StoreUnknown
-from db.payouts import Payouts
+from db.payouts import PAYOUTS_MAX, Payouts
 from routes.process import StartError
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def show_all(held: list[Payout], *, as_json: bool) -> int:
     else:
         for payout in held:
             say(_line(payout))
-        say(f"{sum(payout.points for payout in held)} points held" if held else "nothing is held")
+        of_some = f" by the oldest {PAYOUTS_MAX}; end some to see others" if len(held) == PAYOUTS_MAX else ""
+        say(f"{sum(payout.points for payout in held)} points held{of_some}" if held else "nothing is held")
     return 0
 
 

@@ -25,6 +25,9 @@ DAYS_MAX = 31
 # A day is reported when nobody can still write into it: transactions take the time of their beginning and may last five
 # seconds, and two machines' clocks differ. What were missed would be missed for ever, for a report is never made anew.
 DAY_OVER_AFTER = timedelta(minutes=10)
+# Who waits for his locks over midnight (five seconds at most) has drawn his ids after all who overtook him, at some
+# 6,000 a second; three times as many are looked through again, which takes milliseconds.
+OVERTAKEN_MAX = 100_000
 # A report that fails is tried again twice as late each time: an audit that takes too long must not run all day.
 REPORT_AGAIN_MIN = timedelta(seconds=30)
 REPORT_AGAIN_MAX = timedelta(hours=6)
@@ -105,8 +108,9 @@ class Bookkeeper:
         begin = datetime.combine(day, time(), UTC)
         async with writing(self._pool) as connection, connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = '{AUDIT_SECONDS_MAX}s'")
-            moved = await connection.fetch(_MOVED, begin, begin + timedelta(days=1), day, timeout=AUDIT_SECONDS_MAX)
-            asked = await connection.fetch(_ASKED, begin, begin + timedelta(days=1), day, timeout=AUDIT_SECONDS_MAX)
+            within = (begin, begin + timedelta(days=1), day, OVERTAKEN_MAX)
+            moved = await connection.fetch(_MOVED, *within, timeout=AUDIT_SECONDS_MAX)
+            asked = await connection.fetch(_ASKED, *within, timeout=AUDIT_SECONDS_MAX)
             held = await connection.fetch(_HELD)
             waiting = await connection.fetchval("SELECT count(*) FROM alert")
             hanging = await connection.fetch(_HANGING, begin + timedelta(days=1) - ALARM_AFTER, sorted(UNDER_WAY))
@@ -125,17 +129,17 @@ class Bookkeeper:
             )
 
 
-# Ids rise with time but for transactions that overlapped: a thousand ids back are seen again, and their time decides.
+# Ids rise with time but for transactions that overlapped: some ids back are seen again, and their time decides.
 _MOVED = """
     SELECT kind, count(*) AS transfers, sum(amount)::bigint AS points, max(id) AS last FROM transfer
     WHERE created_at >= $1 AND created_at < $2
-          AND id > (SELECT coalesce(max(last_transfer), 0) - 1000 FROM daily_report WHERE day < $3)
+          AND id > (SELECT coalesce(max(last_transfer), 0) - $4 FROM daily_report WHERE day < $3)
     GROUP BY kind ORDER BY kind
 """
 _ASKED = """
     SELECT status, count(*) AS donations, max(id) AS last FROM donation
     WHERE created_at >= $1 AND created_at < $2
-          AND id > (SELECT coalesce(max(last_donation), 0) - 1000 FROM daily_report WHERE day < $3)
+          AND id > (SELECT coalesce(max(last_donation), 0) - $4 FROM daily_report WHERE day < $3)
     GROUP BY status ORDER BY status
 """
 _HELD = "SELECT kind, sum(balance)::bigint AS points FROM account GROUP BY kind ORDER BY kind"

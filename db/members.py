@@ -18,6 +18,7 @@ from db.member import (
     may_be_nickname,
     nickname_key,
 )
+from db.order import ENDED_UNPAID
 from db.order_errors import OrderState
 from db.payout import PayoutPending
 from db.pool import reading, writing
@@ -191,12 +192,16 @@ class Members:
             )
             if key is None:
                 return
-            # A payment that nobody has confirmed ends here; one that is being taken or given back is waited for, or its
-            # points would go to a wallet that nobody can open.
+            # A payment that nobody has confirmed ends here; one that is being taken or given back, or whose money may
+            # still come late, is waited for, or its points would go to a wallet that nobody can open.
             states = await connection.fetch(
-                "SELECT state FROM point_order WHERE member_id = $1 AND state = ANY ($2) FOR NO KEY UPDATE",
+                """
+                SELECT state FROM point_order WHERE member_id = $1
+                    AND (state = ANY ($2) OR state = ANY ($3) AND next_check_at IS NOT NULL) FOR NO KEY UPDATE
+                """,
                 member_id,
                 ["created", "ready", "approving", "refunding", "voiding", "review"],
+                sorted(ENDED_UNPAID),
             )
             for row in states:
                 if row["state"] not in {"created", "ready"}:

@@ -52,15 +52,21 @@ class OrderReviews:
         raise {"gone": MemberGone(), "insufficient": RefundShort(order.points)}.get(verdict, OrderState(found.state))
 
     async def abandoned(self, provider: str) -> dict[str, int]:
-        """Count, by provider, the orders of every other one whose payment is under way: nobody asks it any more."""
+        """Count, by provider, the orders of every other one that want to be looked at: nobody asks it any more.
+
+        Not those that nobody has paid yet: without our approval nothing can be taken.
+        """
         async with reading(self._pool) as connection:
             rows = await connection.fetch(
                 """
                 SELECT provider, count(*) AS orders FROM point_order
-                WHERE provider <> $1 AND state = ANY ($2::text[]) GROUP BY provider ORDER BY provider
+                WHERE provider <> $1
+                      AND (state = ANY ($2::text[]) OR next_check_at IS NOT NULL AND state <> ALL ($3::text[]))
+                GROUP BY provider ORDER BY provider
                 """,
                 provider,
                 sorted(UNDER_WAY),
+                [State.CREATED, State.READY],
             )
         return {row["provider"]: row["orders"] for row in rows}
 

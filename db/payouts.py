@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from db.errors import StoreUnavailable, StoreUnknown
 from db.payout import Payout, PayoutEnded, PayoutIdReused, PayoutShort, PayoutUnknown, Step, check_payout
 from db.pool import reading, writing
 from db.transfer import WalletUnknown
@@ -46,7 +47,7 @@ class Payouts:
             raise PayoutIdReused(payout_id)
         if verdict == "short":
             raise PayoutShort(points)
-        return await self.get(payout_id)
+        return await self._after(payout_id)
 
     async def end(self, payout_id: UUID, note: str, *, is_paid: bool) -> Payout:
         """Say that a payout has reached its member, or let it go back to the earnings; the same again moves nothing.
@@ -57,7 +58,7 @@ class Payouts:
             verdict = await connection.fetchval("SELECT end_payout($1, $2, $3)", payout_id, is_paid, note)
         if verdict == "unknown":
             raise PayoutUnknown(payout_id)
-        found = await self.get(payout_id)
+        found = await self._after(payout_id)
         if verdict == "ended":
             raise PayoutEnded(found.step)
         return found
@@ -69,6 +70,13 @@ class Payouts:
         if row is None:
             raise PayoutUnknown(payout_id)
         return _payout(row)
+
+    async def _after(self, payout_id: UUID) -> Payout:
+        """Return a payout after a step: whoever cannot read it must not think that nothing was done."""
+        try:
+            return await self.get(payout_id)
+        except StoreUnavailable as error:
+            raise StoreUnknown(error.reason) from error
 
     async def held(self, limit: int = PAYOUTS_MAX) -> list[Payout]:
         """List the payouts that have not ended, those that wait for longest first."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 TOPIC: Final = "orders"
 """The bus's topic of orders that have changed; the news is the id only, what the order is the books say."""
 
+TELL_SECONDS_MAX: Final = 1.0
+"""Seconds for telling: a payment stands still meanwhile, and a Redis that hangs would hold it for longer than
+order.LEASE. Redis answers within a millisecond, and whoever is not told looks by himself."""
+
 
 class OrderNews:
     """Tells of orders, and hears of them. News may be lost: whoever watches looks by himself now and then."""
@@ -28,8 +32,9 @@ class OrderNews:
 
     async def tell(self, order_id: UUID) -> None:
         """Say that an order has changed; without Redis the watchers find out by themselves."""
-        with contextlib.suppress(StoreError):
-            await self._bus.announce(TOPIC, order_id.bytes)
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(TELL_SECONDS_MAX):
+                await self._bus.announce(TOPIC, order_id.bytes)
 
     @contextlib.contextmanager
     def watching(self, order_id: UUID) -> Iterator[asyncio.Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +34,7 @@ LOOK_SECONDS: Final = 10.0
 """Seconds between looks when no news comes, for news may be lost; by this beat a page knows that the line stands."""
 
 STREAM_SECONDS_MAX: Final = 600.0
-"""Seconds of one watch: as long as the token that opened it at most; the page comes again with a fresh one."""
+"""Seconds of one watch, and not longer than the token that opened it; the page comes again with a fresh one."""
 
 WATCHES_MAX: Final = 4
 """Watches of one member at once: some windows, on two devices."""
@@ -88,7 +89,7 @@ class OrderWatch:
             await response.prepare(request)
             # A customer who has gone, a store that is away, and time: the page asks by itself then, or comes again.
             with contextlib.suppress(ConnectionResetError, StoreError, TimeoutError):
-                async with asyncio.timeout(STREAM_SECONDS_MAX):
+                async with asyncio.timeout(min(STREAM_SECONDS_MAX, request[BEARER].expires_at - time.time())):
                     await self._follow(response, member_id, order_id)
         finally:
             self._open[member_id] -= 1

@@ -62,6 +62,14 @@ async def test_a_payout_from_its_begin_to_its_end(desk):
     assert (0, "nothing is held\n", "") == await desk("list")
 
 
+async def test_a_list_that_may_have_left_some_out_says_so(desk, monkeypatch):
+    monkeypatch.setattr(payout_desk, "PAYOUTS_MAX", 2)
+    for points in (1, 2):
+        await desk("begin", "나비", points)
+
+    assert "3 points held by the oldest 2; end some to see others" == (await desk("list"))[1].splitlines()[-1]
+
+
 async def test_who_does_not_know_whether_it_happened_is_told_the_id(desk, monkeypatch):
     class Unheard:
         def __init__(self, pool):

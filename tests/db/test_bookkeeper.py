@@ -105,6 +105,24 @@ async def test_what_is_given_in_the_days_last_moment_is_in_its_report(pool, peop
     assert "grant: 5 points in 1 transfers" in (await Bookkeeper(pool).report(today)).lines
 
 
+async def test_who_waited_over_midnight_hides_nobody_who_overtook_him(pool, people, ledger):
+    """His transfer is of the day before, and its number above thousands of the day after."""
+    [member] = await people(1)
+    today = datetime.now(UTC).date()
+    midnight = datetime.combine(today + DAY, time(), UTC)
+    await ledger.grant(member, 7, "after midnight")
+    await pool.execute("SELECT setval('transfer_id_seq', 20000)")
+    await ledger.grant(member, 5, "begun before it")
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute("UPDATE transfer SET created_at = $1 WHERE amount = 7", midnight)
+
+    reports = [await Bookkeeper(pool).report(day) for day in (today, today + DAY)]
+
+    said = [report.lines[0] for report in reports]
+    assert ["grant: 5 points in 1 transfers", "grant: 7 points in 1 transfers"] == said
+
+
 async def test_an_audit_that_takes_too_long_is_tried_again_ever_later(pool, monkeypatch):
     keeper = Bookkeeper(pool)
     audits = []

@@ -205,7 +205,7 @@ async def test_a_payment_that_nobody_confirmed_ends_with_the_member(pool, people
         await orders.create(uuid.uuid4(), nabi, PRODUCTS["100"], provider="sandbox", cid="-", now=now)
 
 
-@pytest.mark.parametrize("state", ["approving", "voiding", "review"])
+@pytest.mark.parametrize("state", ["approving", "voiding", "review", "failed"])
 async def test_nobody_leaves_while_money_is_on_its_way(pool, people, state):
     [nabi] = await people(1, 100)
     await Orders(pool).create(uuid.uuid4(), nabi, PRODUCTS["100"], provider="sandbox", cid="-", now=datetime.now(UTC))
@@ -214,6 +214,10 @@ async def test_nobody_leaves_while_money_is_on_its_way(pool, people, state):
     with pytest.raises(OrderState):
         await Members(pool).erase(nabi)
     assert await Members(pool).by_id(nabi) is not None
+
+    # What has ended and was looked at for the last time keeps nobody.
+    await pool.execute("UPDATE point_order SET state = 'failed', next_check_at = NULL")
+    await Members(pool).erase(nabi)
 
 
 async def test_nobody_leaves_while_a_payout_is_held(pool, people, ledger, gift):

@@ -107,10 +107,13 @@ async def test_a_ruling_that_cannot_be_leaves_everything_as_it_was(pool, people,
     assert 0 == await pool.fetchval("SELECT count(*) FROM point_order_ruling")
 
 
-async def test_what_other_providers_have_left_behind_is_counted(people, reviews, make):
+async def test_what_other_providers_have_left_behind_is_counted(people, orders, reviews, make):
     [nabi] = await people(1)
     for state in (State.READY, State.APPROVING, State.PAID, State.PAID):
         await make(nabi, state)
 
-    assert ({}, {"sandbox": 1}) == (await reviews.abandoned("sandbox"), await reviews.abandoned("kakaopay"))
+    # Not under way any more, and still to be looked at: money that came late must be seen.
+    await orders.move(await make(nabi, State.APPROVING), Event.FAILED, NOON)
+
+    assert ({}, {"sandbox": 2}) == (await reviews.abandoned("sandbox"), await reviews.abandoned("kakaopay"))
     assert (200, 0) == (await reviews.points_of({"sandbox", "x"}), await reviews.points_of(set()))

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from db.errors import StoreUnavailable, StoreUnknown
 from db.ledger import Ledger
 from db.payout import PayoutAmount, PayoutEnded, PayoutIdReused, PayoutShort, PayoutUnknown, Step
 from db.payouts import Payouts
@@ -75,6 +76,21 @@ async def test_what_was_not_paid_goes_back(payouts, streamer, pockets, pool):
     assert Step.RETURNED is ended.value.step
     assert ["payout_returned", "payout"] == [entry.kind for entry in await Ledger(pool).history(streamer, limit=2)]
     await payouts.begin(uuid.uuid4(), streamer, 300, "")
+
+
+async def test_a_step_that_cannot_be_read_afterwards_is_not_said_to_be_undone(payouts, streamer, pockets, monkeypatch):
+    async def away(_payout_id):
+        raise StoreUnavailable("restarts")
+
+    payout_id = uuid.uuid4()
+    monkeypatch.setattr(payouts, "get", away)
+
+    with pytest.raises(StoreUnknown):
+        await payouts.begin(payout_id, streamer, 200, "")
+    assert (100, 200, 0) == await pockets(streamer)
+    with pytest.raises(StoreUnknown):
+        await payouts.end(payout_id, "", is_paid=True)
+    assert (100, 0, 200) == await pockets(streamer)
 
 
 async def test_an_export_with_payouts_is_proved(payouts, streamer, pool):

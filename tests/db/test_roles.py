@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest
 from db import roles
 from db.ledger import Ledger
 from db.migrate import migrate
+from db.payouts import Payouts
 from db.pool import open_pool
 from db.roles import APPLICATION_ROLE, give_rights, may_rewrite, take_role
 from db.seals import Seals
@@ -30,6 +32,11 @@ async def test_the_application_keeps_the_books_and_cannot_change_them(applicatio
         await ledger.grant(donor, 5, "thanks")
         [received] = await ledger.donations(streamer)
         await ledger.refund(received.id, streamer, "sorry")
+        await ledger.give(gift(donor, streamer, 2), b"{}")
+        payouts = Payouts(application)
+        for is_paid in (True, False):
+            payout = await payouts.begin(uuid.uuid4(), streamer, 1, "")
+            await payouts.end(payout.id, "", is_paid=is_paid)
         await Seals(application).seal_all()
         assert [] == await ledger.audit()
 
@@ -43,6 +50,9 @@ async def test_the_application_keeps_the_books_and_cannot_change_them(applicatio
         "DELETE FROM donation",
         "UPDATE point_grant SET points = 1",
         "UPDATE refund SET reason = ''",
+        "UPDATE payout SET points = 1",
+        "DELETE FROM payout_step",
+        "UPDATE point_order_ruling SET reason = ''",
         "DELETE FROM seal",
         "DELETE FROM account",
         "DELETE FROM schema_migrations",

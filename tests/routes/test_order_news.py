@@ -7,6 +7,7 @@ import pytest
 
 from db.bus import RESYNC, Bus, News
 from db.errors import StoreUnavailable
+from routes import order_news
 from routes.order_news import TOPIC, OrderNews
 
 
@@ -62,3 +63,14 @@ async def test_without_redis_nobody_is_told_and_nothing_breaks():
             raise StoreUnavailable("away")
 
     await OrderNews(Away()).tell(uuid.uuid4())
+
+
+async def test_a_redis_that_hangs_holds_no_payment_up(monkeypatch):
+    monkeypatch.setattr(order_news, "TELL_SECONDS_MAX", 0.01)
+
+    class Hung:
+        async def announce(self, topic, payload):
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(10):
+        await OrderNews(Hung()).tell(uuid.uuid4())

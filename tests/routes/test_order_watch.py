@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +13,7 @@ from db.errors import StoreUnavailable
 from routes import order_watch
 from routes.order_news import OrderNews
 from routes.order_watch import WATCHES_MAX, OrderWatch
+from routes.tokens import ACCESS_SECONDS
 from routes.top_ups import TopUps
 
 
@@ -110,6 +113,16 @@ async def test_a_watch_ends_with_its_token_and_with_the_store(house, shop, watch
     monkeypatch.setattr(house.top_ups, "of_member", away)
     answer = await watch(order)
     assert (200, None) == (answer.status, await event(answer))
+
+
+async def test_no_watch_outlives_the_token_that_opened_it(shop, watch, nabi, monkeypatch):
+    almost_over = SimpleNamespace(time=lambda: time.time() + ACCESS_SECONDS - 0.05)
+    monkeypatch.setattr(order_watch, "time", almost_over)
+
+    answer = await watch(await shop.place(nabi.id))
+
+    while told := await event(answer):
+        assert told["state"] == "ready"
 
 
 async def test_nobody_watches_anothers_order_or_without_end(house, shop, watch, bearer, nabi, new_member):
