@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from db.errors import StoreError
+from db.errors import StoreError, StoreUnavailable
 from rsocket_server import limits
 from rsocket_server.doorway import cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from db.acts import Acts
     from db.conduct import Rules, Standing
@@ -125,7 +125,7 @@ class Laws:
 
     async def _read(self, key: _Key, known: _Known, read: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            async with self._turns:
+            async with self._turn():
                 known.value = await read()
         except StoreError:
             if known.read_at == float("-inf"):
@@ -138,6 +138,19 @@ class Laws:
             known.reading = None
         known.read_at = asyncio.get_running_loop().time()
         return known.value
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait to be one of those who read at once. Raises StoreUnavailable when that takes too long."""
+        try:
+            async with asyncio.timeout(limits.LAW_TURN_SECONDS_MAX):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("too many wait to read") from error
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def _show_out(self, room: int) -> None:
         """End the guests' watches of a room that is for members now."""

@@ -97,6 +97,8 @@ LAW_SECONDS = 30.0
 # Read at once: half of the connections to PostgreSQL (db/pool.py POOL_CONNECTIONS). Hundreds who speak for the first
 # time must not stand between a donation and its books.
 LAW_READINGS_MAX = 4
+# And a turn is waited for as long as a connection is: where PostgreSQL hangs, what is known goes on to hold.
+LAW_TURN_SECONDS_MAX = 5.0
 # Rules and standings remembered by one worker: some 5 MB.
 LAWS_MAX = 20_000
 # A room that nobody watches is left after this; a reload of the page must not subscribe anew.

@@ -103,6 +103,26 @@ async def test_so_many_are_read_at_once_and_the_others_wait_their_turn(parts):
     assert truth.asked == limits.LAW_READINGS_MAX + 3
 
 
+async def test_nobody_waits_for_a_turn_for_ever_and_what_is_known_goes_on_to_hold(parts, monkeypatch):
+    laws, truth, _ = parts
+    truth.now = Rules(members_only=True)
+    known = await laws.rules(7)
+    monkeypatch.setattr(limits, "LAW_SECONDS", 0.0)
+    monkeypatch.setattr(limits, "LAW_TURN_SECONDS_MAX", 0.01)
+    truth.go_on = asyncio.Event()  # PostgreSQL hangs
+    hanging = [asyncio.create_task(laws.rules(room)) for room in range(100, 100 + limits.LAW_READINGS_MAX)]
+    await settle()
+
+    async with asyncio.timeout(10):
+        assert await laws.rules(7) == known
+        with pytest.raises(StoreUnavailable):
+            await laws.rules(8)
+
+    truth.go_on.set()
+    await asyncio.gather(*hanging)
+    assert await laws.rules(8) == known
+
+
 async def test_news_of_a_change_is_heeded_at_once_and_only_where_it_belongs(parts):
     laws, truth, rooms = parts
     await laws.rules(7)
