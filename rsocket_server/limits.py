@@ -61,7 +61,8 @@ WHISPERS_MAX = 32
 CONNECTIONS_MAX = 20_000
 # Of one address in one process: a school or a carrier's gateway at once, and no stranger has a process to itself.
 ADDRESS_CONNECTIONS_MAX = 500
-# Sockets that have not asked for a WebSocket yet: everyone at once after a restart, or somebody who never will.
+# Sockets that have not asked for a WebSocket yet: everyone at once after a restart, or somebody who never will. One
+# more costs the address that has most of them its oldest.
 STRANGERS_MAX = 4_096
 
 # --- a room -----------------------------------------------------------------------------------------------------------

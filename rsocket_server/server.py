@@ -80,7 +80,8 @@ class Server:
         self._addresses: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._strangers: dict[Socket, float] = {}  # And since when.
+        self._strangers: dict[Socket, tuple[str | None, float]] = {}  # Of which address, and since when.
+        self._knocking: Counter[str | None] = Counter()  # How many strangers of each address.
         self._settling: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._listening: asyncio.Server | None = None
@@ -151,12 +152,24 @@ class Server:
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    def arrived(self, stranger: Socket) -> bool:
-        """Take note of a socket; False if too many wait to say what they want."""
+    def arrived(self, stranger: Socket) -> None:
+        """Take note of a socket; if too many wait to say what they want, of whom most do the oldest makes room."""
         if len(self._strangers) >= limits.STRANGERS_MAX:
-            return False
-        self._strangers[stranger] = asyncio.get_running_loop().time()
-        return True
+            busiest = max(self._knocking, key=self._knocking.__getitem__)
+            oldest = next(each for each, (address, _) in self._strangers.items() if address == busiest)
+            self._known(oldest)
+            oldest.abort()
+        address = self._counted_as(stranger.peer, None)
+        self._strangers[stranger] = (address, asyncio.get_running_loop().time())
+        self._knocking[address] += 1
+
+    def _known(self, stranger: Socket) -> None:
+        """Count a socket among the strangers no more: it has said what it wants, or has gone."""
+        if stranger in self._strangers:
+            address, _ = self._strangers.pop(stranger)
+            self._knocking[address] -= 1
+            if not self._knocking[address]:
+                del self._knocking[address]
 
     def meet(self, asked: Upgrade, stranger: Socket) -> Listener:
         """Let in who may come in. Raises Refused."""
@@ -171,7 +184,7 @@ class Server:
             if self._addresses[address] >= limits.ADDRESS_CONNECTIONS_MAX:
                 raise Refused(HTTPStatus.TOO_MANY_REQUESTS)
             self._addresses[address] += 1
-        del self._strangers[stranger]
+        self._known(stranger)
         connection = Connection(stranger, self._entrance, asyncio.get_running_loop().time)
         self._connections[connection] = address
         self._empty.clear()
@@ -179,7 +192,7 @@ class Server:
 
     def gone(self, socket_: Socket, connection: Listener | None) -> None:
         """Forget a socket; its connection when nothing is being done for it any more."""
-        self._strangers.pop(socket_, None)
+        self._known(socket_)
         if connection is not None:
             ended = cast("Connection", connection)
             if ended.is_busy:
@@ -221,7 +234,7 @@ class Server:
         while True:
             await asyncio.sleep(limits.SWEEP_SECONDS)
             now = clock()
-            for stranger, since in list(self._strangers.items()):
+            for stranger, (_, since) in list(self._strangers.items()):
                 if now >= since + limits.FIRST_FRAME_SECONDS:
                     stranger.abort()
             for connection in list(self._connections):

@@ -48,8 +48,8 @@ class Listener(Protocol):
 class Host(Protocol):
     """Who sockets come to: a server."""
 
-    def arrived(self, socket: Socket) -> bool:
-        """Take note of a socket that has said nothing yet; False if there is no room for it."""
+    def arrived(self, socket: Socket) -> None:
+        """Take note of a socket that has said nothing yet."""
 
     def meet(self, asked: Upgrade, socket: Socket) -> Listener:
         """Let in who asks for a WebSocket, or raise Refused."""
@@ -104,8 +104,7 @@ class Socket(asyncio.Protocol):
         number = self._transport.get_extra_info("socket").fileno()
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, number)
         self._sender.settimeout(0)
-        if not self._host.arrived(self):
-            self.abort()
+        self._host.arrived(self)
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
@@ -266,7 +265,11 @@ class Socket(asyncio.Protocol):
             await busy
         finally:
             self._busy = False
-        self._read_on()
+        try:
+            self._read_on()
+        except BaseException:
+            self.abort()  # As the event loop does with what fails in a call of its own.
+            raise
 
     def _read_on(self) -> None:
         if self._reader is not None:

@@ -115,8 +115,9 @@ class Reader:
         return first, unmask(bytes(data[start : start + _MASK_BYTES]), bytes(data[start + _MASK_BYTES : end]))
 
     def _keep(self) -> None:
-        """Hold on to no more than what is not read yet."""
-        self._data, self._at = self._data[self._at :], 0
+        """Hold on to no more than what is not read yet; a message that comes byte by byte is not copied each time."""
+        if self._at:
+            self._data, self._at = self._data[self._at :], 0
 
     def _check(self, first: int, second: int, length: int) -> None:
         # "MUST be 0 unless an extension is negotiated".
@@ -149,7 +150,9 @@ class Reader:
             return Kind.TEXT, b""
         if first & _FIN and self._parts is None:
             return Kind.MESSAGE, payload
-        self._parts = (self._parts if self._parts is not None else bytearray()) + payload
+        if self._parts is None:
+            self._parts = bytearray()
+        self._parts += payload  # In place: pieces of no bytes may come for ever.
         if not first & _FIN:
             return None
         whole, self._parts = bytes(self._parts), None

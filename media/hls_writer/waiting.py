@@ -7,10 +7,13 @@ held once, with whom to tell, and has one timer, for whoever came first.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from media.hls_writer.errors import HlsError, TimedOut
+
+log = logging.getLogger(__name__)
 
 Answer = bytes | HlsError
 Take = Callable[[Answer], object]
@@ -80,7 +83,7 @@ class Waiting:
             if answer is not None:
                 self._close(held)
                 for take in tuple(held.takers):
-                    take(answer)
+                    _tell(take, answer)
 
     def _expire(self, held: _Held) -> None:
         """Refuse those whose time is over; a timer that comes a little early finds the first at least."""
@@ -96,10 +99,18 @@ class Waiting:
         if not held.takers:
             self._close(held)
         for seconds, take in over:
-            take(TimedOut(seconds))
+            _tell(take, TimedOut(seconds))
 
     def _close(self, held: _Held) -> None:
         del self._held[held.ask.key]
         if held.timer:
             held.timer.cancel()
             held.timer = None
+
+
+def _tell(take: Take, answer: Answer) -> None:
+    """Hand over the answer: hundreds more wait for it, and what one does with it must not keep it from them."""
+    try:
+        take(answer)
+    except Exception:
+        log.exception("hls_take_failed")

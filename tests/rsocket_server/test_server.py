@@ -37,6 +37,10 @@ async def knock(server: Any, path: str = "/rsocket", **headers: str) -> int:
             return refused.status
 
 
+HEAD = (
+    b"GET /rsocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 ORIGINS = frozenset({"https://commeow.example", ":8080"})
 
 
@@ -126,6 +130,32 @@ async def test_an_address_that_is_not_counted_has_no_limit_and_none_is_remembere
 
     assert await knock(server) == 101
     assert not server._addresses
+
+
+async def test_strangers_at_their_limit_make_room_where_most_of_them_come_from(house: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "STRANGERS_MAX", 3)
+    server = await house(counted_as=lambda peer, _said: peer)
+
+    async def knocks(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        line = await asyncio.open_connection("127.0.0.1", server.port, local_addr=(address, 0))
+        number = line[1].get_extra_info("sockname")[1]
+        async with asyncio.timeout(5):
+            while not any(each._transport.get_extra_info("peername")[1] == number for each in server._strangers):
+                await asyncio.sleep(0)
+        return line
+
+    honest = await knocks("127.0.0.2")
+    many = [await knocks("127.0.0.3") for _ in range(5)]
+    for reader, _ in many[:3]:
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    assert server._knocking == {"127.0.0.2": 1, "127.0.0.3": 2}
+    for reader, writer in (honest, many[3], many[4]):
+        writer.write(HEAD)
+        assert b" 101 " in await reader.readline()
+        writer.close()
+
+    assert (server._strangers, server._knocking) == ({}, {})
 
 
 # --- time -------------------------------------------------------------------------------------------------------------

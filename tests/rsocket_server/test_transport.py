@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import struct
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from rsocket_server import frames, limits
 from rsocket_server.doors import Door
+from rsocket_server.gate import Gate, State
 from tests.rsocket_server import script
 from tests.rsocket_server.script import FNF, KEEPALIVE, RESPONSE, error, keepalive, payload, request, setup
 
@@ -305,18 +307,41 @@ async def test_a_ping_between_the_fragments_of_a_message(house: Any) -> None:
     assert served == [b"whole"]
 
 
-async def test_strangers_at_their_limit(house: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(limits, "STRANGERS_MAX", 1)
-    server = await house()
-    _, first = await asyncio.open_connection("127.0.0.1", server.port)
-    reader, second = await asyncio.open_connection("127.0.0.1", server.port)
+class Broken(Exception):
+    """With words that nobody else may see."""
 
-    with contextlib.suppress(ConnectionError):
-        assert await reader.read() == b""
-    second.close()
-    first.write(HEAD)  # No stranger any more: the next may come.
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_fault_of_our_own_ends_the_connection_and_is_told_once(
+    together: bool, house: Any, monkeypatch: Any
+) -> None:
+    """Also in what came while something else was done, which no call of the event loop brings."""
+    told: list[Any] = []
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+    receive = Gate.receive
+
+    def fail(gate: Gate, message: bytes, now: float) -> Any:
+        if gate.state is State.OPEN:
+            raise Broken("s3cret")
+        return receive(gate, message, now)
+
+    monkeypatch.setattr(Gate, "receive", fail)
+    server = await house()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(HEAD + masked(setup()) + (masked(keepalive()) if together else b""))
+    if not together:
+        async with asyncio.timeout(5):
+            while not any(each.gate.state is State.OPEN for each in server._connections):
+                await asyncio.sleep(0)
+        writer.write(masked(keepalive()))
     async with asyncio.timeout(5):
-        while not server.connections:
-            await asyncio.sleep(0.001)
-    assert (await said(server, HEAD + CLOSE_1000)).startswith(b"HTTP/1.1 101 ")
-    first.close()
+        with contextlib.suppress(ConnectionError):
+            assert b"s3cret" not in await reader.read()
+    await drained(server)
+    writer.close()
+    gc.collect()
+    loop.set_exception_handler(before)
+
+    assert [type(each) for each in told] == [Broken]

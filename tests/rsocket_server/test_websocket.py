@@ -139,3 +139,18 @@ def test_any_bytes_come_out_the_same_however_they_come_in(frames: list[Any], noi
 
     assert whole == events(*pieces(data, size))
     assert all(event in {1002, 1007, 1009} for event in whole if isinstance(event, int))
+
+
+def test_pieces_of_no_bytes_and_single_bytes_are_not_paid_for_with_copies_of_what_is_held() -> None:
+    reader = Reader()
+    reader.receive_data(frame(BINARY, b"x" * 1000))
+    assert reader.next_event() is None
+    parts = reader._parts
+    for piece in pieces(frame(0) + frame(0, b"y" * 1000), 1):
+        reader.receive_data(piece)
+        held = reader._data
+        assert reader.next_event() is None
+        assert reader._data is held or not reader._data
+
+    assert reader._parts is parts
+    assert parts == b"x" * 1000 + b"y" * 1000

@@ -135,3 +135,22 @@ async def test_a_wake_without_anybody_waiting_is_nothing(shelf):
     await settle()
 
     assert shelf.looks == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_one_who_fails_with_his_answer_does_not_keep_it_from_the_others(shelf, seconds, caplog):
+    def fail(answer):
+        raise RuntimeError(answer)
+
+    waiting, told = Waiting(), []
+    for take in (fail, told.append):
+        waiting.hold(shelf.ask(), take, seconds)
+    if seconds:
+        shelf.answer = b"a part"
+        waiting.wake()
+    async with asyncio.timeout(5):
+        while not told:
+            await asyncio.sleep(0)
+
+    assert len(told) == 1
+    assert [record.message for record in caplog.records] == ["hls_take_failed"]
