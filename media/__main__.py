@@ -262,6 +262,7 @@ def _member_doors(
             channels=Channels(pool),
             acts=Acts(pool),
             supporters=Supporters(pool),
+            emotes=Emotes(pool),
             follows=follows,
             ledger=ledger,
             refresh_tokens=refresh_tokens,

@@ -10,6 +10,7 @@ from routes.support_shapes import GoalView  # noqa: TC001 - see above.
 from routes.wire import Credential  # noqa: TC001 - see above.
 from routes.wire_bots import TokenView  # noqa: TC001 - see above.
 from routes.wire_conduct import RulesView  # noqa: TC001 - see above.
+from routes.wire_emotes import EmoteView  # noqa: TC001 - see above.
 
 
 class LoginView(Struct, frozen=True):
@@ -60,6 +61,7 @@ class OwnChannel(Struct, frozen=True):
     rules: RulesView
     moderators: list[str]
     goal: GoalView | None
+    emotes: list[EmoteView]
 
 
 class OwnPoints(Struct, frozen=True):

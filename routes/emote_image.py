@@ -29,7 +29,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT: Final = frozenset(
     [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"acTL", b"fcTL", b"fdAT"]
 )
-_WEBP_KEPT: Final = frozenset([b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"])
+_WEBP_KEPT: Final = frozenset([b"VP8 ", b"VP8L", b"ALPH", b"ANIM"])
 _WEBP_METADATA: Final = 0x2C  # The flags of VP8X that promise a colour profile, EXIF and XMP.
 _LOOPS: Final = b"\x0bNETSCAPE2.0"
 
@@ -108,6 +108,8 @@ def _png(data: bytes) -> Picture:
             if kind != b"IHDR" or len(body) != 13:
                 raise EmoteImage("no IHDR first")
             canvas = _Canvas(*struct.unpack_from(">II", body))
+        elif kind == b"IHDR":
+            raise EmoteImage("two sizes")
         elif kind == b"fcTL":
             width, height, left, top = struct.unpack_from(">IIII", body, 4)
             canvas.frame(left, top, width, height)
@@ -184,18 +186,37 @@ def _webp(data: bytes) -> Picture:
     for kind, body in _webp_chunks(data[12 : size + 8]):
         if canvas is None:
             canvas = _Canvas(*_webp_size(kind, body))
+        elif kind == b"VP8X":
+            raise EmoteImage("two sizes")
         elif kind in {b"VP8 ", b"VP8L"}:
             canvas.frame(0, 0, *_webp_size(kind, body))
         if kind == b"ANMF":
             left, top, width, height = (int.from_bytes(body[index : index + 3], "little") for index in range(0, 12, 3))
             canvas.frame(2 * left, 2 * top, width + 1, height + 1)
-        if kind in _WEBP_KEPT:
-            plain = bytes([body[0] & ~_WEBP_METADATA]) + body[1:] if kind == b"VP8X" else body
-            kept.append(kind + struct.pack("<I", len(plain)) + plain + b"\0" * (len(plain) % 2))
+            kept.append(_webp_chunk(kind, body[:16] + _webp_frame(body[16:], (width + 1, height + 1))))
+        elif kind == b"VP8X":
+            kept.append(_webp_chunk(kind, bytes([body[0] & ~_WEBP_METADATA]) + body[1:]))
+        elif kind in _WEBP_KEPT:
+            kept.append(_webp_chunk(kind, body))
     if canvas is None or (kept[0].startswith(b"VP8X") and not canvas.frames):
         raise EmoteImage("no frame")
     chunks = b"WEBP" + b"".join(kept)
     return Picture("image/webp", canvas.width, canvas.height, b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+
+
+def _webp_frame(data: bytes, size: tuple[int, int]) -> bytes:
+    """Give what a frame is drawn from, which has a size of its own: a decoder might believe that one."""
+    kept = []
+    for kind, body in _webp_chunks(data):
+        if kind in {b"VP8 ", b"VP8L"} and _webp_size(kind, body) != size:
+            raise EmoteImage("a frame outside the picture")
+        if kind in {b"VP8 ", b"VP8L", b"ALPH"}:
+            kept.append(_webp_chunk(kind, body))
+    return b"".join(kept)
+
+
+def _webp_chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
 def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import OrderedDict
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from routes import emote_image, events, wire
 from routes.access import NotYours, Who
 from routes.doors import HttpDoor
 from routes.middleware import BEARER, BODY_SECONDS_MAX, answer
+from routes.rate_limit import RateLimit
 from routes.wire_emotes import EmoteList, EmoteView
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ HOUSE: Final = ("clap", "cry", "heart", "laugh", "paw", "wow")
 """What every channel has, drawn by us (web/img/emotes)."""
 
 HOUSE_PIXELS: Final = 64
+
+CHANGES_BURST: Final = 100
+CHANGES_REFILL_SECONDS: Final = 2.0
+"""Changes of one channel: all of its pictures twice over; each is written to the disk and told to the whole room."""
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 """A picture is named by its bytes: other bytes have another name."""
@@ -50,6 +56,7 @@ class EmoteDoors:
         self._channels = channels
         self._emotes = emotes
         self._notices = notices
+        self._changes = RateLimit(burst=CHANGES_BURST, refill_seconds=CHANGES_REFILL_SECONDS)
         self._pictures: OrderedDict[bytes, tuple[float, str, bytes]] = OrderedDict()
 
     def doors(self) -> list[HttpDoor]:
@@ -90,7 +97,7 @@ class EmoteDoors:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         found = await self._channel(request)
-        own = [_view(emote) for emote in await self._emotes.of(found.id)]
+        own = [emote_view(emote) for emote in await self._emotes.of(found.id)]
         taken = {emote.code for emote in own}
         return answer(EmoteList(emotes=[*own, *(_house(code) for code in HOUSE if code not in taken)]))
 
@@ -114,7 +121,7 @@ class EmoteDoors:
         )
         await self._emotes.put(own.id, emote, picture.data)
         await self._tell(own.id)
-        return answer(_view(emote))
+        return answer(emote_view(emote))
 
     async def _remove(self, request: web.Request) -> web.StreamResponse:
         own = await self._own_channel(request)
@@ -154,13 +161,16 @@ class EmoteDoors:
         return found
 
     async def _own_channel(self, request: web.Request) -> Channel:
+        """Find the bearer's own channel, which is about to change. Raises ChannelUnknown, NotYours, TooManyTries."""
         found = await self._channel(request)
         if found.id != request[BEARER].member_id:
             raise NotYours
+        self._changes.take(str(found.id), time.monotonic())
         return found
 
 
-def _view(emote: Emote) -> EmoteView:
+def emote_view(emote: Emote) -> EmoteView:
+    """Show a channel's own emote."""
     url = f"/emotes/{emote.hash.hex()}.{emote.media_type.removeprefix('image/')}"
     return EmoteView(code=emote.code, url=url, width=emote.width, height=emote.height, house=False)
 

@@ -17,6 +17,7 @@ from routes.access import Who
 from routes.account import login_view
 from routes.bot_tokens import token_view
 from routes.doors import HttpDoor
+from routes.emotes import emote_view
 from routes.middleware import BEARER
 from routes.moderation_log import rules_view
 from routes.rate_limit import RateLimit
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from db.bot_tokens import BotTokens
     from db.bus import Bus
     from db.channels import Channels
+    from db.emotes import Emotes
     from db.follows import Follows
     from db.footprints import Footprints
     from db.ledger import Ledger
@@ -51,6 +53,7 @@ class ExportDoors:
         channels: Channels,
         acts: Acts,
         supporters: Supporters,
+        emotes: Emotes,
         follows: Follows,
         ledger: Ledger,
         refresh_tokens: RefreshTokens,
@@ -62,6 +65,7 @@ class ExportDoors:
         self._channels = channels
         self._acts = acts
         self._supporters = supporters
+        self._emotes = emotes
         self._follows = follows
         self._ledger = ledger
         self._refresh_tokens = refresh_tokens
@@ -127,6 +131,7 @@ class ExportDoors:
             rules=rules_view(await self._acts.rules(member_id), whole=True),
             moderators=await self._acts.moderators(member_id),
             goal=goal_view(await self._supporters.goal(member_id)),
+            emotes=[emote_view(emote) for emote in await self._emotes.of(member_id)],
         )
 
     async def _lines(self, member_id: int, nickname: str) -> list[shapes.OwnLine]:

@@ -85,7 +85,7 @@ async def test_a_streamer_makes_links_sets_a_goal_and_blocks_words(house, new_pa
         assert found == []
         await form.locator("button").click()
         await expect(form.locator("input[name=title]")).to_be_visible()
-        await links.locator("li button").click()
+        await links.get_by_role("button", name="Revoke: Link made on").click()
         await links.locator("dialog button:not(.quiet)").click()
         await expect(links.locator("li")).to_have_count(0)
         assert (await page.request.get(address)).status == 404

@@ -48,6 +48,6 @@ def vp8x(width=28, height=28, flags=0):
     return b"VP8X", bytes([flags, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
 
 
-def anmf(left, top, width, height):
+def anmf(left, top, width, height, *drawn):
     numbers = (left // 2, top // 2, width - 1, height - 1)
-    return b"ANMF", b"".join(number.to_bytes(3, "little") for number in numbers) + bytes(4)
+    return b"ANMF", b"".join(number.to_bytes(3, "little") for number in numbers) + bytes(4) + riff(*drawn)[12:]

@@ -1,4 +1,5 @@
 import random
+import struct
 
 import pytest
 
@@ -71,6 +72,11 @@ OUTSIDE = [
     (gif(frames=[(0, 0, 0, 0)]), "outside"),
     (riff(vp8x(), anmf(2, 0, 28, 28)), "outside"),
     (riff(vp8x(), vp8(128, 128)), "outside"),
+    (png(before=chunk(b"IHDR", struct.pack(">IIBBBBB", 16_000, 16_000, 8, 6, 0, 0, 0))), "two sizes"),
+    (riff(vp8x(), vp8x(16_000, 16_000), vp8()), "two sizes"),
+    (riff(vp8x(), anmf(0, 0, 28, 28, vp8l(16_000, 16_000))), "outside"),
+    (riff(vp8x(), anmf(0, 0, 28, 28, vp8(128, 28))), "outside"),
+    (riff(vp8x(), anmf(0, 0, 28, 28, (b"VP8L", b"/"))), "cut off"),
     (png(frames=[FRAME] * (FRAMES_MAX + 1)), "frames"),
     (gif(frames=[(0, 0, 28, 28)] * (FRAMES_MAX + 1)), "frames"),
     (b"", "neither"),
@@ -102,6 +108,12 @@ def test_what_is_not_taken(data, why):
         read(data)
 
     assert caught.value.why
+
+
+def test_nothing_is_hidden_in_a_frame():
+    drawn = riff(vp8x(), anmf(0, 0, 28, 28, (b"ALPH", b"a"), vp8()))
+
+    assert read(riff(vp8x(), anmf(0, 0, 28, 28, (b"ALPH", b"a"), (b"EXIF", b"GPS"), vp8()))).data == drawn
 
 
 def test_whatever_comes_is_a_picture_that_reads_again_or_a_refusal():

@@ -1,6 +1,7 @@
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from db.errors import StoreUnavailable
 from db.members import Members
 from routes import emotes as module
 from routes.emote_image import IMAGE_BYTES_MAX
-from routes.emotes import HOUSE, EmoteDoors
+from routes.emotes import CHANGES_BURST, HOUSE, EmoteDoors
 from routes.notices import Notices
 from tests.routes.pictures import chunk, gif, png
 
@@ -163,3 +164,12 @@ async def test_the_fifty_first_is_one_too_many(client, owner):
         assert (await client.put(f"{URL}/c{number}", data=png(), headers=owner | PNG)).status == 200
 
     assert await _code(await client.put(f"{URL}/more", data=png(), headers=owner | PNG), 409) == "emote.too_many"
+
+
+async def test_a_list_is_not_changed_again_and_again(client, owner, monkeypatch):
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    for _ in range(CHANGES_BURST):
+        await client.delete(f"{URL}/cat", headers=owner)
+
+    assert await _code(await client.delete(f"{URL}/cat", headers=owner), 429) == "limit.too_fast"
+    assert await _code(await client.put(f"{URL}/cat", data=png(), headers=owner | PNG), 429) == "limit.too_fast"

@@ -8,6 +8,8 @@ from db.acts import Acts
 from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.channels import Channels
+from db.emote import Emote
+from db.emotes import Emotes
 from db.follows import Follows
 from db.footprints import Footprints
 from db.ledger import Ledger
@@ -26,6 +28,7 @@ def _doors(pool, redis):
         channels=Channels(pool),
         acts=Acts(pool),
         supporters=Supporters(pool),
+        emotes=Emotes(pool),
         follows=Follows(pool),
         ledger=Ledger(pool),
         refresh_tokens=RefreshTokens(redis, b"pepper" * 6),
@@ -50,6 +53,8 @@ async def test_a_member_gets_what_is_kept_of_them_and_nothing_of_others(client, 
     bus, tokens = Bus(redis), BotTokens(pool)
     await Channels(pool).edit(nabi.id, title="낮잠")
     await Supporters(pool).set_goal(nabi.id, "새 방석", 300)
+    cat = Emote(code="cat", hash=b"h" * 32, media_type="image/png", width=28, height=28)
+    await Emotes(pool).put(nabi.id, cat, b"")
     await Follows(pool).add(nabi.id, bori.id)
     await tokens.add(nabi.id, name="봇", scopes=frozenset({"chat:read"}), token_hash=b"1" * 32)
     await RefreshTokens(redis, b"pepper" * 6).issue(nabi.id, "Chrome/Android")
@@ -71,6 +76,7 @@ async def test_a_member_gets_what_is_kept_of_them_and_nothing_of_others(client, 
     assert "attachment" in response.headers["Content-Disposition"]
     assert (made["profile"]["login_id"], made["profile"]["nickname"]) == ("member_1", "나비")
     assert (made["channel"]["title"], made["channel"]["goal"]["title"]) == ("낮잠", "새 방석")
+    assert [each["code"] for each in made["channel"]["emotes"]] == ["cat"]
     assert made["following"] == ["보리"]
     assert (made["points"]["balance"], made["points"]["history"]) == (700, "/api/points/history.csv")
     assert [each["name"] for each in made["tokens"]] == ["봇"]

@@ -77,6 +77,7 @@ def _http_doors():
             channels=None,
             acts=None,
             supporters=None,
+            emotes=None,
             follows=None,
             ledger=None,
             refresh_tokens=None,

@@ -73,10 +73,11 @@ export class OverlayLinks extends LightElement {
   /** @param {BotToken} link */
   #line(link) {
     const { created_at, used_at } = link;
+    const name = t("overlay.link_of", { when: format.day(created_at) });
     return html`<li>
-      <span class="what">${t("overlay.link_of", { when: format.day(created_at) })}</span>
+      <span class="what">${name}</span>
       <span class="when">${used_at === null ? t("account.never_used") : t("account.used", { when: format.day(used_at) })}</span>
-      <button class="quiet small" type="button" @click=${() => this.#ask(link)}>${t("account.revoke")}</button>
+      <button class="quiet small" type="button" aria-label=${`${t("account.revoke")}: ${name}`} @click=${() => this.#ask(link)}>${t("account.revoke")}</button>
     </li>`;
   }
 
