@@ -18,7 +18,7 @@ from db.errors import StoreError
 from routes import emote_image, events, wire
 from routes.access import NotYours, Who
 from routes.doors import HttpDoor
-from routes.middleware import BEARER, BODY_SECONDS_MAX, answer
+from routes.middleware import BEARER, answer, read_bytes
 from routes.rate_limit import RateLimit
 from routes.wire_emotes import EmoteList, EmoteView
 
@@ -107,11 +107,7 @@ class EmoteDoors:
             raise wire.WireShape
         own = await self._own_channel(request)
         code = check_code(request.match_info["code"])
-        try:
-            async with asyncio.timeout(BODY_SECONDS_MAX):
-                picture = emote_image.read(await request.read())
-        except TimeoutError:
-            raise wire.WireShape from None
+        picture = emote_image.read(await read_bytes(request))
         emote = Emote(
             code=code,
             hash=hash_picture(picture.data),

@@ -193,14 +193,21 @@ def answer(shape: msgspec.Struct, status: int = 200) -> web.Response:
 async def read_body(request: web.Request, kind: type[T]) -> T:
     """Read a JSON body of the shape `kind`.
 
-    Raises WireShape, also for another content type (so that another site's form can never pass for one of ours) and
-    for a body that takes longer than BODY_SECONDS_MAX; aiohttp itself refuses more than BODY_BYTES_MAX with 413.
+    Raises WireShape, also for another content type (so that another site's form can never pass for one of ours).
     """
     if request.content_type != "application/json":
         raise wire.WireShape
+    return wire.read(kind, await read_bytes(request))
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """Read a body; aiohttp itself refuses more than BODY_BYTES_MAX with 413.
+
+    Raises WireShape when it takes longer than BODY_SECONDS_MAX, is packed wrongly, or its sender has gone: these are no
+    incidents of ours, and anybody could fill the log with them.
+    """
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
-            data = await request.read()
-    except TimeoutError:
+            return await request.read()
+    except (TimeoutError, ConnectionError, web.RequestPayloadError):
         raise wire.WireShape from None
-    return wire.read(kind, data)

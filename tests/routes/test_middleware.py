@@ -134,6 +134,30 @@ async def test_a_body_that_never_ends_is_cut(client, monkeypatch):
     assert head.startswith(b"HTTP/1.1 400")
 
 
+async def test_a_body_that_is_packed_wrongly_is_the_clients_fault(client, caplog):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    with caplog.at_level(logging.ERROR, "commeow.http"):
+        await _problem(await client.post("/echo", data=b"no gzip", headers=headers), 400, "wire.shape")
+
+    assert not [record for record in caplog.records if record.name == "commeow.http"]
+
+
+async def test_who_goes_amid_his_body_is_no_incident(client, caplog):
+    client.server.runner.server.handler_cancellation = False  # As in our own process.
+    with caplog.at_level(logging.ERROR, "commeow.http"):
+        _, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+        async with asyncio.timeout(5):
+            while not client.guard.counters.under_way:
+                await asyncio.sleep(0)
+            writer.transport.abort()
+            while client.guard.counters.under_way:
+                await asyncio.sleep(0)
+
+    assert not caplog.records
+    assert client.guard.counters.answers == {"4xx": 1}
+
+
 async def test_what_is_not_there_is_a_problem_too(client):
     await _problem(await client.get("/nothing"), 404, "http.not_found")
     response = await client.delete("/echo")
