@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from db.act import MODERATORS_MAX, WORDS_CHARACTERS_MAX, Act, Action, Done, ModeratorsTooMany
 from db.conduct import NO_RULES, Rules, Standing
+from db.member import MemberUnknown
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class Acts:
     async def do(self, act: Act) -> int:
         """Do it and write it down; return the entry's number. Done again it changes nothing but has two entries.
 
-        The caller has asked `act.permit`. Raises ModeratorsTooMany, StoreUnavailable, StoreUnknown.
+        The caller has asked `act.permit`. Raises MemberUnknown (the owner has left), ModeratorsTooMany,
+        StoreUnavailable, StoreUnknown.
         """
         async with writing(self._pool) as connection, connection.transaction():
             if act.action is Action.MUTE:
@@ -138,7 +140,7 @@ class Acts:
     async def change_rules(self, channel_id: int, actor_id: int, change: Callable[[Rules], Rules]) -> Rules:
         """Replace a channel's rules by what `change` makes of them, and write that down; return the new ones.
 
-        Raises what `change` raises, StoreUnavailable, StoreUnknown.
+        Raises what `change` raises, MemberUnknown (the owner has left), StoreUnavailable, StoreUnknown.
         """
         async with writing(self._pool) as connection, connection.transaction():
             before, after = await _change(connection, channel_id, change)
@@ -182,8 +184,11 @@ async def _rules(connection: Any, channel_id: int) -> Rules:
 
 
 async def _change(connection: Any, channel_id: int, change: Callable[[Rules], Rules]) -> tuple[Rules, Rules]:
-    # Two who change at once change one after the other, each what the other left.
-    await connection.execute("SELECT 1 FROM channel WHERE id = $1 FOR NO KEY UPDATE", channel_id)
+    # Two who change at once change one after the other, each what the other left; and nobody what its owner left.
+    if not await connection.fetchval(
+        "SELECT 1 FROM member WHERE id = $1 AND erased_at IS NULL FOR NO KEY UPDATE", channel_id
+    ):
+        raise MemberUnknown(channel_id)
     before = await _rules(connection, channel_id)
     after = change(before)
     await connection.execute(

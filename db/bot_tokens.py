@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from db.bot_token import TOKENS_MAX, Bot, BotToken, BotTokensTooMany, BotTokenUnknown
-from db.member import Member
+from db.member import Member, MemberUnknown
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
@@ -20,10 +20,13 @@ class BotTokens:
         self._pool = pool
 
     async def add(self, member_id: int, *, name: str, scopes: frozenset[str], token_hash: bytes) -> BotToken:
-        """Keep a new token. Raises BotTokensTooMany, StoreUnavailable, StoreUnknown."""
+        """Keep a new token. Raises BotTokensTooMany, MemberUnknown (has left), StoreUnavailable, StoreUnknown."""
         async with writing(self._pool) as connection, connection.transaction():
             # One at a time a member, so that two at once do not both find room for one.
-            await connection.execute("SELECT 1 FROM member WHERE id = $1 FOR NO KEY UPDATE", member_id)
+            if not await connection.fetchval(
+                "SELECT 1 FROM member WHERE id = $1 AND erased_at IS NULL FOR NO KEY UPDATE", member_id
+            ):
+                raise MemberUnknown(member_id)
             living = await connection.fetchval(
                 "SELECT count(*) FROM bot_token WHERE member_id = $1 AND revoked_at IS NULL", member_id
             )

@@ -74,9 +74,10 @@ class Channels:
         async with writing(self._pool) as connection:
             await connection.execute(
                 """
+                WITH owner AS (SELECT id FROM member WHERE id = $1 AND erased_at IS NULL FOR SHARE)
                 UPDATE channel
                 SET title = coalesce($2, title), category = coalesce($3, category), tags = coalesce($4, tags)
-                WHERE id = $1
+                FROM owner WHERE channel.id = owner.id
                 """,
                 channel_id,
                 None if title is None else check_title(title),

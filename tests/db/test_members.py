@@ -12,6 +12,7 @@ import pytest
 from db.act import Act, Action
 from db.acts import Acts
 from db.bot_tokens import BotTokens
+from db.channel import ChannelUnknown
 from db.channels import Channels
 from db.follows import Follows
 from db.ledger import Ledger
@@ -165,6 +166,13 @@ async def test_who_leaves_leaves_no_word_and_no_name(pool, people, ledger, gift)
 
     for _ in range(2):
         await members.erase(nabi)
+    # What was on its way meanwhile.
+    with pytest.raises(ChannelUnknown):
+        await Channels(pool).edit(nabi, title="my title")
+    with pytest.raises(MemberUnknown):
+        await acts.do(Act(channel_id=nabi, actor_id=nabi, action=Action.PIN, words="my notice"))
+    with pytest.raises(MemberUnknown):
+        await BotTokens(pool).add(nabi, name="my bot", scopes=frozenset({"chat:read"}), token_hash=bytes(32))
 
     assert await members.by_id(nabi) is None
     assert await members.by_nickname(names["nickname"]) is None
