@@ -231,9 +231,9 @@ class EmbeddedServer:
         deadline = asyncio.get_running_loop().time() + START_SECONDS_MAX
         attach_at = asyncio.get_running_loop().time() + ATTACH_SECONDS
         while not self._take(self._lock, fcntl.LOCK_EX):
-            if not own and asyncio.get_running_loop().time() >= attach_at and self._ready():
-                assert self._users is not None
-                fcntl.flock(self._users, fcntl.LOCK_SH)
+            is_patient = own or asyncio.get_running_loop().time() < attach_at
+            # Not taken while the owner is ending: then it is ours to own in a moment, not to attach to.
+            if not is_patient and self._ready() and self._take(self._users, fcntl.LOCK_SH):
                 return
             if asyncio.get_running_loop().time() >= deadline:
                 raise ServerFailed(self.name, "another process holds it", self.log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -146,6 +147,28 @@ async def test_a_hanging_server_of_a_dead_owner_is_pressed(folder, monkeypatch):
     async with Valkey(folder / "valkey") as server:
         assert server.owns
         assert not is_alive(pids[1])
+
+
+async def test_who_comes_while_the_owner_is_ending_waits_and_owns(folder, monkeypatch):
+    monkeypatch.setattr("console.embedded_server.ATTACH_SECONDS", 0.0)
+    owner, late = Valkey(folder / "valkey"), Valkey(folder / "valkey")
+    await owner.start()
+    assert owner._take(owner._users, fcntl.LOCK_EX)  # As `stop` does when all who attached have gone.
+    coming = asyncio.create_task(late.start())
+    tries = 0
+
+    def count(call=late._ready):
+        nonlocal tries
+        tries += 1
+        return call()
+
+    monkeypatch.setattr(late, "_ready", count)
+    await until(lambda: tries >= 2, 10)
+    await owner.stop()
+    await coming
+
+    assert late.owns
+    await late.stop()
 
 
 async def test_the_second_attaches_and_leaves_it_running(folder):

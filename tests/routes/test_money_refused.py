@@ -70,7 +70,8 @@ async def test_a_gift_that_the_books_refuse_is_on_record_and_moves_nothing(conve
     donor = await conversation.connect(await new_member("나비", points=300))
     given = {"id": str(uuid.uuid4()), "channel": "streamer", "points": 300, "text": ""}
     answer = await donor.call("donation.give", given)
-    before = await rows(*BOOKS)
+    books = [each for each in BOOKS if each != "alert"]  # The gift's own goes as soon as the room has it.
+    before = await rows(*books)
     poor = {**given, "id": str(uuid.uuid4()), "points": 1}
     dark = {**given, "id": str(uuid.uuid4()), "channel": "off"}
 
@@ -87,7 +88,7 @@ async def test_a_gift_that_the_books_refuse_is_on_record_and_moves_nothing(conve
                 await donor.call("donation.give", gift)
             assert code == refused.value.code
 
-    assert before == await rows(*BOOKS)
+    assert before == await rows(*books)
     assert [1, 2, 4] == [row["status"] for row in await pool.fetch("SELECT status FROM donation ORDER BY status")]
 
 
