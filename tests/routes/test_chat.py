@@ -312,6 +312,7 @@ async def test_who_is_too_fast_is_made_to_wait_and_nobody_else(conversation, new
     await new_member("streamer")
     nabi, mimi = [await conversation.connect(await new_member(name)) for name in ("나비", "mimi")]
     seen = nabi.watch("chat.watch", {"channel": "streamer"})
+    await seen.next("count")  # A refusal finds who watches.
     for number in range(limits.SPEECH_LINES_MAX + 2):
         nabi.fire("chat.say", _line("streamer", "flood", str(number)))
     assert (await seen.next("refused"))["id"] == str(limits.SPEECH_LINES_MAX)
