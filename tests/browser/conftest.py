@@ -57,7 +57,11 @@ def complaint(line) -> str:
 
 @pytest.fixture
 def new_page(browser, house):
-    """Open a page of its own browser profile: `async with new_page(locale="en-GB") as page`."""
+    """Open a page of its own browser profile: `async with new_page(locale="en-GB") as page`.
+
+    At its end nobody may have complained, but with one of the words in `page.forgiven`: what the browser has to say
+    comes when it comes, and a list that is emptied on the way misses what comes after.
+    """
 
     @contextlib.asynccontextmanager
     async def open_page(*, locale="ko-KR", **options):
@@ -72,10 +76,10 @@ def new_page(browser, house):
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
         page.on("console", lambda line: complaints.append(complaint(line)) if is_complaint(line) else None)
-        page.complaints = complaints
+        page.complaints, page.forgiven = complaints, []
         try:
             yield page
-            assert complaints == []
+            assert [text for text in complaints if not any(word in text for word in page.forgiven)] == []
         finally:
             await context.close()
 

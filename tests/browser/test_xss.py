@@ -243,12 +243,11 @@ async def test_two_hundred_payloads_stay_text_in_every_field(house, new_page, sh
         assert foreign == []
         assert dialogs == []
         # What this house has no answer for, the real one refused to a token that is none.
-        page.complaints[:] = [text for text in page.complaints if "Failed to load resource" not in text]
-        assert page.complaints == []
+        assert [text for text in page.complaints if "Failed to load resource" not in text] == []
         # The fence behind all this stands: no string becomes markup, whoever writes it.
         refused = await page.evaluate("() => { try { document.body.innerHTML = '<b>'; } catch { return true; } }")
         assert refused
-        page.complaints.clear()
+        page.forgiven.append("")  # It says so too.
 
 
 class Head(HTMLParser):
