@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -14,6 +12,7 @@ import redis.asyncio
 from hypothesis import HealthCheck, settings
 
 from console.embedded import PostgreSQL, Valkey
+from tests.ports import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -144,13 +143,7 @@ async def redis_client(redis_url) -> AsyncIterator[redis.asyncio.Redis]:
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """A function that returns a TCP port of 127.0.0.1 that nobody listens on."""
-
-    def find() -> int:
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    return find
+    return reserve_port
 
 
 @pytest.fixture(scope="session")

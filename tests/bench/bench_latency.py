@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "flows")]
 
-from house import House, unused_port  # noqa: E402
+from house import House, reserve_port  # noqa: E402
 from playwright.async_api import async_playwright  # noqa: E402
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ async def nginx(folder: Path) -> AsyncIterator[tuple[str, Path] | None]:
         return
     www = folder / "www"
     www.mkdir(parents=True)
-    port = unused_port()
+    port = reserve_port()
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
     (www / "index.html").write_text(PAGE)
     shutil.copy(ROOT / "node_modules" / "hls.js" / "dist" / "hls.light.min.js", www / "hls.js")
@@ -199,7 +199,7 @@ async def measure(browser: Any, folder: Path, part_ms: int, options: argparse.Na
             peer = await stack.enter_async_context(nginx(folder / "nginx"))
             address = f"{person.stream_server}/{person.stream_key}"
             await stack.enter_async_context(film(address, peer[1] if peer else None))
-            await house.on_air("Clock", within=30)
+            await house.on_air("Clock")
             await asyncio.sleep(START_SECONDS)
             url = f"{house.url}/c/Clock"
             views = {f"ours, source, {part_ms} ms": (url, 1280)}

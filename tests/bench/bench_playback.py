@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "flows"), str(ROOT / "tests" / "bench")]
 
 from bench_rtmp_ingest import film, join, make  # noqa: E402
-from house import House, unused_port  # noqa: E402
+from house import House, reserve_port  # noqa: E402
 
 from tests.media.rtmp_ingest.publisher import Client  # noqa: E402
 
@@ -316,7 +316,7 @@ async def nginx(program: str, folder: Path, files: dict[str, bytes]) -> Any:
     (folder / "www").mkdir(parents=True)
     for name, data in files.items():
         (folder / "www" / name).write_bytes(data)
-    port = unused_port()
+    port = reserve_port()
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
     process = await asyncio.create_subprocess_exec(program, "-p", str(folder), "-c", str(folder / "nginx.conf"))
     for _ in range(100):
@@ -401,7 +401,7 @@ async def main(options: argparse.Namespace) -> None:
             person = await house.sign_up("Clock")
             encoder = Child("--push", house.rtmp_port, "--key", person.stream_key, "--film", path)
             options.began = float((await encoder.hear()).split()[1])
-            await house.on_air("Clock", within=30)
+            await house.on_air("Clock")
             await asyncio.sleep(START_SECONDS)
             async with house.http.get(f"/hls/{quote('Clock')}/index.m3u8") as answer:
                 lines = (await answer.text()).splitlines()

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 from bots import Bot, Gone, open_house
-from house import eventually, unused_port
+from house import eventually, reserve_port
 
 from routes import process as roof
 from rsocket_server.__main__ import work
@@ -88,7 +88,7 @@ async def come_and_go(port: int, channel: str, number: int) -> None:
 async def main(times: int) -> int:
     async with open_house() as people:
         ((streamer, _),) = await people.make(1)
-        port = unused_port()
+        port = reserve_port()
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, __file__, "--serve"),
             env={**people.environment, "COMMEOW_RSOCKET_PORT": str(port)},

@@ -59,10 +59,10 @@ async def main(program: str, runs: int, options: list[str]) -> bool:
     house = await House(folder / "data", COMMEOW_DEMO="auto").start()
     good = True
     try:
-        await house.first_live()
+        await house.on_air("demo")
 
         async def depicted() -> Any:
-            return (await house.first_live())["thumbnail"]
+            return (await house.on_air("demo"))["thumbnail"]
 
         await eventually(depicted, within=30, what="a thumbnail")
         for path in ("/", "/c/demo"):

@@ -107,7 +107,7 @@ async def main(options: argparse.Namespace) -> int:
         try:
             person = await house.sign_up("Clock")
             async with film(f"{person.stream_server}/{person.stream_key}", None), async_playwright() as playwright:
-                await house.on_air("Clock", within=30)
+                await house.on_air("Clock")
                 browser = await playwright.chromium.launch(
                     executable_path=program, args=["--autoplay-policy=no-user-gesture-required", "--mute-audio"]
                 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
-from visits import NEWCOMER_SECONDS_MAX, log_in, playing_since, sign_up
+from visits import log_in, playing_since, sign_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,7 +65,7 @@ async def no_such_channel(walk: Walk) -> None:
 async def channel_as_a_guest(walk: Walk) -> None:
     await walk.page.goto(f"/c/{walk.streamer}")
     await playing_since(walk.page, 0)
-    await expect(walk.find("chat-list .line .text").first).to_be_visible(timeout=NEWCOMER_SECONDS_MAX * 1000)
+    await expect(walk.find("chat-list .line .text").first).to_be_visible()
     await walk.find("live-player .stage").hover()
 
 

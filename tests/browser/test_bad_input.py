@@ -17,7 +17,7 @@ PASTE_PICTURE = """(field) => {
 
 
 async def test_odd_lines_are_sent_or_kept_and_explained(house, new_page, nickname, shoot):
-    streamer = (await house.first_live())["nickname"]
+    streamer = (await house.on_air("demo"))["nickname"]
     async with new_page() as page:
         await sign_up(page, nickname())
         await page.goto(f"/c/{streamer}")
@@ -54,7 +54,7 @@ async def test_odd_lines_are_sent_or_kept_and_explained(house, new_page, nicknam
 
 
 async def test_a_login_that_ends_while_one_types_takes_no_words_along(house, new_page, nickname):
-    streamer = (await house.first_live())["nickname"]
+    streamer = (await house.on_air("demo"))["nickname"]
     member = await house.sign_up(nickname())
     assert (await house.console("members", "grant", member.nickname, "1000")).code == 0
     async with new_page() as page:

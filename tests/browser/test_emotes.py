@@ -57,4 +57,4 @@ async def test_a_picture_stands_where_its_code_is_said(new_page, nickname, axe, 
         await desk.locator("li button").click()
         await expect(desk.locator("li")).to_have_count(0)
         # A room asks anew over some seconds, not all of it at once.
-        await expect(page.locator("chat-list .line .text img")).to_have_count(1, timeout=15_000)
+        await expect(page.locator("chat-list .line .text img")).to_have_count(1)

@@ -59,10 +59,10 @@ async def test_the_list_narrows_as_one_types_and_the_way_back_leads_to_it(new_pa
 
 
 async def test_a_card_that_is_looked_at_comes_alive_and_rests_again(house, new_page, shoot):
-    await house.first_live()
+    await house.on_air("demo")
     async with new_page() as page:
         await page.goto("/")
-        link = page.locator("channel-card a").first
+        link = page.locator("channel-card a[href='/c/demo']")
         video = link.locator("video[data-plays]")
         # Who wants less motion keeps the picture.
         async with page.expect_response("**/live_peek.js"):
@@ -85,7 +85,7 @@ async def test_a_card_that_is_looked_at_comes_alive_and_rests_again(house, new_p
 
 
 async def test_following_from_a_channel_puts_it_first(house, new_page, nickname, shoot):
-    streamer = (await house.first_live())["nickname"]
+    streamer = (await house.on_air("demo"))["nickname"]
     async with new_page() as page:
         await sign_up(page, nickname())
         await page.goto(f"/c/{streamer}")
@@ -112,7 +112,7 @@ async def test_following_from_a_channel_puts_it_first(house, new_page, nickname,
 
 
 async def test_a_guest_who_wants_to_follow_is_led_to_log_in(house, new_page):
-    streamer = (await house.first_live())["nickname"]
+    streamer = (await house.on_air("demo"))["nickname"]
     async with new_page() as page:
         await page.goto(f"/c/{streamer}")
         await expect(page.locator("channel-about a.follow")).to_have_attribute("href", re.compile(r"^/login\?"))

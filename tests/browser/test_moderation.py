@@ -85,7 +85,7 @@ async def test_rules_and_a_notice_are_shown_and_a_refused_line_is_not_lost(new_p
 
 
 async def test_a_line_is_answered_by_its_name(house, new_page, nickname):
-    streamer = (await house.first_live())["nickname"]
+    streamer = (await house.on_air("demo"))["nickname"]
     async with new_page() as page:
         await sign_up(page, nickname())
         await page.goto(f"/c/{streamer}")

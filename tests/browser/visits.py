@@ -5,17 +5,15 @@ from __future__ import annotations
 from house import PASSWORD, eventually
 from playwright.async_api import expect
 
-NEWCOMER_SECONDS_MAX = 30  # From the printed URL to picture and chat.
 
-
-async def playing_since(page, second: float, *, within: float = NEWCOMER_SECONDS_MAX) -> float:
+async def playing_since(page, second: float) -> float:
     """Wait until the picture has played past `second`; answer where it is."""
 
     async def look():
         at = await page.evaluate("document.querySelector('video')?.currentTime ?? 0")
         return at if at > second else None
 
-    return await eventually(look, within=within, what=f"a picture past {second} s")
+    return await eventually(look, what=f"a picture past {second} s")
 
 
 async def sign_up(page, nickname: str) -> str:

@@ -84,7 +84,7 @@ async def test_a_child_that_ends_later_is_started_again_with_growing_pauses(monk
 
     one._command = command
     task = asyncio.create_task(one.run())
-    await until(lambda: len(starts) == 4, 30)
+    await until(lambda: len(starts) == 4, 60)
     await ended(task)
     out = capsys.readouterr().out
 
@@ -98,8 +98,8 @@ async def test_who_lived_well_begins_the_pauses_anew(monkeypatch, capsys):
     monkeypatch.setattr(children, "WELL_SECONDS", 0.0)
     one = child(READY)
     task = asyncio.create_task(one.run())
-    await until(lambda: capsys.readouterr().out.count("again in 0.01 s") > 0, 30)
-    await until(lambda: capsys.readouterr().out.count("again in 0.01 s") > 0, 30)
+    await until(lambda: capsys.readouterr().out.count("again in 0.01 s") > 0, 60)
+    await until(lambda: capsys.readouterr().out.count("again in 0.01 s") > 0, 60)
     await ended(task)
 
 
@@ -114,7 +114,7 @@ async def test_a_quiet_child_says_only_why_it_ended(monkeypatch, capsys):
         out += capsys.readouterr().out
         return "again" in out
 
-    await until(said, 30)
+    await until(said, 60)
     await ended(task)
 
     assert "child ended (exit code 1, 'why'): starting it again in 60 s\n" == out
@@ -126,7 +126,7 @@ async def test_a_killed_child_is_named_by_its_signal(monkeypatch, capsys):
     task = asyncio.create_task(one.run())
     await one.ready.wait()
     os.kill(one.process.pid, signal.SIGKILL)
-    await until(lambda: "child ended (SIGKILL)" in capsys.readouterr().out, 30)
+    await until(lambda: "child ended (SIGKILL)" in capsys.readouterr().out, 60)
     await ended(task)
 
 
@@ -151,7 +151,7 @@ async def test_what_a_child_started_ends_with_it(capsys):
 
     await ended(task)
 
-    assert await until(lambda: not is_alive(grandchild), 3)
+    assert await until(lambda: not is_alive(grandchild), 60)
 
 
 async def test_a_child_ends_when_the_console_is_killed():
@@ -163,7 +163,7 @@ async def test_a_child_ends_when_the_console_is_killed():
     await console.wait()
 
     assert b"pid" == word
-    assert await until(lambda: not is_alive(int(number)), 3)
+    assert await until(lambda: not is_alive(int(number)), 60)
 
 
 @pytest.mark.parametrize(

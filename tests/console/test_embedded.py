@@ -110,7 +110,7 @@ async def test_servers_end_when_their_owner_is_killed_and_the_next_start_has_all
     process.kill()
     await process.wait()
 
-    assert await until(lambda: not any(is_alive(pid) for pid in pids), 3.0)
+    assert await until(lambda: not any(is_alive(pid) for pid in pids), 60)
 
     async with PostgreSQL(folder / "postgres", durable=False) as server:
         assert server.owns
@@ -163,7 +163,7 @@ async def test_who_comes_while_the_owner_is_ending_waits_and_owns(folder, monkey
         return call()
 
     monkeypatch.setattr(late, "_ready", count)
-    await until(lambda: tries >= 2, 10)
+    await until(lambda: tries >= 2, 60)
     await owner.stop()
     await coming
 
@@ -216,7 +216,7 @@ async def test_a_half_made_cluster_never_counts(tmp_path):
 async def test_a_cancelled_first_start_leaves_no_half(tmp_path):
     server = PostgreSQL(tmp_path / "postgres", durable=False)
     task = asyncio.create_task(server.start())
-    await until((tmp_path / "postgres" / "pg.init").exists, 30)
+    await until((tmp_path / "postgres" / "pg.init").exists, 60)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -69,7 +69,7 @@ async def test_embedded_servers_run_for_the_block_and_are_restarted(settings, tm
         keeping = asyncio.create_task(keep_server(servers.valkey))
         first = servers.valkey._process.pid
         os.kill(first, signal.SIGKILL)
-        await until(lambda: servers.valkey._process.pid != first and servers.valkey._ready(), 30)
+        await until(lambda: servers.valkey._process.pid != first and servers.valkey._ready(), 60)
         pid = servers.valkey._process.pid
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)

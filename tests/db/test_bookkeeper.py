@@ -185,7 +185,7 @@ async def test_it_goes_on_when_the_store_comes_back(pool, monkeypatch, caplog):
 
     monkeypatch.setattr(keeper, "tick", tick)
     running = asyncio.create_task(keeper.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while ticks.qsize() < 3:
             await asyncio.sleep(0)
     running.cancel()

@@ -56,7 +56,7 @@ async def listening(bus: Bus):
 
 
 async def take(news: asyncio.Queue[News], count: int = 1) -> list[News]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return [await news.get() for _ in range(count)]
 
 
@@ -366,7 +366,7 @@ async def test_a_subscriber_whose_line_is_cut_meanwhile_need_not_wait(own_valkey
             asking = asyncio.create_task(bus.subscribe(8))
             await asyncio.sleep(0)
             os.kill(pid, signal.SIGKILL)
-            await asyncio.wait_for(asking, 3)
+            await asyncio.wait_for(asking, 60)
 
 
 async def test_a_listener_can_be_stopped_while_it_reconnects(bus, tmp_path):
@@ -378,7 +378,7 @@ async def test_a_listener_can_be_stopped_while_it_reconnects(bus, tmp_path):
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
-            done, _ = await asyncio.wait([task], timeout=5)
+            done, _ = await asyncio.wait([task], timeout=60)
             assert done, turns
             assert task.cancelled()
     for turns in range(30):
@@ -386,7 +386,7 @@ async def test_a_listener_can_be_stopped_while_it_reconnects(bus, tmp_path):
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=5)
+        done, _ = await asyncio.wait([task], timeout=60)
         assert done, turns
 
 

@@ -371,7 +371,7 @@ async def address(pool: asyncpg.Pool) -> dict[str, object]:
 
 async def waiters(pool: asyncpg.Pool) -> None:
     """Return when a backend of this database waits for a lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await pool.fetchval(  # the event is in another process
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         ):
@@ -577,7 +577,7 @@ async def kill_among_donations(pool: asyncpg.Pool, done: asyncio.Event, times: i
     """Terminate every backend of the victim again and again, each time after more donations have been settled."""
     for _ in range(times):
         settled = await pool.fetchval("SELECT count(*) FROM donation")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             # The event is in another process.
             while not done.is_set() and await pool.fetchval("SELECT count(*) FROM donation") == settled:
                 await asyncio.sleep(0.002)

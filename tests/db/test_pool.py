@@ -178,4 +178,4 @@ async def test_a_pool_that_is_all_lent_says_so(database_url, monkeypatch):
         with pytest.raises(StoreUnavailable, match="TimeoutError"):
             async with writing(pool):
                 pass
-    await asyncio.wait_for(pool.close(), 5)
+    await asyncio.wait_for(pool.close(), 60)

@@ -92,7 +92,7 @@ async def test_a_wrong_token_is_refused_and_hung_up_on(house, nickname):
     impostor = await house.sign_up(nickname())
     impostor.token = impostor.token[:-4] + "AAAA"
     async with house.connect(impostor) as connection:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             refused = await connection.hearing.refused
         await eventually(lambda: connection.is_closed, what="the end of the connection")
 

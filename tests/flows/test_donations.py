@@ -58,7 +58,7 @@ async def test_a_thousand_give_at_once_and_twice(new_house, pool, database_url, 
         async def give_all():
             return await asyncio.gather(
                 *(
-                    connection.give(streamer.nickname, POINTS, "", donation=donations[donor.nickname], within=60)
+                    connection.give(streamer.nickname, POINTS, "", donation=donations[donor.nickname])
                     for connection, donor in zip(opened, donors, strict=True)
                 )
             )

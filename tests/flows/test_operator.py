@@ -8,7 +8,7 @@ import socket
 
 import psutil
 import pytest
-from house import GONE_SECONDS_MAX, Encoder, House, console_environment, eventually, run_console, unused_port
+from house import Encoder, House, console_environment, eventually, reserve_port, run_console
 
 
 def words_of(process):
@@ -20,7 +20,7 @@ def words_of(process):
 
 
 async def everything_gone(house, family):
-    await eventually(lambda: not house.leftovers(family), within=GONE_SECONDS_MAX, what="an empty house")
+    await eventually(lambda: not house.leftovers(family), what="an empty house")
 
 
 async def test_ctrl_c_leaves_no_process(new_house, ffmpeg, nickname):
@@ -43,7 +43,7 @@ async def test_kill_9_of_the_console_leaves_no_process_and_a_restart_finds_all_d
     async with house.connect(donor) as talking:
         await talking.give(streamer.nickname, 500, "before the fall")
         await talking.say(streamer.nickname, "a line before the fall")
-    await house.first_live()
+    await house.on_air("demo")
     family = house.family()
     await house.signal(signal.SIGKILL)
     await everything_gone(house, family)
@@ -68,7 +68,7 @@ async def test_a_part_that_dies_is_started_again(new_house, module, nickname):
 
     before = part()
     before.kill()
-    after = await eventually(lambda: part() if part() not in {None, before} else None, within=30, what="another one")
+    after = await eventually(lambda: part() if part() not in {None, before} else None, what="another one")
     assert after.pid != before.pid
 
     async def works_again():
@@ -76,12 +76,12 @@ async def test_a_part_that_dies_is_started_again(new_house, module, nickname):
             person = await house.sign_up(nickname())
             async with house.connect(person) as connection:
                 return await connection.call(
-                    "chat.say", {"channel": person.nickname, "id": "1", "text": "back"}, within=2
+                    "chat.say", {"channel": person.nickname, "id": "1", "text": "back"}, within=10
                 )
         except Exception:  # noqa: BLE001 - whatever a house in repair answers
             return None
 
-    await eventually(works_again, within=30, what="the repair")
+    await eventually(works_again, what="the repair")
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ async def test_a_part_that_dies_is_started_again(new_house, module, nickname):
 
 async def refuses(environment, *words, **options):
     """Run the console to its refusal: one line on stderr, exit code 1, no process left. Answer the line."""
-    ran = await run_console(environment, *words, within=30, **options)
+    ran = await run_console(environment, *words, **options)
     lines = ran.complained.splitlines()
 
     assert ran.code == 1, ran
@@ -115,8 +115,8 @@ async def test_an_occupied_port_is_one_line(new_house, key):
 
 
 async def test_a_second_house_on_the_same_data_is_one_line(house):
-    other = {name: str(unused_port()) for name in ("COMMEOW_HTTP_PORT", "COMMEOW_RSOCKET_PORT", "COMMEOW_RTMP_PORT")}
-    ran = await run_console({**house.environment, **other}, within=30)
+    other = {name: str(reserve_port()) for name in ("COMMEOW_HTTP_PORT", "COMMEOW_RSOCKET_PORT", "COMMEOW_RTMP_PORT")}
+    ran = await run_console({**house.environment, **other})
 
     assert ran.code == 1, ran
     assert len(ran.complained.splitlines()) == 1, ran
@@ -198,7 +198,7 @@ async def test_a_data_folder_that_may_not_be_read_is_one_line(tmp_path):
 
 async def test_an_unreachable_database_is_one_line(tmp_path):
     data = tmp_path / "data"
-    nowhere = f"postgresql://commeow@127.0.0.1:{unused_port()}/commeow"
+    nowhere = f"postgresql://commeow@127.0.0.1:{reserve_port()}/commeow"
     line = await refuses(console_environment(data, COMMEOW_DATABASE_URL=nowhere))
 
     assert "COMMEOW_DATABASE_URL" in line

@@ -29,3 +29,12 @@ async def spool(tmp_path):
     spool.start()
     yield spool
     await spool.close()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Nobody gives an encoder up for being slow: films are played quicker than life, and machines are busy."""
+    monkeypatch.setattr("media.backlog.BACKLOG_MS_MAX", 60_000)
+    for module in ("media.encoder_run", "media.transcoder"):
+        monkeypatch.setattr(f"{module}.DRAIN_SECONDS_MAX", 60.0)
+    monkeypatch.setattr("media.hls_writer.writer.START_SECONDS_MAX", 60.0)

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 
-async def until(condition, seconds=10.0):
+async def until(condition, seconds=60.0):
     """A real process is waited for: there is no event of ours to await."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -58,7 +58,7 @@ def rung_has_parts(studio: Studio) -> bool:
 
 
 async def test_who_eats_and_gives_nothing_is_started_again(film, program, ffmpeg, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("media.encoder_watch.STALL_SECONDS", 1.0)
+    monkeypatch.setattr("media.encoder_watch.STALL_SECONDS", 2.0)  # ffmpeg itself takes a tenth.
     monkeypatch.setattr("media.encoder_run.WATCH_SECONDS", 0.05)
     monkeypatch.setattr("media.restarts.BACK_OFF_SECONDS_MIN", 0.01)
     studio = Studio(program(EATS), await detect(ffmpeg), tmp_path)

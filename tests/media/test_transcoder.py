@@ -56,9 +56,7 @@ class Studio:
 
 
 @pytest.fixture
-async def studio(ffmpeg, version, tmp_path, monkeypatch):
-    # Films are played quicker than life: what comes while a process starts is more than a real backlog takes.
-    monkeypatch.setattr("media.backlog.BACKLOG_MS_MAX", 60_000)
+async def studio(ffmpeg, version, tmp_path, patient):
     studio = Studio(ffmpeg, version, tmp_path)
     yield studio
     await studio.transcoder.close()
@@ -142,7 +140,7 @@ async def test_what_dies_at_once_is_given_up_and_the_source_goes_on(film, fake, 
     monkeypatch.setattr("media.restarts.BACK_OFF_SECONDS_MIN", 0.001)
     studio = Studio(fake("sys.stderr.write('no luck\\n'); sys.exit(1)"), (9, 0), tmp_path)
     # One keyframe interval after another: each start needs a keyframe.
-    for _ in range(4):
+    for _ in range(100):
         await studio.play(films.events(films.tags(film("video_only"))), pause_seconds=0.003)
         if "180p" not in studio.writer.renditions:
             break
@@ -300,7 +298,7 @@ asyncio.run(main())
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    await until(lambda: is_gone(pid), seconds=3)
+    await until(lambda: is_gone(pid))
 
 
 async def test_what_is_no_ffmpeg_is_none(fake, tmp_path, monkeypatch):

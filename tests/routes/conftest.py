@@ -126,7 +126,7 @@ class Events(Subscriber):
 
     async def next(self, kind=None):
         """Await the next event, or the next of one kind; a refusal is raised."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 event = await self._queue.get()
                 if isinstance(event, BaseException):
@@ -158,7 +158,7 @@ class Talker:
 
     async def call(self, name, body):
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 answer = await self._client.request_response(self._payload(name, body))
         except (RSocketProtocolError, RuntimeError) as error:
             raise _refused(error) from None

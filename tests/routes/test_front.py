@@ -25,7 +25,7 @@ class Line:
 
     async def answer(self, *, body=True):
         """The next answer: status line, headers but those of the moment, body."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             status, *lines = head.rstrip("\r\n").split("\r\n")
             headers = dict(line.split(": ", 1) for line in lines)
@@ -37,7 +37,7 @@ class Line:
 
     async def end(self):
         """What is left when the other side has closed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self._reader.read()
 
     def abort(self):
@@ -274,7 +274,7 @@ async def test_a_part_that_is_hinted_and_the_list_that_will_have_it_are_waited_f
 
 
 async def _until(true):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0)
 

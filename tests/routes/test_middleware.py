@@ -147,7 +147,7 @@ async def test_who_goes_amid_his_body_is_no_incident(client, caplog):
     with caplog.at_level(logging.ERROR, "commeow.http"):
         _, writer = await asyncio.open_connection("127.0.0.1", client.port)
         writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not client.guard.counters.under_way:
                 await asyncio.sleep(0)
             writer.transport.abort()

@@ -44,7 +44,7 @@ class Roof:
         return self
 
     async def ready(self):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             line = (await self.process.stdout.readline()).decode()
         if not line:
             raise AssertionError((await self.process.stderr.read()).decode())
@@ -53,12 +53,12 @@ class Roof:
     async def stop(self, number=signal.SIGTERM):
         if self.process.returncode is None:
             self.process.send_signal(number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             _, errors = await self.process.communicate()
         return self.process.returncode, errors.decode()
 
     async def end(self):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             output, errors = await self.process.communicate()
         return self.process.returncode, output.decode(), errors.decode()
 
@@ -155,6 +155,7 @@ async def test_a_schema_that_is_not_this_codes_is_one_line(start, empty_database
 async def test_an_occupied_port_is_one_line_that_names_the_setting(start, environment, module, setting, workers):
     with socket.socket() as holder:
         # As a stranger may who asked to share: our workers must not slip in beside it.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind(("127.0.0.1", int(environment[setting])))
         holder.listen()
@@ -195,7 +196,7 @@ async def test_workers_share_the_port_and_end_with_their_parent(start, environme
     await roof.process.wait()
 
     # The workers' end of the pipe is closed with the parent: the port is free again.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not _is_free(int(environment["COMMEOW_RSOCKET_PORT"])):
             await asyncio.sleep(0.05)
 

@@ -175,7 +175,7 @@ async def test_the_frames_that_are_written_out_are_understood(conversation, new_
     async with aiohttp.ClientSession() as session, session.ws_connect(conversation.url) as websocket:
         for frame in frames:
             await websocket.send_bytes(frame)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(seen) < 2:
                 seen.append((await websocket.receive()).data)
 

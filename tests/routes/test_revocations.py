@@ -47,7 +47,7 @@ def _badge(member_id, key=""):
 
 async def _left(worker, connections):
     """Wait until a worker has only so many connections."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while worker.server.connections != connections:
             await asyncio.sleep(0.01)
 
@@ -160,7 +160,7 @@ async def test_a_store_that_is_away_is_asked_again(quick, caplog):
     rooms = Rooms()
     gone.broken = True
     running = asyncio.create_task(Revocations(gone, gone, rooms).run(None))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(gone.asked) < 2:
             await asyncio.sleep(0.01)
     running.cancel()

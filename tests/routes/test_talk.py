@@ -37,7 +37,7 @@ class Up(DefaultPublisher, DefaultSubscription):
         await self.send(json.dumps({"id": line_id, "text": text}).encode())
 
     async def send(self, data):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.credit:
                 self.asked.clear()
                 await self.asked.wait()
@@ -149,7 +149,7 @@ async def test_a_revoked_token_ends_its_connections(bot, conversation, pool, mon
 
     await pool.execute("UPDATE bot_token SET revoked_at = now()")
 
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(60):
         while conversation.server.connections:
             await asyncio.sleep(0.01)
 

@@ -28,7 +28,7 @@ async def _code(response):
 
 
 async def _picture(client, path=PATH):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (response := await client.get(path)).status == 404:
             await asyncio.sleep(0.05)
     return response

@@ -543,7 +543,7 @@ async def test_the_background_looks_on_when_the_store_was_away(shop, monkeypatch
     monkeypatch.setattr(shop.top_ups, "reconcile_all", reconcile_all)
     monkeypatch.setattr(top_ups_module, "RECONCILE_SECONDS", 0)
     task = asyncio.create_task(shop.top_ups.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while rounds.qsize() < 3:
             await asyncio.sleep(0)
     task.cancel()

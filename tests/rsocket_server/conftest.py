@@ -22,7 +22,7 @@ async def no_task_left() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             while asyncio.all_tasks() - before - {asyncio.current_task()}:
                 await asyncio.sleep(0.01)
     left = asyncio.all_tasks() - before - {asyncio.current_task()}

@@ -176,7 +176,7 @@ class Client:
                 await self.websocket.send_bytes(message)
 
     async def until(self, done: Any) -> None:
-        async with asyncio.timeout(5), self._came:
+        async with asyncio.timeout(60), self._came:
             await self._came.wait_for(lambda: done(self))
 
     async def closed(self) -> int:

@@ -18,7 +18,7 @@ from tests.rsocket_server.script import FNF, KEEPALIVE, RESPONSE, error, keepali
 
 
 async def drained(server: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while server.connections:
             await asyncio.sleep(0.001)
 
@@ -155,7 +155,7 @@ async def test_a_reader_that_stops_is_not_asked_for_more_questions_until_it_drai
     transport = client.websocket._response.connection.transport
     transport.pause_reading()
     total = 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not connection._socket.paused:
             total += 1
             await client.send(request(RESPONSE, 2 * total + 1, "big"))
@@ -181,7 +181,7 @@ async def test_a_socket_that_goes_while_it_is_full(house: Any, connect: Any) -> 
     transport = client.websocket._response.connection.transport
     transport.pause_reading()
     number = 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not connection._socket.paused:
             await client.send(request(RESPONSE, number, "big"))
             number += 2
@@ -199,7 +199,7 @@ async def test_a_write_to_a_peer_that_has_just_gone_ends_the_connection(house: A
     link = client.websocket._response.connection.transport
     link.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
     link.abort()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not connection._socket._closing:
             connection._socket.write(frames.message(keepalive()))
             await asyncio.sleep(0)
@@ -235,7 +235,7 @@ async def said(server: Any, *pieces: bytes) -> bytes:
     for piece in pieces:
         writer.write(piece)
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         heard = await reader.read()
     writer.close()
     return heard
@@ -332,11 +332,11 @@ async def test_a_fault_of_our_own_ends_the_connection_and_is_told_once(
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(HEAD + masked(setup()) + (masked(keepalive()) if together else b""))
     if not together:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not any(each.gate.state is State.OPEN for each in server._connections):
                 await asyncio.sleep(0)
         writer.write(masked(keepalive()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionError):
             assert b"s3cret" not in await reader.read()
     await drained(server)

@@ -20,7 +20,7 @@ class Heart:
             self._due[self.beats].set()
 
     async def happens(self, beat: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self._due.setdefault(beat, asyncio.Event()).wait()
 
 

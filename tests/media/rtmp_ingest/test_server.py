@@ -119,8 +119,8 @@ async def test_a_port_scan_leaves_nothing_behind(server, studio):
             await writer.wait_closed()
         del reader
     await until(lambda: not server.connections)
+    await until(lambda: (len(asyncio.all_tasks()), descriptors()) == (tasks, files))
 
-    assert (len(asyncio.all_tasks()), descriptors()) == (tasks, files)
     assert studio.asked == []
 
 
