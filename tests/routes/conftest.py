@@ -41,10 +41,12 @@ from routes.middleware import Guard
 from routes.moderation import ModerationDoors
 from routes.notices import Notices
 from routes.playback import Playback
+from routes.rate_limit import RateLimit
 from routes.revocations import Revocations
 from routes.talk import TalkDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens
+from rsocket_server import limits
 from rsocket_server.alert_relay import AlertRelay
 from rsocket_server.laws import Laws
 from rsocket_server.rooms import Rooms
@@ -52,6 +54,14 @@ from rsocket_server.server import serve as serve_rsocket
 from tests.routes.far_side import Shop
 
 SECRET = b"test secret, 32 bytes at the least"
+
+
+@pytest.fixture
+def time_stands(monkeypatch):
+    """For every limit it is always now: what was taken does not grow back while a slow machine takes the rest."""
+    take = RateLimit.take
+    monkeypatch.setattr(RateLimit, "take", lambda limit, key, _now: take(limit, key, 0.0))
+    monkeypatch.setattr(limits, "SPEECH_SECONDS", 600.0)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ from routes.top_ups import Returns, TopUps
 KEY = "a key that both sides know"
 # So long that no busy machine reaches it: who shall wait in vain is told by the script when to give up.
 ANSWER_SECONDS = 60.0
+# Of the loop, in which a connection is accepted and a request on it is read: both ends are here.
+TURNS = 50
 ADDRESSES = Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None)
 
 
@@ -98,7 +100,8 @@ class FarSide:
     async def arrive(self):
         """Let arrive what was held up on the way, by plan or because the machine is busy, and be done."""
         self.late.set()
-        await asyncio.sleep(0.01)  # For what is written to a socket and not read yet.
+        for _ in range(TURNS):  # For what is written to a socket and not read yet.
+            await asyncio.sleep(0)
         while self.busy:
             await asyncio.sleep(0.005)
         await asyncio.gather(*self.held)

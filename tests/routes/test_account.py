@@ -191,7 +191,7 @@ async def test_a_change_against_the_rules_changes_nothing(client, change, status
     await _log_in(client)
 
 
-async def test_guesses_at_a_screen_that_was_left_open_are_slowed(client):
+async def test_guesses_at_a_screen_that_was_left_open_are_slowed(client, time_stands):
     here, _ = await _log_in(client)
     guess = {"old_password": "wrong horse", "password": NEW_PASSWORD}
     for _ in range(WRONG_BURST):

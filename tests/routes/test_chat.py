@@ -143,7 +143,7 @@ async def test_a_line_ends_at_its_limit(conversation, new_member):
     assert await nabi.call("chat.say", _line("streamer", "가" * limits.TEXT_CHARACTERS_MAX))
 
 
-async def test_who_is_too_fast_is_told_when_to_come_again(conversation, new_member):
+async def test_who_is_too_fast_is_told_when_to_come_again(conversation, new_member, time_stands):
     await new_member("streamer")
     nabi = await conversation.connect(await new_member("나비"))
     for _ in range(limits.SPEECH_LINES_MAX):
@@ -166,7 +166,7 @@ async def test_a_line_nobody_waits_for_is_said_too(conversation, new_member):
     assert (await seen.next("said"))["text"] == "안녕"
 
 
-async def test_a_refused_line_comes_back_to_its_sender_alone(conversation, new_member):
+async def test_a_refused_line_comes_back_to_its_sender_alone(conversation, new_member, time_stands):
     await new_member("streamer")
     nabi = await conversation.connect(await new_member("나비"))
     other = await conversation.connect(await new_member("other"))
@@ -307,7 +307,7 @@ async def test_a_forgotten_line_that_takes_too_long_comes_back_refused(conversat
     assert (refused["id"], refused["code"]) == ("7", "store.unknown")
 
 
-async def test_who_is_too_fast_is_made_to_wait_and_nobody_else(conversation, new_member, monkeypatch):
+async def test_who_is_too_fast_is_made_to_wait_and_nobody_else(conversation, new_member, monkeypatch, time_stands):
     monkeypatch.setattr(chat, "PENANCE_SECONDS", 2.0)
     await new_member("streamer")
     nabi, mimi = [await conversation.connect(await new_member(name)) for name in ("나비", "mimi")]

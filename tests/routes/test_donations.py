@@ -166,7 +166,7 @@ async def test_direction_marks_in_a_message_do_not_reach_the_room(conversation, 
     assert (await seen.next("donated"))["text"] == "abc"
 
 
-async def test_donations_of_one_member_have_a_rate(conversation, new_member, pool):
+async def test_donations_of_one_member_have_a_rate(conversation, new_member, pool, time_stands):
     await new_member("streamer", live=True)
     donor = await conversation.connect(await new_member("나비"))
 

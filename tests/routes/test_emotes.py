@@ -1,7 +1,6 @@
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -166,8 +165,7 @@ async def test_the_fifty_first_is_one_too_many(client, owner):
     assert await _code(await client.put(f"{URL}/more", data=png(), headers=owner | PNG), 409) == "emote.too_many"
 
 
-async def test_a_list_is_not_changed_again_and_again(client, owner, monkeypatch):
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
+async def test_a_list_is_not_changed_again_and_again(client, owner, time_stands):
     for _ in range(CHANGES_BURST):
         await client.delete(f"{URL}/cat", headers=owner)
 

@@ -85,7 +85,7 @@ async def test_a_member_gets_what_is_kept_of_them_and_nothing_of_others(client, 
     assert "비밀" not in body.decode()
 
 
-async def test_a_file_is_not_made_again_and_again(client, new_member, bearer):
+async def test_a_file_is_not_made_again_and_again(client, new_member, bearer, time_stands):
     nabi = await new_member("나비")
     statuses = [
         (await client.get("/api/members/me/export", headers=bearer(nabi.id, "나비"))).status

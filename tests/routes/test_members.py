@@ -1,7 +1,9 @@
 import asyncio
 import json
+import threading
 import time
 from http.cookies import SimpleCookie
+from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
@@ -202,8 +204,10 @@ async def test_an_unknown_id_and_a_wrong_word_get_the_same_answer(client):
     assert await _code(wrong, 401) == "auth.bad_login"
 
 
-async def test_an_unknown_id_costs_a_hash_like_a_wrong_word(client, passwords):
+async def test_an_unknown_id_costs_a_hash_like_a_wrong_word(client, passwords, monkeypatch):
     await client.post("/api/members", json=NABI)
+    go_on = threading.Event()
+    monkeypatch.setattr(passwords, "_hasher", SimpleNamespace(hash=lambda _: go_on.wait(60)))
     busy = [asyncio.ensure_future(passwords.hash("x")) for _ in range(40)]
     await asyncio.sleep(0)
 
@@ -214,10 +218,11 @@ async def test_an_unknown_id_costs_a_hash_like_a_wrong_word(client, passwords):
 
     # Both met the full queue of the hashers: neither is answered without it.
     assert [await _code(response, 503) for response in responses] == ["limit.busy"] * 2
+    go_on.set()
     await asyncio.gather(*busy)
 
 
-async def test_wrong_words_are_slowed_down_but_not_for_others(client):
+async def test_wrong_words_are_slowed_down_but_not_for_others(client, time_stands):
     await client.post("/api/members", json=NABI)
     for _ in range(WRONG_WORD_BURST):
         assert (await client.post("/api/members/login", json={**LOG_IN, "password": "wrong horse"})).status == 401
@@ -237,7 +242,7 @@ async def test_right_words_are_never_slowed_down(client):
         assert (await client.post("/api/members/login", json=LOG_IN)).status == 200
 
 
-async def test_strangers_addresses_are_limited_at_sign_up_and_login(client, monkeypatch):
+async def test_strangers_addresses_are_limited_at_sign_up_and_login(client, monkeypatch, time_stands):
     monkeypatch.setattr(members, "is_loopback", lambda _address: False)
 
     sign_ups = [(await client.post("/api/members", json={**NABI, "login_id": "-"})).status for _ in range(11)]
@@ -316,7 +321,7 @@ async def test_a_store_that_is_away_is_no_wrong_guess(client, monkeypatch):
     assert (await client.post("/api/members/login", json=LOG_IN)).status == 200
 
 
-async def test_behind_our_proxy_each_visitor_has_tries_of_his_own(serve, doors, monkeypatch):
+async def test_behind_our_proxy_each_visitor_has_tries_of_his_own(serve, doors, monkeypatch, time_stands):
     client = await serve(doors.doors(), public_url="https://l.example")
     await client.post("/api/members", json=NABI)
     wrong = {**LOG_IN, "password": "wrong horse battery"}

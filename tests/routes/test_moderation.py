@@ -323,7 +323,7 @@ async def test_words_and_followers_are_asked_for(people, pool, conversation):
     assert await owner.call("chat.say", _line("hush!"))
 
 
-async def test_acts_have_a_pace(people, monkeypatch):
+async def test_acts_have_a_pace(people, monkeypatch, time_stands):
     _, owner, _, _ = people
     for number in range(moderation.ACTS_BURST - 1):
         await owner.call("moderation.act", _act("pin", text=str(number)))

@@ -183,7 +183,7 @@ async def test_the_list_is_the_members_receipts_page_by_page(shop, ask, nabi, ne
     assert (await ask(nabi, "GET", "/api/points/orders?cursor=1"))[1]["field"] == "cursor"
 
 
-async def test_nobody_begins_payments_without_end(ask, nabi, new_member):
+async def test_nobody_begins_payments_without_end(ask, nabi, new_member, time_stands):
     answers = await asyncio.gather(
         *(
             ask(nabi, "POST", "/api/points/orders", {"id": str(uuid.uuid4()), "product": "100"})
@@ -196,7 +196,7 @@ async def test_nobody_begins_payments_without_end(ask, nabi, new_member):
     await placed(ask, await new_member("other"))
 
 
-async def test_ways_back_and_refunds_have_a_pace(shop, ask, nabi, new_member):
+async def test_ways_back_and_refunds_have_a_pace(shop, ask, nabi, new_member, time_stands):
     order, other = await placed(ask, nabi), await placed(ask, nabi)
     one = f"/api/points/orders/{order['id']}"
     back = await agree(shop, order)

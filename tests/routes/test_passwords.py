@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
@@ -12,6 +14,23 @@ def passwords():
     passwords = Passwords(threads=1, waiting_max=3)
     yield passwords
     passwords.close()
+
+
+@pytest.fixture
+async def at_it(passwords, monkeypatch):
+    """Three hashes under way, the first one at it until the event is set: `hashes, go_on`."""
+    begun, go_on, real = threading.Event(), threading.Event(), passwords._hasher
+
+    def slow(password):
+        begun.set()
+        go_on.wait()
+        return real.hash(password)
+
+    monkeypatch.setattr(passwords, "_hasher", SimpleNamespace(hash=slow))
+    hashes = [asyncio.ensure_future(passwords.hash("x")) for _ in range(3)]
+    await asyncio.to_thread(begun.wait)
+    yield hashes, go_on
+    go_on.set()
 
 
 async def test_a_password_is_verified_and_another_is_not(passwords):
@@ -35,27 +54,26 @@ async def test_nobodys_password_is_never_right(passwords):
     assert not await passwords.verify("not a hash", "x")
 
 
-async def test_a_full_queue_refuses_at_once_and_has_room_again_afterwards(passwords):
-    under_way = [asyncio.ensure_future(passwords.hash("x")) for _ in range(3)]
-    await asyncio.sleep(0)
-
+async def test_a_full_queue_refuses_at_once_and_has_room_again_afterwards(passwords, at_it):
+    hashes, go_on = at_it
     with pytest.raises(Busy):
         await passwords.hash("x")
 
-    await asyncio.gather(*under_way)
+    go_on.set()
+    await asyncio.gather(*hashes)
     assert await passwords.hash("x")
 
 
-async def test_work_of_a_client_who_hung_up_still_counts(passwords):
-    under_way = [asyncio.ensure_future(passwords.hash("x")) for _ in range(3)]
-    await asyncio.sleep(0)
-    under_way[0].cancel()
-    await asyncio.gather(*under_way[:1], return_exceptions=True)
+async def test_work_of_a_client_who_hung_up_still_counts(passwords, at_it):
+    hashes, go_on = at_it
+    hashes[0].cancel()
+    await asyncio.gather(*hashes[:1], return_exceptions=True)
 
     with pytest.raises(Busy):
         await passwords.hash("x")
 
-    await asyncio.gather(*under_way[1:])
+    go_on.set()
+    await asyncio.gather(*hashes[1:])
 
 
 async def test_the_loop_runs_on_while_passwords_are_hashed(passwords):
