@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from house import eventually
@@ -96,6 +97,27 @@ async def test_a_line_that_breaks_after_the_gift_was_sent_charges_once(house, ne
         await expect(dialog.locator(".thanks")).to_contain_text(str(POINTS - GIFT))
 
     assert line.gifts > 1
+
+
+async def test_who_presses_enter_before_the_room_is_known_is_heard_when_it_is(house, new_page, nickname):
+    streamer = (await house.on_air("demo"))["nickname"]
+    asked, pressed = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route):
+        asked.set()
+        await pressed.wait()
+        await route.continue_()
+
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.route(f"**/api/channels/{streamer}", answer_late, times=1)
+        await page.goto(f"/c/{streamer}")
+        await page.fill("#chat-text", "나 먼저")
+        await page.press("#chat-text", "Enter")
+        await asked.wait()
+        pressed.set()
+        await expect(page.locator("chat-list .line.mine:not(.pending) .text", has_text="나 먼저")).to_be_visible()
+        await expect(page.locator("#chat-text")).to_have_value("")
 
 
 async def test_a_page_left_in_the_middle_of_giving_asks_again_with_the_same_id(house, new_page, nickname):

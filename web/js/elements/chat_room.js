@@ -56,6 +56,7 @@ export class ChatRoom extends LightElement {
   /** The composer that has been given what was kept. @type {HTMLTextAreaElement | undefined} */
   #filled;
   #me = identity.nickname;
+  #hasty = false; // Enter was pressed before the room was known.
   /** Whether the house was asked if this member moderates here. */
   #asked = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -87,6 +88,7 @@ export class ChatRoom extends LightElement {
 
   /** Enter the room. @param {import("../net/wire.js").Wire} wire @param {string} channel */
   async enter(wire, channel) {
+    const hasty = this.#hasty;
     this.#wire = wire;
     this.#channel = channel;
     this.standing = newStanding(identity.nickname, channel);
@@ -94,6 +96,7 @@ export class ChatRoom extends LightElement {
     identity.addEventListener("change", this.#changed);
     await this.updateComplete;
     this.#list.value?.watch(wire, channel, identity.nickname);
+    if (hasty) void this.#send();
     this.requestUpdate();
     void this.#askEmotes();
   }
@@ -222,8 +225,7 @@ export class ChatRoom extends LightElement {
 
   #guest() {
     return html`<div class="guest">
-      <p>${t("chat.guest")}</p>
-      <a class="button" href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>
+      <p>${t("chat.guest")}</p><a class="button" href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>
     </div>`;
   }
 
@@ -264,7 +266,7 @@ export class ChatRoom extends LightElement {
   #onInput = () => {
     const typed = this.#field.value?.value ?? "";
     this.left = chatLine(typed).left;
-    this.pasted = false;
+    this.pasted = this.#hasty = false;
     if (this.#channel !== "") keepDraft(this.#place, typed);
   };
 
@@ -291,6 +293,7 @@ export class ChatRoom extends LightElement {
   async #send() {
     const field = this.#field.value;
     const wire = this.#wire;
+    this.#hasty = wire === null;
     if (field === undefined || wire === null) return;
     const { text, fits } = chatLine(field.value);
     if (!fits) return;
