@@ -82,6 +82,8 @@ class Bot(asyncio.Protocol):
 
     async def call(self, route: str, body: object) -> Any:
         """Ask and await the answer. Raises Gone, Refused."""
+        if self.lost.done():
+            raise Gone
         stream_id = self._next_id()
         answer = self._answers[stream_id] = asyncio.get_running_loop().create_future()
         self.send(script.request(script.RESPONSE, stream_id, route, json.dumps(body).encode()))
