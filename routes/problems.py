@@ -122,6 +122,7 @@ _RSOCKET_SERVER: dict[type[BaseException], Row] = {
         "setup.resume", 400, REJECTED_SETUP, retry=False, says="No resumption: connect anew and say since when."
     ),
     gate_errors.TooManyStreams: _TOO_FAST,
+    gate_errors.TooManyFrames: Row("limit.frames", 429, REJECTED, retry=True, says="Too many frames; send fewer."),
     gate_errors.TokenOver: _TOKEN_EXPIRED,
     gate_errors.TokenRevoked: _TOKEN_INVALID,
     gate_errors.HouseClosing: Row("house.closing", 503, REJECTED, retry=True, says="Closing; come back in a moment."),

@@ -34,7 +34,7 @@ from rsocket_server.doors import Caller, Model, RouteUnknown
 from rsocket_server.doorway import Answering, DeferredChannel, DeferredPublisher, in_time
 from rsocket_server.frames import CloseCode, ErrorCode
 from rsocket_server.gate import Allow, Answer, Ask, Close, Gate, State
-from rsocket_server.gate_errors import HouseClosing, TokenOver
+from rsocket_server.gate_errors import HouseClosing, TokenOver, TooManyFrames
 from rsocket_server.metadata import MetadataMalformed, read_bearer, read_route
 
 if TYPE_CHECKING:
@@ -204,6 +204,10 @@ class Connection(RSocketServer):  # type: ignore[misc]
         """Close a connection that sent a text message: RSocket is binary."""
         self.gate.close()
         self._close(Close(b"", CloseCode.UNSUPPORTED_DATA, None))
+
+    def refuse_flood(self) -> None:
+        """Say that there were too many frames, and close."""
+        self.expel(TooManyFrames())
 
     # --- what streams call ------------------------------------------------------------------------------------------
 

@@ -206,6 +206,16 @@ class ReassemblyTooLarge(GateError):
         return "too many bytes in unfinished fragments"
 
 
+class TooManyFrames(GateError):
+    """More than FRAMES_BURST_MAX at once, or than FRAMES_SECOND_MAX in the long run."""
+
+    code = "limit.frames"
+    close_code = CloseCode.POLICY
+
+    def __str__(self) -> str:
+        return "too many frames"
+
+
 class Silence(GateError):
     """Nothing was heard for the lifetime that the client itself named in SETUP."""
 

@@ -15,6 +15,10 @@ HEAD_BYTES_MAX = 16 * 1024
 REASSEMBLY_BYTES_MAX = 64 * 1024
 # Requests open at once on one connection. A page needs three; a bot may have a burst of donations in flight.
 STREAMS_MAX = 64
+# Frames of one connection: so many at once, and in the long run so many a second. A page sends three a second, and a
+# bot that asks for each line by itself as many as a loud room has lines; the smallest cost a worker some 5 µs each.
+FRAMES_BURST_MAX = 2_000
+FRAMES_SECOND_MAX = 500
 # Credit at which Reactive Streams (§3.17) counts a stream as unbounded. A watcher is a cursor, so this costs nothing.
 CREDIT_UNBOUNDED = 2**31 - 1
 

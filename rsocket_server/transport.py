@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from rsocket_server import frames, limits, upgrade
 from rsocket_server.frames import CloseCode
 from rsocket_server.upgrade import Refused
-from rsocket_server.websocket import Kind, Reader, Violation
+from rsocket_server.websocket import Flood, Kind, Reader, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -34,6 +34,9 @@ class Listener(Protocol):
 
     def refuse_text(self) -> None:
         """Take note of a text message."""
+
+    def refuse_flood(self) -> None:
+        """Take note of too many frames, and close."""
 
     def pause(self) -> None:
         """Take note that the socket is full."""
@@ -224,7 +227,7 @@ class Socket(asyncio.Protocol):
             return
         self._request = None
         self._connection = connection
-        self._reader = Reader()
+        self._reader = Reader(asyncio.get_running_loop().time())
         self._transport.write(upgrade.welcome(asked))
         if rest:
             self.data_received(rest)
@@ -234,9 +237,15 @@ class Socket(asyncio.Protocol):
     def _read(self) -> None:
         """Bring what is there to the connection, one message after another."""
         assert self._connection is not None
+        assert self._reader is not None
+        self._reader.earn(asyncio.get_running_loop().time())
         while self._reader is not None and not self._busy and not self.paused:
             try:
                 event = self._reader.next_event()
+            except Flood:
+                self._reader = None
+                self._connection.refuse_flood()
+                return
             except Violation as broken:
                 self._reader = None
                 self.shutdown(broken.code)

@@ -1,7 +1,8 @@
 """Core: a client's WebSocket frames into messages (RFC 6455, §5), every rule of the specification kept.
 
-Bytes in by `receive_data`, then `next_event` until it answers None. No extension is negotiated, so no reserved bit may
-be set and nothing is ever decompressed; a message larger than MESSAGE_BYTES_MAX is refused at the header that says so.
+Bytes in by `receive_data`, the time by `earn`, then `next_event` until it answers None. No extension is negotiated, so
+no reserved bit may be set and nothing is ever decompressed; a message larger than MESSAGE_BYTES_MAX is refused at the
+header that says so.
 What a server sends is written in `frames`: it needs no state.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from rsocket_server import limits
+from rsocket_server.frame_budget import FrameBudget
 from rsocket_server.frames import CloseCode
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -37,6 +39,13 @@ class Violation(Exception):
         return f"{self.what} ({self.code.value})"
 
 
+class Flood(Violation):
+    """More frames than a client may send; see FrameBudget."""
+
+    def __init__(self) -> None:
+        super().__init__(CloseCode.POLICY, "too many frames")
+
+
 class Kind(Enum):
     """What came."""
 
@@ -47,11 +56,16 @@ class Kind(Enum):
 
 
 class Reader:
-    """The receiving half of one WebSocket."""
+    """The receiving half of one WebSocket.
 
-    __slots__ = ("_at", "_data", "_parts")
+    Args:
+        now: seconds on a clock that never jumps.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_at", "_budget", "_data", "_parts")
+
+    def __init__(self, now: float) -> None:
+        self._budget = FrameBudget(now)
         self._data: bytes | bytearray = b""  # Most of the time nothing.
         self._at = 0  # What is before this has been read: a frame's end must not cost a copy of all that follows.
         self._parts: bytearray | None = None  # Of a message in several frames.
@@ -70,11 +84,16 @@ class Reader:
         else:
             self._data = bytearray(self._data) + data
 
+    def earn(self, now: float) -> None:
+        """Take note of the time; call it before each run of `next_event`."""
+        self._budget.earn(now)
+
     def next_event(self) -> tuple[Kind, bytes] | None:
         """Answer the next thing that came whole, or None: more bytes are needed.
 
         Raises:
-            Violation: the connection must be closed; what was received is forgotten.
+            Violation: the connection must be closed; what was received is forgotten. A Flood where nothing is wrong
+                but the number of frames.
         """
         try:
             while (frame := self._next_frame()) is not None:
@@ -112,6 +131,8 @@ class Reader:
             self._keep()
             return None
         self._at = end
+        if not self._budget.spend():
+            raise Flood
         return first, unmask(bytes(data[start : start + _MASK_BYTES]), bytes(data[start + _MASK_BYTES : end]))
 
     def _keep(self) -> None:

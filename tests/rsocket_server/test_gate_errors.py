@@ -21,6 +21,7 @@ EXAMPLES = [
     (gate_errors.CreditZero(), "asked for zero items"),
     (gate_errors.TooManyStreams(), "too many requests at once"),
     (gate_errors.ReassemblyTooLarge(), "too many bytes in unfinished fragments"),
+    (gate_errors.TooManyFrames(), "too many frames"),
     (gate_errors.Silence(12.4), "silent for 12 s"),
     (gate_errors.ClientClosed(0x102), "the client closed with error 0x102"),
     (gate_errors.TokenOver(), "the token has ended"),

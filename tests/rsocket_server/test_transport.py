@@ -307,6 +307,24 @@ async def test_a_ping_between_the_fragments_of_a_message(house: Any) -> None:
     assert served == [b"whole"]
 
 
+@pytest.mark.parametrize(
+    "small",
+    [b"\x89\x80" + bytes(4), masked(keepalive()), masked(script.request_n(1, 1)), masked(script.cancel(3))],
+    ids=["ping", "keepalive", "credit", "cancel"],
+)
+async def test_a_flood_of_the_smallest_frames_ends_with_a_word(small: bytes, house: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "FRAMES_SECOND_MAX", 0)  # However slow this machine is.
+    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.05)
+    server = await house()
+    allowed = small * (limits.FRAMES_BURST_MAX - 2)  # After SETUP, before the CLOSE.
+    kept = await said(server, HEAD + masked(setup()), allowed, CLOSE_1000)
+    heard = await said(server, HEAD + masked(setup()), allowed, small, small, CLOSE_1000)
+
+    assert kept.endswith(frames.close_message(1000))
+    assert heard.endswith(frames.message(frames.error(0, 0x101, b"limit.frames")) + frames.close_message(1008))
+    await drained(server)
+
+
 class Broken(Exception):
     """With words that nobody else may see."""
 
