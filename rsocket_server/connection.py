@@ -40,12 +40,12 @@ from rsocket_server.metadata import MetadataMalformed, read_bearer, read_route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from rsocket_server.carrier import Attached
     from rsocket_server.doors import Entrance
     from rsocket_server.gate import Verdict
     from rsocket_server.gate_errors import GateError
     from rsocket_server.setup import Setup
     from rsocket_server.transport import Socket
-    from rsocket_server.viewer_stream import Attached
 
 _log = logging.getLogger("commeow.rsocket")
 _NO_LEASE = NullLease()
@@ -139,6 +139,11 @@ class Connection(RSocketServer):  # type: ignore[misc]
         elif self.caller.ends_at is not None and now >= self.caller.ends_at + limits.RENEW_SECONDS:
             self.expel(TokenOver())
 
+    def clog(self) -> None:
+        """Let no stream send past what waits in the socket."""
+        for stream in list(self._attached):
+            stream.clog()
+
     def pause(self) -> None:
         """Stop all streams: the socket is full."""
         for stream in list(self._attached):
@@ -211,12 +216,12 @@ class Connection(RSocketServer):  # type: ignore[misc]
 
     # --- what streams call ------------------------------------------------------------------------------------------
 
-    def attach(self, stream: Attached) -> Callable[[bytes], None]:
+    def attach(self, stream: Attached) -> Socket:
         """Tell the stream of the socket's fullness; answer what writes WebSocket messages."""
         self._attached[stream] = None
         if self._socket.paused:
             stream.pause()
-        return self._socket.write
+        return self._socket
 
     def detach(self, stream: Attached) -> None:
         """Forget the stream."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rsocket.helpers import DefaultPublisher, DefaultSubscription
 from rsocket.payload import Payload
 
-from rsocket_server.viewer_stream import carrier_of, encode
+from rsocket_server.carrier import carrier_of
+from rsocket_server.viewer_stream import encode
 
 if TYPE_CHECKING:
     from reactivex import Observable
@@ -50,7 +51,7 @@ class _Latest(DefaultSubscription):  # type: ignore[misc]
         self._open = True
         self._source: DisposableBase | None = None
         self._carrier, self._stream_id = carrier_of(subscriber)
-        self._write = self._carrier.attach(self) if self._carrier else None
+        self._write = self._carrier.attach(self).write if self._carrier else None
 
     def follow(self, observable: Observable[bytes]) -> None:
         source = observable.subscribe(self._on_next, self._on_error, self._on_completed)
@@ -72,6 +73,9 @@ class _Latest(DefaultSubscription):  # type: ignore[misc]
         if self._source is not None:
             self._source.dispose()
             self._source = None
+
+    def clog(self) -> None:
+        pass  # It writes by the socket's `write` alone.
 
     def pause(self) -> None:
         self._open = False

@@ -61,19 +61,15 @@ class Outbox:
         """Whether something can go out now, `head` being the log's newest."""
         return self.open and self.credit > 0 and (self.cursor < head or bool(self._whispers) or self._note is not None)
 
-    def step(self, base: int, target: int) -> bool:
-        """Go from `base` to `target` with everyone else, or answer False: then `take` what this viewer can get.
+    @property
+    def reach(self) -> float:
+        """The last event that the credit is for, if nothing else is sent; it stays the same under `keep_up`."""
+        return self.cursor + self.credit
 
-        True means that the caller must write the events `base + 1` … `target` now.
-        """
-        if self.cursor != base or not self.open or self._whispers or self._note is not None:
-            return False
-        count = target - base
-        if self.credit < count:
-            return False
-        self.cursor = target
-        self.credit -= count
-        return True
+    def keep_up(self, cursor: int) -> None:
+        """Take note that all events up to `cursor`, within `reach`, have been written as to everyone at this place."""
+        self.credit -= cursor - self.cursor
+        self.cursor = cursor
 
     def take(self, log: Log, gap: Callable[[int, int, int], bytes], voice: str | None = None) -> list[bytes]:
         """Take the payloads to write now, about BATCH_BYTES_MAX of them; call again until there are none.

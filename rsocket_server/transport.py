@@ -18,7 +18,7 @@ from rsocket_server.upgrade import Refused
 from rsocket_server.websocket import Flood, Kind, Reader, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from rsocket_server.upgrade import Upgrade
 
@@ -37,6 +37,9 @@ class Listener(Protocol):
 
     def refuse_flood(self) -> None:
         """Take note of too many frames, and close."""
+
+    def clog(self) -> None:
+        """Take note that what is written now waits: nothing may go to the kernel past `Socket.write`."""
 
     def pause(self) -> None:
         """Take note that the socket is full."""
@@ -77,6 +80,7 @@ class Socket(asyncio.Protocol):
         "_host",
         "_reader",
         "_request",
+        "_send",
         "_sender",
         "_sends",
         "_transport",
@@ -87,6 +91,7 @@ class Socket(asyncio.Protocol):
         self._host = host
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # Until the event loop gives it.
         self._sender: socket.socket = None  # type: ignore[assignment]
+        self._send: Callable[[bytes], int] = None  # type: ignore[assignment]
         self._sends = False  # Whether the kernel has taken all that was written, as far as we know.
         self._request: bytearray | None = bytearray()  # None once the WebSocket is open.
         self._reader: Reader | None = None  # Before that, and when nothing that comes matters any more.
@@ -107,6 +112,7 @@ class Socket(asyncio.Protocol):
         number = self._transport.get_extra_info("socket").fileno()
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, number)
         self._sender.settimeout(0)
+        self._send = self._sender.send
         self._host.arrived(self)
 
     def data_received(self, data: bytes) -> None:
@@ -174,15 +180,30 @@ class Socket(asyncio.Protocol):
             self._sends = True
         # A tenth less than by the event loop's transport, which must be ready for everything.
         try:
-            sent = self._sender.send(messages)
+            sent = self._send(messages)
         except BlockingIOError:
             sent = 0
         except OSError:
             self.abort()
             return
         if sent < len(messages):
-            self._sends = False
-            self._transport.write(messages[sent:])
+            self.hold(messages[sent:])
+
+    def direct(self) -> Callable[[bytes], int] | None:
+        """Answer what sends to the kernel at once, until `Listener.clog` is told; None while something waits.
+
+        It answers how much was sent and raises OSError. Whoever calls it gives what is left to `hold`.
+        """
+        if not self._sends:
+            if self._closing or self._transport.get_write_buffer_size():
+                return None
+            self._sends = True
+        return self._send
+
+    def hold(self, rest: bytes) -> None:
+        """Let the event loop's transport write what the kernel did not take."""
+        self._clog()
+        self._transport.write(rest)
 
     def shutdown(self, code: CloseCode) -> None:
         """Send a CLOSE; the peer answers with its own, or the line is cut after CLOSE_SECONDS."""
@@ -295,7 +316,13 @@ class Socket(asyncio.Protocol):
     def _end(self) -> None:
         """Write nothing more."""
         self._closing = True
+        self._clog()
+
+    def _clog(self) -> None:
+        """Send nothing past what waits."""
         self._sends = False
+        if self._connection is not None:
+            self._connection.clog()
 
     def _close(self) -> None:
         """Close when all has been written, or when CLOSE_SECONDS are over."""

