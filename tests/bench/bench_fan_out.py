@@ -4,10 +4,12 @@
 
 Each server is a process of its own; N WebSocket clients (crowd.c, which must not be the bottleneck) watch one stream
 with unbounded credit, and one more publishes lines of 150 bytes: one in flight (a line is sent when the last watcher
-has the one before), then 16. CPU is the server's own user and system time, divided by what arrived; a row is the median
-of the runs. The bus is not in it: all servers fan out inside one process. The floor is a C server that does nothing but
-send(): it reads what lines there are and sends them to each client in one call, under the very same crowd. The limit
-of Python is the same server as a bare loop over bound send() methods: what no server in Python can go below.
+has the one before), then 16, then a fixed number of lines a second. There all have the same to do; before it, whoever
+is quicker finds a crowd that is still reading, and need not wake it with each send(). CPU is the server's own user and
+system time, divided by what arrived; a row is the median of the runs. The bus is not in it: all servers fan out inside
+one process. The floor is a C server that does nothing but send(): it reads what lines there are and sends them to each
+client in one call, under the very same crowd. The limit of Python is the same server as a bare loop over bound send()
+methods: what no server in Python can go below.
 
 Peers that people would use instead are measured too where they are found. In a folder of yours:
 `npm i rsocket-core@1.0.0-alpha.3 rsocket-websocket-server@1.0.0-alpha.3 ws socket.io` and
@@ -33,6 +35,8 @@ from crowd import Tongue, allow_files, compiled, cpu_seconds, crowd, line, maske
 from rsocket_server import limits
 
 IN_FLIGHT = (1, 16)
+PACE_LINES = 20  # A second: stock rsocket-py can do no more than 28 to 500 watchers.
+WAYS = (*IN_FLIGHT, "paced")
 
 
 # --- the servers ------------------------------------------------------------------------------------------------------
@@ -289,8 +293,8 @@ def commands(options: argparse.Namespace, floor: Path) -> dict[str, tuple[list[s
 
 async def measure(
     program: Path, name: str, command: list[str], folder: Path | None, options: argparse.Namespace
-) -> dict[int, tuple[float, float]]:
-    """Microseconds of server CPU a delivery and deliveries a second, by lines in flight."""
+) -> dict[int | str, tuple[float, float]]:
+    """Microseconds of server CPU a delivery and deliveries a second, by how lines are said."""
     server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     pin(server.pid, server=True)
     found = {}
@@ -299,15 +303,16 @@ async def measure(
         port = int(server.stdout.readline())
         async with crowd(program, port, options.watchers, TONGUES.get(name) or rsocket()) as watchers:
             await asyncio.sleep(0.5)  # Every watch has begun.
-            for in_flight in IN_FLIGHT:
-                await watchers.hear("talk", in_flight, options.seconds / 4)  # Warm.
+            for way in WAYS:
+                order = ("pace", PACE_LINES) if way == "paced" else ("talk", way)
+                await watchers.hear(*order, options.seconds / 4)  # Warm.
                 cpu = cpu_seconds(server.pid)
-                heard = await watchers.hear("talk", in_flight, options.seconds)
+                heard = await watchers.hear(*order, options.seconds)
                 used = cpu_seconds(server.pid) - cpu
                 assert heard.deliveries, f"nothing came from {name}"
                 if heard.wrong:
                     print(f"{name}: {heard.wrong} lines out of order or missing")
-                found[in_flight] = used / heard.deliveries * 1e6, heard.deliveries / heard.seconds
+                found[way] = used / heard.deliveries * 1e6, heard.deliveries / heard.seconds
         return found
     finally:
         server.kill()
@@ -315,18 +320,22 @@ async def measure(
 
 
 async def main(options: argparse.Namespace, program: Path, floor: Path) -> None:
-    servers = commands(options, floor)
+    servers = {
+        name: server
+        for name, server in commands(options, floor).items()
+        if not options.only or name.split()[0] in options.only
+    }
     print(f"{options.watchers} watchers, lines of {len(line())} bytes, {options.loop}, median of {options.runs} runs")
     print(f"{'in flight':>9} {'server':>13} {'µs CPU a delivery':>18} {'deliveries/s':>13} {'of ours':>8}")
-    rows: dict[str, list[dict[int, tuple[float, float]]]] = {name: [] for name in servers}
+    rows: dict[str, list[dict[int | str, tuple[float, float]]]] = {name: [] for name in servers}
     for _ in range(options.runs):  # In turn, so that a noisy minute meets all.
         for name, (command, folder) in servers.items():
             rows[name].append(await measure(program, name, command, folder, options))
-    for in_flight in IN_FLIGHT:
-        costs = {name: statistics.median(run[in_flight][0] for run in found) for name, found in rows.items()}
+    for way in WAYS:
+        costs = {name: statistics.median(run[way][0] for run in found) for name, found in rows.items()}
         for name, found in rows.items():
-            rate = statistics.median(run[in_flight][1] for run in found)
-            print(f"{in_flight:>9} {name:>13} {costs[name]:>18.2f} {rate:>13,.0f} {costs[name] / costs['ours']:>7.2f}x")
+            rate = statistics.median(run[way][1] for run in found)
+            print(f"{way:>9} {name:>13} {costs[name]:>18.2f} {rate:>13,.0f} {costs[name] / costs['ours']:>7.2f}x")
 
 
 if __name__ == "__main__":
@@ -336,6 +345,7 @@ if __name__ == "__main__":
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop", help="uvloop is what the house runs")
     parser.add_argument("--peers", type=Path, help="a folder with node_modules and py, see above")
+    parser.add_argument("--only", nargs="+", help="servers by the first word of their names; ours is always needed")
     parser.add_argument("--serve", choices=tuple(SERVERS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:

@@ -152,6 +152,7 @@ class Crowd:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.pid = process.pid
 
     async def obey(self, *words: object) -> list[str]:
         """Give an order and answer what is printed when it is done."""
@@ -207,6 +208,14 @@ class Served:
     port: int
     bus: Bus
     room: int
+    valkey_pid: int
+    _process: asyncio.subprocess.Process
+
+    async def told(self, number: int) -> str:
+        """Send the server a signal and answer the next line that it prints."""
+        assert self._process.stdout is not None
+        self._process.send_signal(number)
+        return (await self._process.stdout.readline()).decode()
 
 
 async def publish(server: Served, lines: float, seconds: float, count: int = LINE_BYTES, *, first: int = 1) -> None:
@@ -218,8 +227,11 @@ async def publish(server: Served, lines: float, seconds: float, count: int = LIN
 
 
 @contextlib.asynccontextmanager
-async def real_server() -> AsyncIterator[Served]:
-    """Run `python -m rsocket_server` on an embedded PostgreSQL and Valkey with one channel, CHANNEL."""
+async def real_server(*command: str) -> AsyncIterator[Served]:
+    """Run `python -m rsocket_server` on an embedded PostgreSQL and Valkey with one channel, CHANNEL.
+
+    `command` runs something else in its place, in the same environment.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as stack:
@@ -238,7 +250,7 @@ async def real_server() -> AsyncIterator[Served]:
             kept = {name: value for name, value in os.environ.items() if not name.startswith("COMMEOW_")}
             server = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "rsocket_server"),
+                *(command or ("-m", "rsocket_server")),
                 cwd=ROOT,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -251,11 +263,13 @@ async def real_server() -> AsyncIterator[Served]:
                     "COMMEOW_SECRET": 64 * "0",
                 },
             )
+            valkey_pid = int((folder / "valkey" / "pid").read_text(encoding="ascii"))
             pin(server.pid, server=True)
+            pin(valkey_pid, server=False)
             try:
                 assert server.stdout is not None
                 assert (await server.stdout.readline()).startswith(b"ready"), await server.wait()
-                yield Served(server.pid, port, Bus(redis), member.id)
+                yield Served(server.pid, port, Bus(redis), member.id, valkey_pid, server)
             finally:
                 server.kill()
                 await server.wait()
