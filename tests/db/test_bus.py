@@ -337,12 +337,12 @@ async def test_after_a_kill_of_the_server_everything_is_in_the_history_and_the_n
 
 
 async def test_a_server_that_hangs_does_not_hang_a_subscriber(own_valkey, monkeypatch):
-    monkeypatch.setattr(bus_module, "SUBSCRIBED_SECONDS_MAX", 0.1)
     pid = await server_pid(own_valkey.url)
     async with opened(own_valkey.url) as bus:
         await bus.subscribe(7)
         async with listening(bus) as news:
             assert [RESYNCED] == await take(news)
+            monkeypatch.setattr(bus_module, "SUBSCRIBED_SECONDS_MAX", 0.1)
             os.kill(pid, signal.SIGSTOP)
             try:
                 with pytest.raises(StoreUnavailable, match="no confirmation"):

@@ -467,12 +467,12 @@ async def test_what_is_aiohttps_for_good_is_read_though_much_came_ahead(fronts, 
 
 
 async def test_who_becomes_aiohttps_for_good_has_his_time_for_a_head(fronts, dial, folder, names, monkeypatch):
-    monkeypatch.setattr(front, "IDLE_SECONDS_MAX", 0.2)
     line = await dial(fronts.port)
     line.send(get("/api/channels"))
     await line.answer()
     line.send(get(f"{folder}/{names['part']}"))
     await line.answer()
+    monkeypatch.setattr(front, "IDLE_SECONDS_MAX", 0.2)
     line.send(get("/api/channels", HOST + b"X: \xe9\r\n")[:-2])
     await _until(lambda: {each._state for each in fronts.connections} != {front.State.FREE})
 

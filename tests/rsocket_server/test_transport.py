@@ -265,7 +265,7 @@ async def test_a_whole_visit_in_pieces_of_any_size(size: int, house: Any) -> Non
 async def test_a_broken_frame_closes_and_nothing_after_it_is_read(
     broken: bytes, code: int, house: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.3)
     served: list[bytes] = []
     server = await house(takes(served))
     heard = await said(server, HEAD + masked(setup()) + broken, masked(request(FNF, 1, "take")) + CLOSE_1000, b"")
