@@ -59,8 +59,8 @@ SECRET = b"test secret, 32 bytes at the least"
 @pytest.fixture
 def time_stands(monkeypatch):
     """For every limit it is always now: what was taken does not grow back while a slow machine takes the rest."""
-    take = RateLimit.take
-    monkeypatch.setattr(RateLimit, "take", lambda limit, key, _now: take(limit, key, 0.0))
+    take, stands = RateLimit.take, {}
+    monkeypatch.setattr(RateLimit, "take", lambda limit, key, now: take(limit, key, stands.setdefault(limit, now)))
     monkeypatch.setattr(limits, "SPEECH_SECONDS", 600.0)
 
 
