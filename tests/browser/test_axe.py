@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from house import Encoder
 from surfaces import SURFACES, Walk
 
@@ -21,6 +22,9 @@ FIND = """async (only) => {
 }"""
 
 
+@pytest.mark.timeout(
+    400
+)  # Forty seconds and more where two cores carry both browsers: every page there is, four times.
 async def test_nobody_is_shut_out(house, new_page, nickname, ffmpeg, axe, shoot_if_asked):
     streamer = (await house.on_air("demo"))["nickname"]  # Not one of a test before, whose broadcast is about to end.
     owner = await house.sign_up(nickname())
