@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from db import transfer
-from db.channel import ChannelUnknown
 from routes import wire
-from routes.access import NotYours, Who
+from routes.access import Who
 from routes.doors import HttpDoor
-from routes.middleware import BEARER, answer, read_body
+from routes.middleware import answer, read_body
+from routes.named_channel import own_channel
 from rsocket_server import room
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from db.channel import Channel
     from db.channels import Channels
     from db.ledger import Ledger
 
@@ -54,7 +53,7 @@ class ChannelDonationDoors:
 
     async def _donations(self, request: web.Request) -> web.StreamResponse:
         before = wire.read_cursor(request.query.get("cursor"))
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         found = await self._ledger.donations(own.id, before=before, limit=DONATION_LINES)
         donations = [
             wire.DonationView(
@@ -74,17 +73,8 @@ class ChannelDonationDoors:
     async def _refund(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, wire.RefundDonation)
         donation_id = wire.read_cursor(request.match_info["id"])
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         if donation_id is None:
             raise wire.WireShape("id")
         reason = transfer.check_text(room.clean(body.reason))
         return answer(wire.DonationRefunded(earnings=await self._ledger.refund(donation_id, own.id, reason)))
-
-    async def _own_channel(self, request: web.Request) -> Channel:
-        nickname = request.match_info["nickname"]
-        found = await self._channels.by_nickname(nickname)
-        if found is None:
-            raise ChannelUnknown(nickname)
-        if found.id != request[BEARER].member_id:
-            raise NotYours
-        return found

@@ -14,12 +14,13 @@ from db.conduct import check_rules
 from db.errors import StoreError
 from media.broadcast import KICK_SECONDS
 from routes import events, wire
-from routes.access import NotYours, Who
+from routes.access import Who
 from routes.announcements import playback_url
 from routes.doors import HttpDoor
 from routes.members import new_stream_key
-from routes.middleware import BEARER, answer, read_body
+from routes.middleware import answer, read_body
 from routes.moderation_log import rules_view
+from routes.named_channel import named_channel, own_channel
 from routes.playlist_ask import ChannelOffAir
 from routes.stream_health import StreamHealthView, view
 from routes.thumbnails import thumbnail_url
@@ -168,12 +169,12 @@ class ChannelDoors:
         return answer(wire.ChannelList(channels=found[:CHANNELS_MAX]))
 
     async def _one(self, request: web.Request) -> web.StreamResponse:
-        found = await self._channel(request)
+        found = await named_channel(self._channels, request)
         return answer(await self._view(found, await self._acts.rules(found.id)))
 
     async def _edit(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, wire.EditChannel)
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         rules = await self._edit_rules(own.id, body.rules)
         edited = await self._channels.edit(
             own.id,
@@ -199,34 +200,21 @@ class ChannelDoors:
         return rules
 
     async def _rotate_key(self, request: web.Request) -> web.StreamResponse:
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         key = new_stream_key()
         await self._channels.rotate_stream_key(own.id, channel.hash_stream_key(key))
         await self._broadcasts.cut(own.id, KEY_ROTATED)
         return answer(wire.StreamKey(server=self._addresses.rtmp(request.host), key=key))
 
     async def _kick(self, request: web.Request) -> web.StreamResponse:
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         if not await self._broadcasts.kick(own.id, KICKED):
             raise ChannelOffAir
         return answer(wire.Kicked(seconds=KICK_SECONDS))
 
     async def _health(self, request: web.Request) -> web.StreamResponse:
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         return answer(view(self._broadcasts.look(own.id)))
-
-    async def _channel(self, request: web.Request) -> Channel:
-        nickname = request.match_info["nickname"]
-        found = await self._channels.by_nickname(nickname)
-        if found is None:
-            raise channel.ChannelUnknown(nickname)
-        return found
-
-    async def _own_channel(self, request: web.Request) -> Channel:
-        found = await self._channel(request)
-        if found.id != request[BEARER].member_id:
-            raise NotYours
-        return found
 
     async def _view(self, found: Channel, rules: Rules) -> wire.ChannelView:
         seen = (await views([found], self._bus, self._thumbnail))[0]

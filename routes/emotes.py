@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
 
-from db.channel import ChannelUnknown
 from db.emote import Emote, EmoteUnknown, check_code, hash_picture
 from db.errors import StoreError
 from routes import emote_image, events, wire
-from routes.access import NotYours, Who
+from routes.access import Who
 from routes.doors import HttpDoor
-from routes.middleware import BEARER, answer, read_bytes
+from routes.middleware import answer, read_bytes
+from routes.named_channel import named_channel, own_channel
 from routes.rate_limit import RateLimit
 from routes.wire_emotes import EmoteList, EmoteView
 
@@ -96,7 +96,7 @@ class EmoteDoors:
         ]
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        found = await self._channel(request)
+        found = await named_channel(self._channels, request)
         own = [emote_view(emote) for emote in await self._emotes.of(found.id)]
         taken = {emote.code for emote in own}
         return answer(EmoteList(emotes=[*own, *(_house(code) for code in HOUSE if code not in taken)]))
@@ -149,18 +149,9 @@ class EmoteDoors:
                 self._pictures.popitem(last=False)
         return media_type, data
 
-    async def _channel(self, request: web.Request) -> Channel:
-        nickname = request.match_info["nickname"]
-        found = await self._channels.by_nickname(nickname)
-        if found is None:
-            raise ChannelUnknown(nickname)
-        return found
-
     async def _own_channel(self, request: web.Request) -> Channel:
         """Find the bearer's own channel, which is about to change. Raises ChannelUnknown, NotYours, TooManyTries."""
-        found = await self._channel(request)
-        if found.id != request[BEARER].member_id:
-            raise NotYours
+        found = await own_channel(self._channels, request)
         self._changes.take(str(found.id), time.monotonic())
         return found
 

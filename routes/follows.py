@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from db.channel import ChannelUnknown
 from db.errors import StoreError
 from routes.access import Who
 from routes.doors import HttpDoor
 from routes.middleware import BEARER
+from routes.named_channel import named_channel
 
 if TYPE_CHECKING:
     from db.channels import Channels
@@ -49,25 +49,18 @@ class FollowDoors:
         ]
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
-        member_id, channel_id = request[BEARER].member_id, await self._channel_id(request)
-        await self._follows.add(member_id, channel_id)
-        await self._tell(channel_id, member_id)
+        member_id, followed = request[BEARER].member_id, await named_channel(self._channels, request)
+        await self._follows.add(member_id, followed.id)
+        await self._tell(followed.id, member_id)
         return web.Response(status=204)
 
     async def _unfollow(self, request: web.Request) -> web.StreamResponse:
-        member_id, channel_id = request[BEARER].member_id, await self._channel_id(request)
-        await self._follows.remove(member_id, channel_id)
-        await self._tell(channel_id, member_id)
+        member_id, followed = request[BEARER].member_id, await named_channel(self._channels, request)
+        await self._follows.remove(member_id, followed.id)
+        await self._tell(followed.id, member_id)
         return web.Response(status=204)
 
     async def _tell(self, channel_id: int, member_id: int) -> None:
         """Let the chat know at once; without Redis it knows within half a minute (`rsocket_server.laws`)."""
         with suppress(StoreError):
             await self._notices.changed(channel_id, member_id)
-
-    async def _channel_id(self, request: web.Request) -> int:
-        nickname = request.match_info["nickname"]
-        found = await self._channels.by_nickname(nickname)
-        if found is None:
-            raise ChannelUnknown(nickname)
-        return found.id

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from db.act import NotModerator
-from db.channel import ChannelUnknown
 from routes import wire
 from routes.access import Who
 from routes.doors import HttpDoor
 from routes.middleware import BEARER, answer
+from routes.named_channel import named_channel
 from routes.wire_conduct import ActView, ModerationLog, RulesView
 
 if TYPE_CHECKING:
@@ -60,10 +60,7 @@ class ModerationLogDoors:
 
     async def _log(self, request: web.Request) -> web.StreamResponse:
         before = wire.read_cursor(request.query.get("cursor"))
-        nickname = request.match_info["nickname"]
-        found = await self._channels.by_nickname(nickname)
-        if found is None:
-            raise ChannelUnknown(nickname)
+        found = await named_channel(self._channels, request)
         if not (await self._acts.standing(found.id, request[BEARER].member_id)).moderates:
             raise NotModerator
         done = await self._acts.log(found.id, before=before, limit=ENTRIES)

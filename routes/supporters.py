@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from db import transfer
-from db.channel import ChannelUnknown
 from routes import support_shapes, wire
-from routes.access import NotYours, Who
+from routes.access import Who
 from routes.doors import HttpDoor
-from routes.middleware import BEARER, answer, read_body
+from routes.middleware import answer, read_body
+from routes.named_channel import named_channel, own_channel
 from rsocket_server import room
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class SupporterDoors:
         period = request.query.get("period", BROADCAST)
         if period != BROADCAST and period not in PERIODS:
             raise wire.WireShape("period")
-        found = await self._channel(request)
+        found = await named_channel(self._channels, request)
         support = await self._support(found, period)
         named = [
             support_shapes.SupporterView(nickname=each.nickname, points=each.points) for each in support.supporters
@@ -119,32 +119,19 @@ class SupporterDoors:
         return support
 
     async def _goal(self, request: web.Request) -> web.StreamResponse:
-        return await self._show_goal(await self._channel(request))
+        return await self._show_goal(await named_channel(self._channels, request))
 
     async def _set_goal(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, support_shapes.SetGoal)
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         await self._supporters.set_goal(own.id, transfer.check_text(room.clean(body.title)), body.points)
         return await self._show_goal(own)
 
     async def _clear_goal(self, request: web.Request) -> web.StreamResponse:
-        own = await self._own_channel(request)
+        own = await own_channel(self._channels, request)
         await self._supporters.clear_goal(own.id)
         return web.Response(status=204)
 
     async def _show_goal(self, found: Channel) -> web.StreamResponse:
         goal = await self._supporters.goal(found.id)
         return answer(support_shapes.GoalAnswer(goal=goal_view(goal)))
-
-    async def _channel(self, request: web.Request) -> Channel:
-        nickname = request.match_info["nickname"]
-        found = await self._channels.by_nickname(nickname)
-        if found is None:
-            raise ChannelUnknown(nickname)
-        return found
-
-    async def _own_channel(self, request: web.Request) -> Channel:
-        found = await self._channel(request)
-        if found.id != request[BEARER].member_id:
-            raise NotYours
-        return found

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, not as a module
 
 import asyncpg
+import uvloop
 
 from console.binaries import find_postgres
 from console.embedded import PostgreSQL
@@ -359,4 +360,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # As the processes of the house run.
+        runner.run(main())

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from functools import partial
 
 import pytest
 
-from console.__main__ import main
 from db.ledger import Ledger
 from db.members import Members
-from routes.settings import KEYS, SECRET_BYTES_MIN
 
 
 @pytest.fixture
-async def books(tmp_path, monkeypatch, pool, database_url, redis_url):
-    """A shell with the address of both stores, and books with two grants in them."""
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("COMMEOW_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("COMMEOW_DATABASE_URL", database_url)
-    monkeypatch.setenv("COMMEOW_REDIS_URL", redis_url)
-    monkeypatch.setenv("COMMEOW_SECRET", "s" * SECRET_BYTES_MIN)
+async def books(tmp_path, pool):
+    """Books with two grants in them, and where an export of them goes."""
     member = await Members(pool).add(login_id="nabi_1", nickname="나비", password_hash="-", stream_key_hash=b"\1" * 32)
     for points in (500, 300):
         await Ledger(pool).grant(member.id, points, "test")
@@ -30,14 +21,8 @@ async def books(tmp_path, monkeypatch, pool, database_url, redis_url):
 
 
 @pytest.fixture
-def desk(books, capsys):
-    """Run a verb to its end, in a thread: the test's own loop stays free. Answers (code, printed, complained)."""
-
-    async def run(*words):
-        code = await asyncio.to_thread(main, ["ledger", *map(str, words)])
-        return code, *capsys.readouterr()
-
-    return run
+def desk(books, commeow):
+    return partial(commeow, "ledger")
 
 
 async def test_an_export_is_proved_and_holds_what_was_written_down(desk, books):

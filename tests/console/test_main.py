@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
 import socket
 from datetime import UTC, datetime, timedelta
@@ -22,7 +20,7 @@ from db.orders import Orders
 from db.product import product
 from db.refresh_tokens import RefreshInvalid, RefreshTokens
 from routes.passwords import Passwords
-from routes.settings import KEYS, SECRET_BYTES_MIN
+from routes.settings import SECRET_BYTES_MIN
 from routes.tokens import derive
 
 SECRET = "s" * SECRET_BYTES_MIN
@@ -30,35 +28,8 @@ VERBS = ("up", "doctor", "migrate", "members", "key", "ledger", "orders", "versi
 
 
 @pytest.fixture
-def bare(tmp_path, monkeypatch):
-    """An operator's shell without a setting but the data folder."""
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("COMMEOW_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def given(bare, monkeypatch, database_url, redis_url):
-    """A shell with the address of both stores."""
-    monkeypatch.setenv("COMMEOW_DATABASE_URL", database_url)
-    monkeypatch.setenv("COMMEOW_REDIS_URL", redis_url)
-    monkeypatch.setenv("COMMEOW_SECRET", SECRET)
-    return bare
-
-
-@pytest.fixture
-def desk(given, capsys, monkeypatch):
-    """Run a verb to its end, in a thread: the test's own loop stays free. Answers (code, printed, complained)."""
-
-    async def run(*words, typed=None):
-        if typed is not None:
-            monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        code = await asyncio.to_thread(main, list(words))
-        return code, *capsys.readouterr()
-
-    return run
+def desk(commeow):
+    return commeow
 
 
 def test_help_lists_every_verb_with_its_line(capsys):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -15,25 +15,11 @@ from db.members import Members
 from db.order import Event, Links, State
 from db.orders import Orders
 from db.product import product
-from routes.settings import KEYS, SECRET_BYTES_MIN
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch, database_url, redis_url, capsys):
-    """Run a verb to its end, in a thread: the test's own loop stays free. Answers (code, printed, complained)."""
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("COMMEOW_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("COMMEOW_DATABASE_URL", database_url)
-    monkeypatch.setenv("COMMEOW_REDIS_URL", redis_url)
-    monkeypatch.setenv("COMMEOW_SECRET", "s" * SECRET_BYTES_MIN)
-
-    async def run(*words):
-        code = await asyncio.to_thread(main, ["orders", *map(str, words)])
-        return code, *capsys.readouterr()
-
-    return run
+def desk(commeow):
+    return partial(commeow, "orders")
 
 
 @pytest.fixture

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
+from functools import partial
 
 import pytest
 
 from console import payout_desk
-from console.__main__ import main
 from db.errors import StoreUnknown
 from db.members import Members
-from routes.settings import KEYS, SECRET_BYTES_MIN
 
 
 @pytest.fixture
-async def desk(tmp_path, monkeypatch, pool, database_url, redis_url, capsys):
-    """Run a verb to its end, in a thread: the test's own loop stays free. Answers (code, printed, complained)."""
-    monkeypatch.chdir(tmp_path)
-    for key in KEYS:
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("COMMEOW_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("COMMEOW_DATABASE_URL", database_url)
-    monkeypatch.setenv("COMMEOW_REDIS_URL", redis_url)
-    monkeypatch.setenv("COMMEOW_SECRET", "s" * SECRET_BYTES_MIN)
+async def desk(commeow, pool):
     member = await Members(pool).add(login_id="nabi_1", nickname="나비", password_hash="-", stream_key_hash=b"\1" * 32)
     async with pool.acquire() as connection, connection.transaction():
         # As if somebody had given them: 300 points of earnings.
@@ -32,12 +22,7 @@ async def desk(tmp_path, monkeypatch, pool, database_url, redis_url, capsys):
         await connection.execute(
             "SELECT post_transfer($1, $2, 300, 9::smallint)", member.id * 16 + 1, member.id * 16 + 2
         )
-
-    async def run(*words):
-        code = await asyncio.to_thread(main, ["ledger", "payout", *map(str, words)])
-        return code, *capsys.readouterr()
-
-    return run
+    return partial(commeow, "ledger", "payout")
 
 
 async def test_a_payout_from_its_begin_to_its_end(desk):

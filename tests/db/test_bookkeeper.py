@@ -16,11 +16,26 @@ from db.seals import Seals
 from db.transfer import ChannelOffAir, InsufficientPoints
 
 DAY = timedelta(days=1)
-# At noon, so that what the test does now is surely of the day before.
-TOMORROW = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(12), UTC)
+WHOLE_SECONDS = 30  # Longer than a test takes.
 
 
-async def test_a_day_that_is_over_is_reported_once(pool, people, ledger, gift, caplog):
+@pytest.fixture
+async def today():
+    """The day in UTC on which the test also ends: just before midnight it waits for the next one to begin."""
+    now = datetime.now(UTC)
+    left = (datetime.combine(now.date() + DAY, time(), UTC) - now).total_seconds()
+    if left < WHOLE_SECONDS:
+        await asyncio.sleep(left + 1)
+    return datetime.now(UTC).date()
+
+
+@pytest.fixture
+def tomorrow(today):
+    """Noon of the day after, so that what the test does now is surely of the day before."""
+    return datetime.combine(today + DAY, time(12), UTC)
+
+
+async def test_a_day_that_is_over_is_reported_once(pool, people, ledger, gift, caplog, tomorrow, today):
     donor, streamer, silent = await people(3, 500)
     await pool.execute("UPDATE broadcast SET ended_at = now() WHERE channel_id = $1", silent)
     await ledger.give(gift(donor, streamer, 100), b"{}")
@@ -30,8 +45,8 @@ async def test_a_day_that_is_over_is_reported_once(pool, people, ledger, gift, c
     await Seals(pool).seal_all()
     caplog.set_level(logging.INFO, "commeow.books")
 
-    await asyncio.gather(*(Bookkeeper(pool).tick(TOMORROW) for _ in range(3)))
-    report = await Bookkeeper(pool).report(datetime.now(UTC).date())
+    await asyncio.gather(*(Bookkeeper(pool).tick(tomorrow) for _ in range(3)))
+    report = await Bookkeeper(pool).report(today)
 
     head = await Seals(pool).head()
     assert [
@@ -52,10 +67,10 @@ async def test_a_day_that_is_over_is_reported_once(pool, people, ledger, gift, c
     assert f"daily_report day={report.day} donation: 100 points" in caplog.text
 
 
-async def test_books_that_do_not_balance_are_said_so(pool, caplog):
+async def test_books_that_do_not_balance_are_said_so(pool, caplog, tomorrow, today):
     await pool.execute("UPDATE account SET balance = 1 WHERE id = 11")
-    await Bookkeeper(pool).tick(TOMORROW)
-    report = await Bookkeeper(pool).report(datetime.now(UTC).date())
+    await Bookkeeper(pool).tick(tomorrow)
+    report = await Bookkeeper(pool).report(today)
     await pool.execute("UPDATE account SET balance = 0 WHERE id = 11")
 
     assert 2 == len(report.findings)
@@ -63,16 +78,16 @@ async def test_books_that_do_not_balance_are_said_so(pool, caplog):
     assert "books_do_not_balance sum of balances is zero" in caplog.text
 
 
-async def test_days_that_were_missed_are_made_up_for(pool, people, ledger):
+async def test_days_that_were_missed_are_made_up_for(pool, people, ledger, tomorrow):
     keeper = Bookkeeper(pool)
-    await keeper.tick(TOMORROW)
+    await keeper.tick(tomorrow)
     [member] = await people(1)
     await ledger.grant(member, 5, "x")  # belongs to a day that has its report, and to no other
 
-    await keeper.tick(TOMORROW + timedelta(days=3))
-    await keeper.tick(TOMORROW + timedelta(days=3))
+    await keeper.tick(tomorrow + timedelta(days=3))
+    await keeper.tick(tomorrow + timedelta(days=3))
     assert 4 == await pool.fetchval("SELECT count(*) FROM daily_report")
-    await keeper.tick(TOMORROW + timedelta(days=1000))
+    await keeper.tick(tomorrow + timedelta(days=1000))
     assert 4 + DAYS_MAX + 1 == await pool.fetchval("SELECT count(*) FROM daily_report")
     assert ["nothing moved"] * (3 + DAYS_MAX + 1) == [
         row["line"] for row in await pool.fetch("SELECT lines[1] AS line FROM daily_report ORDER BY day OFFSET 1")
@@ -91,10 +106,9 @@ def test_a_day_is_over_when_nobody_can_still_write_into_it():
         assert over == last_day_over(midnight + after)
 
 
-async def test_what_is_given_in_the_days_last_moment_is_in_its_report(pool, people, ledger):
+async def test_what_is_given_in_the_days_last_moment_is_in_its_report(pool, people, ledger, today):
     """A transaction has the time of its beginning: it may commit when its day is over."""
     [member] = await people(1)
-    today = datetime.now(UTC).date()
     midnight = datetime.combine(today + timedelta(days=1), time(), UTC)
     await Bookkeeper(pool).tick(midnight - timedelta(days=1) + DAY_OVER_AFTER)  # the days before have theirs
 
@@ -105,10 +119,9 @@ async def test_what_is_given_in_the_days_last_moment_is_in_its_report(pool, peop
     assert "grant: 5 points in 1 transfers" in (await Bookkeeper(pool).report(today)).lines
 
 
-async def test_who_waited_over_midnight_hides_nobody_who_overtook_him(pool, people, ledger):
+async def test_who_waited_over_midnight_hides_nobody_who_overtook_him(pool, people, ledger, today):
     """His transfer is of the day before, and its number above thousands of the day after."""
     [member] = await people(1)
-    today = datetime.now(UTC).date()
     midnight = datetime.combine(today + DAY, time(), UTC)
     await ledger.grant(member, 7, "after midnight")
     await pool.execute("SELECT setval('transfer_id_seq', 20000)")
@@ -123,7 +136,7 @@ async def test_who_waited_over_midnight_hides_nobody_who_overtook_him(pool, peop
     assert ["grant: 5 points in 1 transfers", "grant: 7 points in 1 transfers"] == said
 
 
-async def test_an_audit_that_takes_too_long_is_tried_again_ever_later(pool, monkeypatch):
+async def test_an_audit_that_takes_too_long_is_tried_again_ever_later(pool, monkeypatch, tomorrow):
     keeper = Bookkeeper(pool)
     audits = []
 
@@ -132,7 +145,7 @@ async def test_an_audit_that_takes_too_long_is_tried_again_ever_later(pool, monk
         raise StoreUnavailable("statement timeout")
 
     monkeypatch.setattr(keeper._ledger, "audit", too_long)
-    now, pause = TOMORROW, REPORT_AGAIN_MIN
+    now, pause = tomorrow, REPORT_AGAIN_MIN
     for tries in range(1, 13):
         with pytest.raises(StoreUnavailable):
             await keeper.tick(now)
@@ -145,9 +158,9 @@ async def test_an_audit_that_takes_too_long_is_tried_again_ever_later(pool, monk
     assert 1 == await pool.fetchval("SELECT count(*) FROM daily_report WHERE day = $1", last_day_over(now))
 
 
-async def test_orders_that_need_somebody_are_in_the_report(pool, people):
+async def test_orders_that_need_somebody_are_in_the_report(pool, people, tomorrow):
     [member] = await people(1)
-    noon = TOMORROW - DAY
+    noon = tomorrow - DAY
     made = []
     for state, at in (
         ("review", noon),
