@@ -60,6 +60,17 @@ def test_it_sets_itself_up_once_and_writes_only_what_is_its_own(checkout):
 
     assert (0, "") == (second.returncode, second.stderr)
     assert first.stdout == second.stdout
+    assert names(checkout) - before <= ITS_OWN
+
+
+@pytest.mark.parametrize("shell", [{}, {"PYTHONDONTWRITEBYTECODE": "1"}])
+def test_what_was_compiled_is_kept_apart_from_the_sources_whatever_the_shell_says(checkout, shell):
+    compiled = checkout / ".cache" / "python" / checkout.relative_to("/") / "console"
+    shutil.rmtree(compiled, ignore_errors=True)
+    launch(checkout, "version", **shell)
+
+    assert any(path.name.startswith("__main__.") for path in compiled.iterdir())
+    assert not any(checkout.glob("*/__pycache__"))
 
 
 def test_a_changed_lock_sets_it_up_again(checkout):

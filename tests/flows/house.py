@@ -62,9 +62,11 @@ async def eventually(look: Callable[[], Any], *, within: float = WAIT_SECONDS, w
 
 
 def console_environment(data: Path, **settings: str) -> dict[str, str]:
-    """What an operator's shell has, and nothing of a COMMEOW_ that this shell happens to hold."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COMMEOW_")}
-    return {**kept, "COMMEOW_DATA": str(data), "PYTHONUNBUFFERED": "1", **settings}
+    """What `./commeow` gives the console, and nothing of a COMMEOW_ that this shell happens to hold."""
+    not_ours = ("COMMEOW_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
+    launched = {"PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "python"), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **launched, "COMMEOW_DATA": str(data), **settings}
 
 
 class House:
