@@ -2,8 +2,9 @@
 
 A frame is emitted when the next one arrives, so its duration is known and never guessed. Audio is counted, not stamped:
 FLV's milliseconds jitter, samples do not. A part holds the pictures and the audio that begin in a slice of time. Slices
-end with a picture where they can; one that would be too short goes on into the next picture, and a picture that lasts
-longer than a part (dropped frames, slides) is followed by parts without pictures, so that no part exceeds the target.
+end with a picture where they can; one that would be too short goes on into the next picture's time, and a picture that
+lasts longer than a part (dropped frames, slides) is followed by parts without pictures, so that no part exceeds the
+target.
 """
 
 from __future__ import annotations
@@ -275,13 +276,21 @@ class Cutter:
         if not self._begun:
             self._begin_slice(frame.dts + duration)  # A follower waits for the source's next segment.
             return out
+        early = 0
+        if first < duration <= target and self._pictures and self._audio_track is None:
+            # It would go on into a slice that may be the last of its segment: without sound, a part of nothing. So the
+            # open slice takes of its time what it lacks, in whole milliseconds, and the picture itself is in the next.
+            early = math.ceil((self._targets.part_ticks_min - self._slice_ticks) / TICKS_A_MS) * TICKS_A_MS
+            self._slice_ticks += early
+            out.append(self._flush())
+            first = duration - early
         if not self._slice_ticks:
             self._independent = frame.key
         if not self._pictures:
             self._video_start = frame.dts
         self._pictures.append(Picture(duration, frame.composition, frame.key, frame.data))
         self._grow(out, first, duration)
-        left = duration - first
+        left = duration - early - first
         while left > 0:
             piece = self._make_room(out, frame.shown + duration - left, min(left, target), key=False)
             self._grow(out, piece, duration)

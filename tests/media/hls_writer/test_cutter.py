@@ -87,14 +87,20 @@ def test_no_part_exceeds_the_target_nor_falls_far_below_it(fps, part_seconds):
         assert min(segment[:-1]) >= PART_SHARE_MIN * part_seconds * 1000
 
 
-@pytest.mark.parametrize("fps", [15, 20, 25, 30, 50, 60])
-def test_round_parts_leave_nothing_over_before_a_keyframe(fps):
-    for begin in range(0, 200, 7):  # Milliseconds are cut off in another way at each.
-        events = play(
-            cutter(Targets(0.2 + PART_ROUNDING_SECONDS)), times(fps, begin=begin, count=fps * 8 + 1), keys=fps * 2
-        )
+@pytest.mark.parametrize("fps", [5, 7, 10, 12, 15, 20, 23.976, 24, 25, 29, 29.97, 30, 48, 50, 59.94, 60])
+@pytest.mark.parametrize("part_ms", [200, 334, 500])
+@pytest.mark.parametrize("keys_seconds", [2, 10**6])
+def test_pictures_alone_leave_no_part_without_one(fps, part_ms, keys_seconds):
+    targets = Targets(part_ms / 1000 + PART_ROUNDING_SECONDS, duration=TARGET_SECONDS)
+    for begin in range(0, 200, 17):  # Milliseconds are cut off in another way at each.
+        moments = [begin + int(index * 1000 / fps) for index in range(round(fps * 12) + 1)]
+        events = play(cutter(targets), moments, keys=round(fps * keys_seconds))
 
         assert all(event.data for event in events if isinstance(event, Fragment))
+        assert [b"%d" % moment for moment in moments] == samples(events)
+        for segment in shape(events):
+            assert max(segment) * MS <= targets.part_ticks
+            assert all(part * MS >= targets.part_ticks_min - MS for part in segment[:-1])
 
 
 @pytest.mark.parametrize("fps", [24, 29, 48])
