@@ -2,7 +2,8 @@
 
 The rule, in writing: the source never waits for an encoder. Up to BACKLOG_MS_MAX of pictures wait. Beyond it everything
 that waits is dropped and nothing is taken until the next keyframe: viewers of the ladder see a jump, once. An encoder
-that needs this SHEDS_MAX times within SHED_WINDOW_MS of media is `overwhelmed`: a rendition has to go.
+that needs this SHEDS_MAX times within SHED_WINDOW_MS of media is `overwhelmed`: a rendition has to go. The pictures
+since the last keyframe are kept, so that the successor of an encoder that died can be given them again (`replay`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ BACKLOG_BYTES_MAX: Final = 16 * 1024 * 1024
 LATE_MS: Final = 1500
 SHEDS_MAX: Final = 3
 SHED_WINDOW_MS: Final = 60_000
+# What is kept to be given again: OBS writes a keyframe every 8.3 s by default, here up to 13 Mbit/s. After more than
+# either the successor begins at the next keyframe.
+REPLAY_MS_MAX: Final = 10_000
+REPLAY_BYTES_MAX: Final = 16 * 1024 * 1024
 
 assert LATE_MS < BACKLOG_MS_MAX
 assert SHED_WINDOW_MS > SHEDS_MAX * BACKLOG_MS_MAX
@@ -34,14 +39,17 @@ class Backlog:
         self._wants_key = True
         self._broken = False
         self._sheds: deque[int] = deque(maxlen=SHEDS_MAX)
+        self._interval: list[tuple[int, bytes]] = []  # since the last keyframe; empty when it became too much
+        self._interval_bytes = 0
+        self._replayed_ms: int | None = None  # the time of the last picture that was given again
 
     def offer(self, timestamp_ms: int, data: bytes, *, key: bool) -> bool:
         """Let one picture wait; False if it (and perhaps all before it) was dropped."""
         self._last_ms = timestamp_ms
+        self._remember(timestamp_ms, data, key=key)
         if self._wants_key and not key:
             return False
-        behind_ms = timestamp_ms - self._waiting[0][0] if self._waiting else 0
-        if behind_ms > BACKLOG_MS_MAX or self.bytes_held + len(data) > BACKLOG_BYTES_MAX:
+        if self._too_much(timestamp_ms, data):
             self.clear()
             self._sheds.append(timestamp_ms)
             if not key:
@@ -61,12 +69,32 @@ class Backlog:
         self.bytes_held -= len(data)
         return timestamp_ms, data
 
+    def replay(self) -> int | None:
+        """Let everything since the last keyframe wait, for an encoder that begins; that keyframe's time.
+
+        None, and nothing waits, where it was too much to be kept.
+        """
+        self.clear()
+        if not self._interval:
+            return None
+        self.holes.clear()
+        self._wants_key = self._broken = False
+        self._waiting.extend(self._interval)
+        self.bytes_held = self._interval_bytes
+        self._replayed_ms = self._interval[-1][0]
+        return self._interval[0][0]
+
     def clear(self) -> None:
         """Drop what waits, and everything up to the next keyframe: the encoder was too slow, or another one begins."""
         self._broken = self._broken or not self._wants_key
         self._waiting.clear()
         self.bytes_held = 0
         self._wants_key = True
+
+    @property
+    def replaying(self) -> bool:
+        """Whether what waits first was given before, to another encoder."""
+        return self._replayed_ms is not None and bool(self._waiting) and self._waiting[0][0] <= self._replayed_ms
 
     @property
     def overwhelmed(self) -> bool:
@@ -78,8 +106,30 @@ class Backlog:
         """Whether the encoder is behind, or was too slow a moment ago."""
         if self._sheds and self._last_ms - self._sheds[-1] <= SHED_WINDOW_MS:
             return True
-        return bool(self._waiting) and self._last_ms - self._waiting[0][0] > LATE_MS
+        return bool(self._waiting) and not self.replaying and self._last_ms - self._waiting[0][0] > LATE_MS
 
     def forgive(self) -> None:
         """Count anew: something was done about it."""
         self._sheds.clear()
+
+    def _too_much(self, timestamp_ms: int, data: bytes) -> bool:
+        """Whether this picture as well would be more than may wait; who catches up has that much more."""
+        behind_ms = timestamp_ms - self._waiting[0][0] if self._waiting else 0
+        ms_max, bytes_max = BACKLOG_MS_MAX, BACKLOG_BYTES_MAX
+        if self.replaying:
+            ms_max, bytes_max = ms_max + REPLAY_MS_MAX, bytes_max + REPLAY_BYTES_MAX
+        return behind_ms > ms_max or self.bytes_held + len(data) > bytes_max
+
+    def _remember(self, timestamp_ms: int, data: bytes, *, key: bool) -> None:
+        if key:
+            self._forget()
+        elif not self._interval:
+            return
+        self._interval.append((timestamp_ms, data))
+        self._interval_bytes += len(data)
+        if timestamp_ms - self._interval[0][0] > REPLAY_MS_MAX or self._interval_bytes > REPLAY_BYTES_MAX:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._interval.clear()
+        self._interval_bytes = 0

@@ -1,7 +1,9 @@
 """Shell: one epoch's encoder: its ffmpeg processes, one after another, what goes in and what comes out.
 
-A process that dies, or gives nothing, is started again at the next keyframe (restarts.py); when that is given up, or
-when it is overwhelmed, or when there is no room for it, rungs go, the largest first.
+A process that dies, or gives nothing, is started again (restarts.py). If it was well, its successor is given everything
+since the last keyframe and goes on with the picture after the last one that came out: nothing is missing. Otherwise it
+may be the pictures that it died of, and the successor begins at the next keyframe, behind a hole. When that is given
+up, or when it is overwhelmed, or when there is no room for it, rungs go, the largest first.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from media.flv import (
 from media.hls_writer.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from media.ffmpeg_args import Rung
@@ -56,7 +58,7 @@ class RungSink(Protocol):
     """Where the rungs go; every method returns at once."""
 
     def rung_config(self, name: str, epoch: int, config: VideoConfig) -> None:
-        """A rung begins, or begins again."""
+        """A rung begins, or another process goes on with it."""
 
     def rung_video(self, name: str, epoch: int, timestamp_ms: int, frame: VideoFrame) -> None:
         """One picture, on the source's line of time."""
@@ -77,7 +79,7 @@ class Run:
         *,
         config: bytes,
         rungs: list[Rung],
-        command: Callable[[list[Rung], list[int]], list[str]],
+        command: Callable[[list[Rung], list[int], Mapping[str, int]], list[str]],
         folder: Path,
         sink: RungSink,
         restarts: Restarts,
@@ -97,6 +99,9 @@ class Run:
         self._holes: dict[str, deque[int]] = {}
         self._watch = EncoderWatch(())
         self._too_dear = False
+        self._last_ms: dict[str, int] = {}  # the picture of each rung that came out last
+        self._begins_ms: int | None = None  # the picture that the next process is given first; None: whichever comes
+        self._seen_ms: dict[str, int] = {}  # … and how far behind it each rung already goes
 
     def offer(self, video: Video) -> None:
         """Let a picture wait for the encoder."""
@@ -156,15 +161,31 @@ class Run:
                 self._backlog.forgive()
                 self._too_dear = False
                 self._give_up(max(self._rungs, key=lambda rung: rung.height))
+                self._bridge(None)
                 continue
             seconds = self._restarts.failed(now())
             if seconds is None:
                 self._give_up_all()
                 return
-            await asyncio.sleep(seconds)
-            # Nobody was slow: there was nobody. The next process begins with nothing to catch up with.
-            self._backlog.clear()
+            if seconds:
+                self._bridge(None)
+                await asyncio.sleep(seconds)
+                # Nobody was slow: there was nobody. The next process begins with nothing to catch up with.
+                self._backlog.clear()
+            else:
+                self._bridge(self._backlog.replay())
             self._backlog.forgive()
+
+    def _bridge(self, begins_ms: int | None) -> None:
+        """Let the next process begin with that picture; a rung that does not reach it has a hole."""
+        self._begins_ms = begins_ms
+        self._seen_ms.clear()
+        for rung in self._rungs:
+            last_ms = self._last_ms.get(rung.name)
+            if begins_ms is not None and last_ms is not None and last_ms >= begins_ms:
+                self._seen_ms[rung.name] = last_ms - begins_ms
+            else:
+                self._sink.rung_hole(rung.name, self._epoch)
 
     def _give_up_all(self) -> None:
         for rung in list(self._rungs):
@@ -196,7 +217,7 @@ class Run:
                 stack.callback(transport.close)
                 readers.append(reader)
             process = await asyncio.create_subprocess_exec(
-                *launched(self._command(self._rungs, writing)),
+                *launched(self._command(self._rungs, writing, self._seen_ms)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
@@ -208,7 +229,7 @@ class Run:
             _close_all(writing)  # ffmpeg has them now; a pipe ends when its last writer does.
             self._holes = {rung.name: deque() for rung in self._rungs}
             self._watch = EncoderWatch(self._holes)
-            base = Base()
+            base = Base(self._begins_ms)
             async with asyncio.TaskGroup() as tasks:
                 whole_life = (self._feed(process, base), self._hurry(process), self._watch_over(process))
                 until_exit = [tasks.create_task(work) for work in whole_life]
@@ -224,17 +245,19 @@ class Run:
         assert stdin is not None
         stdin.transport.set_write_buffer_limits(high=STDIN_BYTES_MAX)
         with contextlib.suppress(ConnectionError):  # It died; whoever waits for it knows.
+            stdin.write(write_header(video=True, audio=False) + write_tag(TagKind.VIDEO, 0, self._config))
             while True:
                 await self._something_waits()
+                was_given_before = self._backlog.replaying
                 waiting = self._backlog.take()
                 if waiting is None:
                     break
                 timestamp_ms, payload = waiting
                 if base.ms is None:
                     base.ms = timestamp_ms
-                    stdin.write(write_header(video=True, audio=False) + write_tag(TagKind.VIDEO, 0, self._config))
                 stdin.write(write_tag(TagKind.VIDEO, timestamp_ms - base.ms, payload))
-                self._watch.given(now())
+                if not was_given_before:  # Of those most come out of nothing.
+                    self._watch.given(now())
                 await stdin.drain()
         stdin.close()
 
@@ -272,6 +295,7 @@ class Run:
                             self._sink.rung_hole(name, self._epoch)
                         self._watch.got(name)
                         self._restarts.gave(now())
+                        self._last_ms[name] = timestamp_ms
                         self._sink.rung_video(name, self._epoch, timestamp_ms, read)
             except (FlvError, MediaError) as error:
                 self._words.append(f"{name}: {error}")
@@ -291,7 +315,7 @@ class Run:
 
 @dataclass(slots=True)
 class Base:
-    """The source's time at which a process's own time began: the first picture that it was given."""
+    """The source's time at which a process's own time begins: the first picture that it is to be given."""
 
     ms: int | None = None
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from media.flv import Codec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # Since 6.1 ffmpeg reads Enhanced RTMP's FLV (HEVC, AV1).
 ENHANCED_FLV_VERSION: Final = (6, 1)
@@ -131,8 +132,12 @@ def arguments(
     *,
     width: int,
     height: int,
+    seen_ms: Mapping[str, int] = MappingProxyType({}),
 ) -> list[str]:
-    """The whole command: rung by rung into the file descriptors `pipes`. Nothing in it comes from a publisher."""
+    """The whole command: rung by rung into the file descriptors `pipes`. Nothing in it comes from a publisher.
+
+    A rung in `seen_ms` begins with the first picture after that time of the input: it has the ones before.
+    """
     command = [ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "warning"]
     # It opens nothing but the pipes it is given.
     command += ["-protocol_whitelist", "pipe"]
@@ -148,9 +153,11 @@ def arguments(
         bits = str(rung.bits_a_second)
         # -2: the other side in proportion, and even. The shorter side is what a rung is named by.
         scale = f"-2:{rung.height}" if width >= height else f"{rung.height}:-2"
+        # Before the scaler and the encoder: to decode costs little. Between two milliseconds, for t is no integer.
+        unseen = f"select='gt(t,{seen_ms[rung.name]}.5/1000)'," if rung.name in seen_ms else ""
         command += ["-map", "0:v:0", "-an", "-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency"]
         # 8-bit 4:2:0 whatever comes in (screen capture is 4:4:4): browsers decode nothing else.
-        command += ["-pix_fmt", "yuv420p", "-vf", f"scale={scale}:flags=fast_bilinear"]
+        command += ["-pix_fmt", "yuv420p", "-vf", f"{unseen}scale={scale}:flags=fast_bilinear"]
         # A buffer of one second: BANDWIDTH holds.
         command += ["-b:v", bits, "-maxrate", bits, "-bufsize", bits]
         # A keyframe where the source has one and nowhere else.

@@ -17,6 +17,7 @@ from media.ffmpeg_args import Rung, Version, arguments, read_version
 from media.restarts import Restarts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from media.intake import Began, Video
@@ -30,7 +31,7 @@ async def detect(ffmpeg: str) -> Version | None:
     """The version of that ffmpeg; None when it cannot be run."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *launched([ffmpeg, "-version"]),
+            *launched([ffmpeg, "-version"], niceness=0),  # A publisher waits for the answer.
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -67,10 +68,10 @@ class Transcoder:
         self.finish()
         assert began.video is not None
 
-        def command(ladder: list[Rung], pipes: list[int]) -> list[str]:
+        def command(ladder: list[Rung], pipes: list[int], seen_ms: Mapping[str, int]) -> list[str]:
             assert began.video is not None
             size = {"width": began.video.width, "height": began.video.height}
-            return arguments(self._ffmpeg, self._version, ladder, pipes, **size)
+            return arguments(self._ffmpeg, self._version, ladder, pipes, **size, seen_ms=seen_ms)
 
         self._run = Run(
             epoch,

@@ -136,17 +136,16 @@ class Writer:
                 self._wake(name)
 
     def rung_config(self, name: str, epoch: int, config: VideoConfig) -> None:
-        """An encoder has begun a rendition of `epoch`; the same one again goes on behind a hole."""
+        """An encoder has begun a rendition of `epoch`; another that writes the same goes on where that one was."""
         rendition = self._rung(name, epoch)
         if rendition is None:
             return
         track = video_track(config)
         if rendition.epoch == epoch and rendition.video == track:
-            rendition.hole()
-        else:
-            rendition.begin(epoch, track, self._audio, self._zero_date)
-            for timestamp_ms, data in self._recent:
-                rendition.take_audio(timestamp_ms, data)
+            return
+        rendition.begin(epoch, track, self._audio, self._zero_date)
+        for timestamp_ms, data in self._recent:
+            rendition.take_audio(timestamp_ms, data)
         self._wake(name)
 
     def rung_video(self, name: str, epoch: int, timestamp_ms: int, frame: VideoFrame) -> None:

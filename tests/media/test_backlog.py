@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from media.backlog import BACKLOG_BYTES_MAX, BACKLOG_MS_MAX, LATE_MS, SHED_WINDOW_MS, SHEDS_MAX, Backlog
+from media.backlog import (
+    BACKLOG_BYTES_MAX,
+    BACKLOG_MS_MAX,
+    LATE_MS,
+    REPLAY_BYTES_MAX,
+    REPLAY_MS_MAX,
+    SHED_WINDOW_MS,
+    SHEDS_MAX,
+    Backlog,
+)
 
 
 def drain(backlog: Backlog) -> list[int]:
@@ -111,3 +120,84 @@ def test_who_was_too_slow_is_late_for_a_while():
     assert backlog.late
     backlog.forgive()
     assert not backlog.late
+
+
+def offered(*pictures: tuple[int, bytes, bool]) -> Backlog:
+    backlog = Backlog()
+    for at, data, key in pictures:
+        backlog.offer(at, data, key=key)
+    return backlog
+
+
+def test_everything_since_the_last_keyframe_is_given_again_and_then_what_comes():
+    backlog = offered((0, b"x", True), (33, b"x", False), (66, b"xx", True), (100, b"xxx", False))
+    drain(backlog)
+    backlog.offer(133, b"xxxx", key=False)
+
+    assert 66 == backlog.replay()
+    assert backlog.bytes_held == 2 + 3 + 4
+    backlog.offer(166, b"x", key=False)
+    given_before = []
+    while backlog.bytes_held:
+        given_before.append(backlog.replaying)
+        backlog.take()
+    assert [True, True, True, False] == given_before
+    assert not backlog.holes
+    assert not backlog.replaying
+
+
+def test_what_was_dropped_because_an_encoder_was_slow_is_given_to_the_next():
+    backlog = offered((0, b"x", True), (BACKLOG_MS_MAX + 1, b"x", False))
+    assert [] == drain(backlog)
+
+    assert 0 == backlog.replay()
+    assert [0, BACKLOG_MS_MAX + 1] == drain(backlog)
+
+
+def test_before_the_first_keyframe_there_is_nothing_to_give_again():
+    assert offered((0, b"x", False)).replay() is None
+    assert Backlog().replay() is None
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_an_interval_that_is_too_long_is_not_kept(over):
+    backlog = offered((0, b"x", True), (REPLAY_MS_MAX + over, b"x", False))
+
+    assert (None if over else 0) == backlog.replay()
+    assert bool(over) == (not backlog.bytes_held)
+
+
+def test_after_an_interval_that_was_not_kept_the_next_keyframe_is_waited_for():
+    backlog = offered((0, b"x", True), (REPLAY_MS_MAX + 1, b"x", False), (REPLAY_MS_MAX + 33, b"x", False))
+    assert backlog.replay() is None
+    assert not backlog.offer(REPLAY_MS_MAX + 66, b"x", key=False)  # a keyframe is waited for, as ever
+    backlog.offer(REPLAY_MS_MAX + 100, b"x", key=True)
+    assert REPLAY_MS_MAX + 100 == backlog.replay()
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_an_interval_of_too_many_bytes_is_not_kept(over):
+    backlog = offered((0, b"x", True), (33, bytes(REPLAY_BYTES_MAX - 1 + over), False))
+
+    assert (None if over else 0) == backlog.replay()
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_who_catches_up_may_be_behind_by_that_much_more(over):
+    backlog = offered((0, b"x", True))
+    drain(backlog)
+    backlog.offer(REPLAY_MS_MAX, b"x", key=False)
+    backlog.replay()
+    assert not backlog.late
+    at = REPLAY_MS_MAX + BACKLOG_MS_MAX + over
+
+    assert (not over) == backlog.offer(at, b"x", key=False)
+    assert ([] if over else [0, REPLAY_MS_MAX, at]) == drain(backlog)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_who_catches_up_may_have_that_many_more_bytes_waiting(over):
+    backlog = offered((0, bytes(REPLAY_BYTES_MAX), True))
+    backlog.replay()
+
+    assert (not over) == backlog.offer(33, bytes(BACKLOG_BYTES_MAX + over), key=False)

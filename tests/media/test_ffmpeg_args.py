@@ -103,6 +103,14 @@ def test_an_upright_picture_is_scaled_by_its_width_and_an_old_ffmpeg_has_its_own
     assert command[command.index("-enc_time_base") + 1] == "-1"
 
 
+def test_a_rung_that_has_pictures_already_begins_with_the_one_behind_them():
+    command = arguments("ffmpeg", (9, 0), LADDER, [7, 9], width=1280, height=720, seen_ms={"160p": 2033})
+
+    assert ["scale=-2:480:flags=fast_bilinear", "select='gt(t,2033.5/1000)',scale=-2:160:flags=fast_bilinear"] == [
+        each for each in command if "scale=" in each
+    ]
+
+
 def test_each_rung_needs_its_pipe():
     with pytest.raises(ValueError, match="zip"):
         arguments("ffmpeg", (9, 0), LADDER, [3], width=1280, height=720)

@@ -395,6 +395,7 @@ async def test_a_rung_that_died_goes_on_behind_gaps():
         if isinstance(event, Began) or not 100 < index < 241:
             echo(writer, event)
         elif index == 240:
+            writer.rung_hole("360p", 1)
             writer.rung_config("360p", 1, VideoConfig(Codec.AVC, films.OTHER_AVCC))
         if writer._renditions["360p"].timeline.ready:
             checker.see(await playlist(writer, "360p"))
@@ -403,6 +404,22 @@ async def test_a_rung_that_died_goes_on_behind_gaps():
     assert [(each.msn, each.gap) for each in checker.last.closed] == [
         (1, False), (2, False), (3, True), (4, True), (5, False), (6, False),
     ]  # fmt: skip
+
+
+async def test_a_rung_that_another_encoder_goes_on_with_has_no_seam():
+    writer, checker = Writer(7, ("source", "360p")), Checker()
+    for index, event in enumerate(hand_made(count=200)):
+        films.write(writer, event)
+        echo(writer, event)
+        if index == 70:
+            writer.rung_config("360p", 1, VideoConfig(Codec.AVC, films.OTHER_AVCC))
+        if writer._renditions["360p"].timeline.ready:
+            checker.see(await playlist(writer, "360p"))
+
+    assert [] == checker.findings
+    assert [each.duration for each in read(await playlist(writer)).parts] == [
+        each.duration for each in checker.last.parts
+    ]
 
 
 async def test_a_rung_with_a_hole_goes_on_at_its_next_keyframe():
