@@ -29,6 +29,7 @@ from db.roles import may_rewrite, take_role
 from db.sandbox_payments import SandboxPayments
 from db.supporters import Supporters
 from media.broadcasts import Broadcasts
+from media.health_histories import HealthHistories
 from media.hls_writer.cutter import PART_ROUNDING_SECONDS
 from media.rtmp_ingest.server import serve
 from media.spool import Spool
@@ -113,6 +114,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             part_seconds=settings.part_ms / 1000 + PART_ROUNDING_SECONDS,
         )
         await broadcasts.recover()
+        histories = HealthHistories(broadcasts, bus.viewers)
         rtmp = await process.listen(
             serve(settings.host, settings.rtmp_port, broadcasts),
             host=settings.host,
@@ -135,6 +137,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             bus=bus,
             channels=channels,
             broadcasts=broadcasts,
+            histories=histories,
             rtmp=rtmp,
             top_ups=top_ups,
             news=news,
@@ -146,7 +149,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         process.say_ready(
             f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
         )
-        await process.own(stop, broadcasts.run(), top_ups.run(), news.run(), Bookkeeper(pool).run())
+        await process.own(stop, broadcasts.run(), histories.run(), top_ups.run(), news.run(), Bookkeeper(pool).run())
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:
@@ -175,6 +178,7 @@ def _doors(
     bus: Bus,
     channels: Channels,
     broadcasts: Broadcasts,
+    histories: HealthHistories,
     rtmp: RtmpServer,
     top_ups: TopUps,
     news: OrderNews,
@@ -184,7 +188,7 @@ def _doors(
     addresses = process.addresses(settings)
     ledger = Ledger(pool)
     follows, acts, notices = Follows(pool), Acts(pool), Notices(bus)
-    cards = Cards(channels, addresses)
+    cards = Cards(channels, addresses, broadcasts.thumbnail)
     voice = find_voice()
     site = Pages(WEB, pages.vendor_root(), addresses, cards.of, speaks=voice is not None)
     passwords = Passwords()
@@ -206,6 +210,7 @@ def _doors(
             acts=acts,
             bus=bus,
             broadcasts=broadcasts,
+            histories=histories,
             announcements=Announcements(bus),
             notices=notices,
             addresses=addresses,

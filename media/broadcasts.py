@@ -114,6 +114,14 @@ class Broadcasts:
         found = (each for each in self._on_air.values() if nickname_key(each.channel.nickname) == key)
         return next((each.still.thumbnail for each in found), None)
 
+    def on_air(self) -> dict[int, int]:
+        """The broadcasts that have begun and not ended, by their channels."""
+        return {
+            channel_id: on_air.broadcast_id
+            for channel_id, on_air in self._on_air.items()
+            if on_air.broadcast_id is not None and on_air.broadcast.state is not State.ENDED
+        }
+
     def look(self, channel_id: int) -> Look | None:
         """How a channel's broadcast does; None when there is none."""
         on_air = self._on_air.get(channel_id)

@@ -22,7 +22,7 @@ from routes.middleware import answer, read_body
 from routes.moderation_log import rules_view
 from routes.named_channel import named_channel, own_channel
 from routes.playlist_ask import ChannelOffAir
-from routes.stream_health import StreamHealthView, view
+from routes.stream_health import HealthHistoryView, StreamHealthView, history_view, view
 from routes.thumbnails import thumbnail_url
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from db.channels import Channels
     from db.conduct import Rules
     from media.broadcasts import Broadcasts
+    from media.health_histories import HealthHistories
     from routes.addresses import Addresses
     from routes.announcements import Announcements
     from routes.notices import Notices
@@ -85,6 +86,7 @@ class ChannelDoors:
         acts: Acts,
         bus: Bus,
         broadcasts: Broadcasts,
+        histories: HealthHistories,
         announcements: Announcements,
         notices: Notices,
         addresses: Addresses,
@@ -94,6 +96,7 @@ class ChannelDoors:
         self._notices = notices
         self._bus = bus
         self._broadcasts = broadcasts
+        self._histories = histories
         self._announcements = announcements
         self._addresses = addresses
 
@@ -149,6 +152,14 @@ class ChannelDoors:
                 handle=self._health,
                 words="What the channel's encoder sends, in numbers, and what to do about it, in codes.",
                 answer=StreamHealthView,
+            ),
+            HttpDoor(
+                method="GET",
+                path="/api/channels/{nickname}/health/history",
+                who=Who.OWNER,
+                handle=self._health_history,
+                words="How the broadcast has done so far, two hours at most; `cursor`: the first sample wanted.",
+                answer=HealthHistoryView,
             ),
         ]
 
@@ -215,6 +226,11 @@ class ChannelDoors:
     async def _health(self, request: web.Request) -> web.StreamResponse:
         own = await own_channel(self._channels, request)
         return answer(view(self._broadcasts.look(own.id)))
+
+    async def _health_history(self, request: web.Request) -> web.StreamResponse:
+        own = await own_channel(self._channels, request)
+        number = wire.read_cursor(request.query.get("cursor")) or 0
+        return answer(history_view(self._histories.of(own.id), number))
 
     async def _view(self, found: Channel, rules: Rules) -> wire.ChannelView:
         seen = (await views([found], self._bus, self._thumbnail))[0]

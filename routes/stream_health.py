@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from media.health_history import SAMPLE_SECONDS, HealthHistory
 from media.verdicts import judge
 
 if TYPE_CHECKING:
@@ -65,6 +66,33 @@ class StreamHealthView(Struct, frozen=True):
     gaps: GapsView | None = None
     renditions: list[str] = []
     verdicts: list[VerdictView] = []
+
+
+class HealthHistoryView(Struct, frozen=True):
+    """GET /api/channels/{nickname}/health/history: a sample each `every_seconds`, the oldest first; null is not known.
+
+    `first` is the number of the first one here: as `cursor`, the number after the last asks for what is new.
+    """
+
+    every_seconds: float
+    first: int
+    viewers: list[float | None]
+    kilobits: list[float | None]
+    frames: list[float | None]
+    keyframe_seconds: list[float | None]
+
+
+def history_view(history: HealthHistory | None, number: int) -> HealthHistoryView:
+    """Show how a channel's broadcast has done from the sample `number` on; None is off air."""
+    stretch = (history or HealthHistory()).since(number)
+    return HealthHistoryView(
+        every_seconds=SAMPLE_SECONDS,
+        first=stretch.first,
+        viewers=list(stretch.viewers),
+        kilobits=list(stretch.kilobits),
+        frames=list(stretch.frames),
+        keyframe_seconds=list(stretch.keyframe_seconds),
+    )
 
 
 def view(look: Look | None) -> StreamHealthView:

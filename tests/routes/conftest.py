@@ -28,6 +28,7 @@ from db.pool import open_pool
 from db.roles import take_role
 from media.broadcasts import Broadcasts
 from media.flv import TagKind, TagReader
+from media.health_histories import HealthHistories
 from media.spool import Spool
 from routes import events
 from routes.addresses import Addresses
@@ -347,8 +348,9 @@ async def other_worker(application, redis, tokens, connect):
 class OnAir:
     """Broadcasts of this process, and an encoder that speaks to them without a socket."""
 
-    def __init__(self, broadcasts, film):
+    def __init__(self, broadcasts, film, viewers):
         self.broadcasts = broadcasts
+        self.histories = HealthHistories(broadcasts, viewers)
         self._film = film
         self.cut = []
 
@@ -419,7 +421,7 @@ async def on_air(pool, redis, film, tmp_path, on_air_ffmpeg, spool):
         spool=spool,
         dvr_seconds=600,
     )
-    yield OnAir(broadcasts, film)
+    yield OnAir(broadcasts, film, Bus(redis).viewers)
     await broadcasts.close()
 
 
@@ -432,6 +434,7 @@ async def channel_client(serve, pool, redis, on_air):
         acts=Acts(pool),
         bus=bus,
         broadcasts=on_air.broadcasts,
+        histories=on_air.histories,
         announcements=Announcements(bus),
         notices=Notices(bus),
         addresses=Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None),

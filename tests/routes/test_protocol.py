@@ -90,6 +90,7 @@ def _http_doors():
             acts=None,
             bus=None,
             broadcasts=None,
+            histories=None,
             announcements=None,
             notices=None,
             addresses=ADDRESSES,
@@ -107,7 +108,7 @@ def _http_doors():
         *Playback(None).doors(),
         *ThumbnailDoor(None).doors(),
         *Health({}, Counters(), lambda: 0, None).doors(),
-        *Cards(None, ADDRESSES).doors(),
+        *Cards(None, ADDRESSES, None).doors(),
         *Pages(ROOT / "web", None, ADDRESSES).doors(),
     ]
 

@@ -89,3 +89,35 @@ async def test_an_owner_sees_his_stream(channel_client, new_member, bearer, on_a
 
     await feed.end(clean=False)
     assert (await (await channel_client.get(PATH, headers=headers)).json())["state"] == "interrupted"
+
+
+async def test_an_owner_sees_how_the_broadcast_has_done_so_far(channel_client, new_member, bearer, on_air):
+    nabi = await new_member("나비", key=KEY)
+    headers = bearer(nabi.id, "나비")
+
+    async def history(cursor=""):
+        return await (await channel_client.get(f"{PATH}/history", params={"cursor": cursor}, headers=headers)).json()
+
+    nothing = {"first": 0, "viewers": [], "kilobits": [], "frames": [], "keyframe_seconds": []}
+    assert await history() == {"every_seconds": 5.0, **nothing}
+
+    feed = await on_air.publish(KEY)
+    await on_air.histories.sample()
+    await feed.end(clean=False)
+    await on_air.histories.sample()
+    shown = await history()
+
+    assert (shown["first"], shown["viewers"]) == (0, [0, 0])
+    assert (shown["frames"], shown["keyframe_seconds"]) == ([30.0, None], [1.0, None])
+    assert shown["kilobits"][0] > 0
+    assert shown["kilobits"][1] is None
+    assert await history("2") == {"every_seconds": 5.0, **nothing, "first": 2}
+    assert (await channel_client.get(f"{PATH}/history", params={"cursor": "x"}, headers=headers)).status == 400
+
+
+async def test_how_a_broadcast_has_done_is_its_owners_alone(channel_client, new_member, bearer):
+    await new_member("나비")
+    miso = await new_member("miso")
+
+    assert (await channel_client.get(f"{PATH}/history", headers=bearer(miso.id, "miso"))).status == 403
+    assert (await channel_client.get(f"{PATH}/history")).status == 401

@@ -17,19 +17,14 @@ import "./stream_graphs.js";
 const ASK_EVERY_MS = 2_000;
 
 export class StreamHealth extends LightElement {
-  static properties = { nickname: {}, viewers: { attribute: false }, health: { state: true } };
+  static properties = { nickname: {}, health: { state: true } };
 
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
-  /** @type {import("./stream_graphs.js").Sample | null} */
-  #sample = null;
-
   constructor() {
     super();
     this.nickname = "";
-    /** How many watch now, as the desk knows it. @type {number | null} */
-    this.viewers = null;
     /** @type {import("../core/stream_health.js").Health | null} */
     this.health = null;
   }
@@ -49,7 +44,6 @@ export class StreamHealth extends LightElement {
     if (document.visibilityState === "hidden") return;
     try {
       this.health = await streamHealth(this.nickname);
-      if (this.health.state === "live") this.#sample = { viewers: this.viewers, kilobits: kilobits(this.health) };
     } catch {
       this.health = null; // The desk says what is wrong; old numbers would say that all is well.
     }
@@ -57,12 +51,13 @@ export class StreamHealth extends LightElement {
 
   render() {
     if (this.health === null) return nothing;
-    if (this.health.state === "interrupted") return this.#card(html`<p class="problem">${t("health.interrupted")}</p>`);
+    const graphs = html`<stream-graphs .nickname=${this.nickname}></stream-graphs>`;
+    if (this.health.state === "interrupted") return this.#card(html`<p class="problem">${t("health.interrupted")}</p>${graphs}`);
     if (this.health.state !== "live") return nothing;
     const name = encoderName(this.health.encoder) ?? t("health.encoder");
     return this.#card(html`
       <p class="connected">${t("health.connected", { encoder: name })}</p>
-      ${this.#facts(this.health)} <stream-graphs .sample=${this.#sample}></stream-graphs> ${this.#verdicts(this.health.verdicts)}
+      ${this.#facts(this.health)} ${graphs} ${this.#verdicts(this.health.verdicts)}
     `);
   }
 

@@ -75,7 +75,7 @@ export class StudioDesk extends LightElement {
   };
 
   render() {
-    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname} .viewers=${this.channel?.viewers ?? null}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
+    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
       <emote-desk .nickname=${this.nickname}></emote-desk> <goal-form .nickname=${this.nickname}></goal-form> <overlay-links></overlay-links>`;
   }
 

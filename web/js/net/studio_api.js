@@ -38,6 +38,11 @@ export function streamHealth(nickname) {
   return asMember("GET", `${channelPath(nickname)}/health`);
 }
 
+/** @param {string} nickname @param {number} number the first sample that is wanted @returns {Promise<import("../core/series.js").History>} */
+export function healthHistory(nickname, number) {
+  return asMember("GET", `${channelPath(nickname)}/health/history${page(String(number))}`);
+}
+
 /** @param {string} nickname @param {string | null} [cursor] @returns {Promise<{ donations: ReceivedDonation[], next: string | null }>} */
 export function donationsTo(nickname, cursor = null) {
   return asMember("GET", `${channelPath(nickname)}/donations${page(cursor)}`);

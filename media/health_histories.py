@@ -1,0 +1,59 @@
+"""Shell: keeps how every broadcast on air has done, while it is.
+
+They are in this process's memory: a process that begins anew goes on with a broadcast, and begins its history anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from db.errors import StoreError
+from media.health_history import SAMPLE_SECONDS, HealthHistory
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from media.broadcasts import Broadcasts
+
+log = logging.getLogger(__name__)
+
+
+class HealthHistories:
+    """One history a broadcast."""
+
+    def __init__(
+        self, broadcasts: Broadcasts, viewers: Callable[[Iterable[int]], Awaitable[Mapping[int, int]]]
+    ) -> None:
+        """Look at `broadcasts`; `viewers` counts who watches, by the channels' ids."""
+        self._broadcasts = broadcasts
+        self._viewers = viewers
+        self._histories: dict[int, tuple[int, HealthHistory]] = {}  # by channel: its broadcast, and that one's
+
+    def of(self, channel_id: int) -> HealthHistory | None:
+        """How a channel's broadcast has done; None when there is none (yet)."""
+        kept = self._histories.get(channel_id)
+        return kept[1] if kept else None
+
+    async def run(self) -> None:
+        """Take samples until cancelled."""
+        while True:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            await self.sample()
+
+    async def sample(self) -> None:
+        """One sample of each broadcast; what has ended is forgotten."""
+        on_air = self._broadcasts.on_air()
+        try:
+            viewers = await self._viewers(on_air) if on_air else {}
+        except StoreError as error:
+            log.warning("viewers_unknown words=%s", error)
+            viewers = None
+        before, self._histories = self._histories, {}
+        for channel_id, broadcast_id in on_air.items():
+            kept = before.get(channel_id)
+            history = kept[1] if kept and kept[0] == broadcast_id else HealthHistory()
+            self._histories[channel_id] = broadcast_id, history
+            look = self._broadcasts.look(channel_id)
+            history.add(look.report if look else None, None if viewers is None else viewers.get(channel_id, 0))
