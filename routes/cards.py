@@ -19,10 +19,13 @@ from routes.middleware import answer
 from routes.thumbnails import thumbnail_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
 
     from db.channel import Channel
     from db.channels import Channels
+    from media.thumbnails import Thumbnail
     from routes.addresses import Addresses
 
 NAME: Final = "Commeow"
@@ -38,7 +41,10 @@ _Side = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class Card(Struct, frozen=True):
-    """What a link shows where it is pasted. `picture` is a path, null where there is none."""
+    """What a link shows where it is pasted, and a page before its scripts run.
+
+    `picture` is a path, null where there is none.
+    """
 
     title: str
     words: str
@@ -63,9 +69,11 @@ class Embed(Struct, frozen=True):
 class Cards:
     """Describes channels to other sites."""
 
-    def __init__(self, channels: Channels, addresses: Addresses) -> None:
+    def __init__(self, channels: Channels, addresses: Addresses, thumbnail: Callable[[int], Thumbnail | None]) -> None:
+        """Describe `channels`; `thumbnail` finds the newest picture of one by its id, None where there is none."""
         self._channels = channels
         self._addresses = addresses
+        self._thumbnail = thumbnail
 
     async def of(self, nickname: str) -> Card | None:
         """Describe a channel; None when there is none, or the store cannot say: the page comes all the same."""
@@ -76,7 +84,8 @@ class Cards:
         if found is None:
             return None
         words = " \u00b7 ".join(part for part in (found.category, *found.tags) if part)
-        return Card(_title(found), words, thumbnail_url(found.nickname) if found.on_air else None)
+        picture = self._thumbnail(found.id) if found.on_air else None
+        return Card(_title(found), words, thumbnail_url(found.nickname, picture.version) if picture else None)
 
     def doors(self) -> list[HttpDoor]:
         """List the door."""

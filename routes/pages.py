@@ -13,13 +13,14 @@ import importlib.util
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from routes import languages
+from routes import bundles, languages
 from routes.access import Who
 from routes.doors import HttpDoor
 
@@ -49,6 +50,14 @@ BEHIND_DOORS: Final = ("overlay.html",)
 
 FOLDERS: Final = ("css", "fonts", "i18n", "img", "js")
 
+BUILT: Final = "built"
+"""Folder of the pages' own bundles, and their place. Each is named by its content, so it never changes."""
+
+BUILT_INDEX: Final = "built.json"
+"""Which page has which, and what they were made of."""
+
+BUILT_CACHE_CONTROL: Final = "public, max-age=31536000, immutable"
+
 MEDIA_TYPES: Final = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -60,12 +69,16 @@ MEDIA_TYPES: Final = {
     ".woff2": "font/woff2",
     ".txt": "text/plain",
     ".webmanifest": "application/manifest+json",
+    ".map": "application/json",
 }
 _TEXT: Final = frozenset({".css", ".js", ".json", ".svg", ".txt", ".webmanifest"})
 
 HOUSE: Final = "Commeow"
 ICON: Final = "/img/icon-512.png"
 """What a link shows where there is no channel, and no picture of one."""
+
+NO_PICTURE: Final = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+"""What a player shows before its first frame where there is no picture of the channel: one clear pixel."""
 
 GZIP_BYTES_MIN: Final = 1_024
 """Bytes below which compressing saves less than a packet."""
@@ -118,8 +131,9 @@ class Pages:
         self._addresses = addresses
         self._describe = describe
         catalogues = {name: _catalogue(web_root / "i18n" / f"{name}.json") for name in languages.LANGUAGES}
+        built = _bundles(web_root, vendor)
         self._pages = {
-            name: _page(web_root / name, catalogues)
+            name: _page(web_root / name, catalogues, built.get(name))
             for name in (*PAGES.values(), *BEHIND_DOORS)
             if (web_root / name).is_file()
         }
@@ -127,15 +141,18 @@ class Pages:
         for folder in FOLDERS:
             self._index(web_root / folder, f"/{folder}/")
         if vendor is not None:
-            self._index(vendor, "/js/vendor/")
+            self._index(vendor, "/js/vendor/", besides=(BUILT, BUILT_INDEX))
+        if vendor is not None and built:
+            self._index(vendor / BUILT, f"/{BUILT}/")
         for path in (*web_root.glob("favicon.*"), *web_root.glob("manifest.webmanifest")):
             if path.suffix in MEDIA_TYPES:
                 self._assets[f"/{path.name}"] = _asset(path)
 
-    def _index(self, root: Path, prefix: str) -> None:
+    def _index(self, root: Path, prefix: str, *, besides: tuple[str, ...] = ()) -> None:
         for path in sorted(root.rglob("*")) if root.is_dir() else ():
-            if path.is_file() and path.suffix in MEDIA_TYPES:
-                self._assets[prefix + path.relative_to(root).as_posix()] = _asset(path)
+            within = path.relative_to(root)
+            if path.is_file() and path.suffix in MEDIA_TYPES and within.parts[0] not in besides:
+                self._assets[prefix + within.as_posix()] = _asset(path)
 
     def doors(self) -> list[HttpDoor]:
         """List the doors: a page each, and one for everything the pages load."""
@@ -147,7 +164,7 @@ class Pages:
             *pages,
             HttpDoor(
                 method="GET",
-                path=r"/{folder:css|fonts|i18n|img|js}/{name:.+}",
+                path=r"/{folder:built|css|fonts|i18n|img|js}/{name:.+}",
                 who=Who.ANYONE,
                 handle=self._asset,
                 words="Scripts, styles, pictures and words of the pages.",
@@ -210,12 +227,14 @@ class Pages:
         site = self._addresses.site(request.headers.get(hdrs.HOST))
         nickname = request.match_info.get("nickname", "")
         # Only a page that shows it asks for it.
-        asked = self._describe is not None and "{{card_title}}" in page.texts[languages.LANGUAGES[0]]
+        text = page.texts[languages.LANGUAGES[0]]
+        asked = self._describe is not None and ("{{card_title}}" in text or "{{poster}}" in text)
         card = await self._describe(nickname) if self._describe is not None and asked else None
         return {
             "card_title": card.title if card else HOUSE,
             "card_words": card.words if card else "",
             "card_picture": f"{site}{card.picture if card and card.picture else ICON}",
+            "poster": card.picture if card and card.picture else NO_PICTURE,
             "page_url": f"{site}/c/{quote(nickname)}",
             "oembed_url": f"{site}/oembed?url={quote(f'{site}/c/{quote(nickname)}', safe='')}",
         }
@@ -234,8 +253,9 @@ class Pages:
         if asset.media_type.startswith("text/"):
             response.charset = "utf-8"
         response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
-        # No fingerprint in the name, so a browser asks each time whether it changed; mostly it gets 304.
-        response.headers[hdrs.CACHE_CONTROL] = "no-cache"
+        # Without a fingerprint in the name a browser asks each time whether it changed; mostly it gets 304.
+        built = request.match_info.get("folder") == BUILT
+        response.headers[hdrs.CACHE_CONTROL] = BUILT_CACHE_CONTROL if built else "no-cache"
         return response
 
 
@@ -285,8 +305,26 @@ def _spoken(text: str, words: dict[str, object]) -> str:
     return _WORDS_IN_TAG.sub(in_tag, _WORDS_BETWEEN.sub(between, text))
 
 
-def _page(path: Path, catalogues: dict[str, dict[str, object]]) -> Page:
+def _bundles(web_root: Path, vendor: Path | None) -> dict[str, bundles.Bundle]:
+    """Find the bundles of the pages whose files are those that the build hook saw."""
+    index = vendor / BUILT_INDEX if vendor is not None else None
+    if index is None or not index.is_file():
+        return {}
+    found = bundles.read(index.read_bytes())
+
+    @cache
+    def look(name: str) -> bytes | None:
+        path = web_root / name
+        return path.read_bytes() if path.is_file() else None
+
+    pages = {page: bundles.bundle_of(found, page, look) for page in found.pages}
+    return {page: bundle for page, bundle in pages.items() if bundle is not None}
+
+
+def _page(path: Path, catalogues: dict[str, dict[str, object]], bundle: bundles.Bundle | None) -> Page:
     text = path.read_text(encoding="utf-8")
+    if bundle is not None:
+        text = bundles.loading(text, bundle)
     hashes = (
         f" 'sha256-{base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
         for body in _IMPORT_MAP.findall(text)

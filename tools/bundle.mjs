@@ -1,23 +1,29 @@
-// Bundles what the browser cannot load as it is published: `node tools/bundle.mjs OUT_FOLDER`, run by tools/build_web.py.
-// One entry is one module under /js/vendor/. The licence of every package that went in goes along.
-import { copyFile, mkdir, readdir } from "node:fs/promises";
+// Bundles what the browser gets: `node tools/bundle.mjs OUT_FOLDER`, run by tools/build_web.py.
+// Each library is one module under /js/vendor/, for pages that are served as they are written (tools/site.mjs says when
+// they are not). The licence of every package that went in goes along.
+import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { bundleSite, LIBRARIES } from "./site.mjs";
 
 const out = process.argv[2];
-const { metafile } = await build({
-  entryPoints: { hls: "tools/vendor/hls.js", lit: "tools/vendor/lit.js" },
+await build({
+  entryPoints: LIBRARIES,
   bundle: true,
   format: "esm",
   minify: true,
-  target: "es2022", // OBS's browser is Chrome 127.
+  target: "es2022",
   legalComments: "linked",
-  metafile: true,
   outdir: out,
 });
 
+const { files, manifest, inputs } = await bundleSite(process.cwd());
+await mkdir(join(out, "built"), { recursive: true });
+for (const [name, contents] of files) await writeFile(join(out, "built", name), contents);
+await writeFile(join(out, "built.json"), JSON.stringify(manifest));
+
 const packages = new Set();
-for (const path of Object.keys(metafile.inputs)) {
+for (const path of inputs) {
   const found = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
   if (found) packages.add(found[1]);
 }

@@ -111,3 +111,87 @@ async def test_a_phone_has_the_whole_width_and_nothing_that_scrolls_sideways(hou
                 await expect(page.locator("player-controls .buttons")).to_be_visible()
                 await shoot(page, "channel-phone")
             assert await page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], path
+
+
+async def test_the_keys_are_told_by_a_key(house, new_page, axe, shoot):
+    streamer = (await house.first_live())["nickname"]
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        await page.locator("live-player .stage").focus()
+        await page.keyboard.press("?")
+        keys = page.get_by_role("dialog", name="Keys of the player")
+        await expect(keys).to_be_visible()
+        await expect(keys.get_by_text("Full screen")).to_be_visible()
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run(document.querySelector("player-keys"))).violations.map(({ id }) => id)"""
+        )
+        assert found == []
+        await shoot(page, "player-keys")
+        await page.keyboard.press("k")  # Not the player's while the list is open.
+        assert not await page.evaluate("document.querySelector('video').paused")
+        await page.keyboard.press("Escape")
+        await expect(keys).to_be_hidden()
+        await expect(page.locator("live-player .stage")).to_be_focused()
+        await page.get_by_role("button", name="Keys of the player").click()
+        await expect(keys).to_be_visible()
+        await page.keyboard.press("?")
+        await expect(keys).to_be_hidden()
+
+
+async def test_captions_are_shown_where_there_are_any_and_again_the_next_time(house, new_page):
+    streamer = (await house.first_live())["nickname"]
+    bring = """() => {
+        const track = document.querySelector("video").addTextTrack("captions", "English", "en");
+        track.mode = "hidden";
+        track.addCue(new VTTCue(0, 1e6, "words to read"));
+    }"""
+    mode = "[...document.querySelector('video').textTracks].map((track) => track.mode)"
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        captions = page.get_by_role("button", name="Captions")
+        await expect(captions).to_have_count(0)
+        await page.evaluate(bring)
+        await expect(captions).to_have_attribute("aria-pressed", "false")
+        await page.locator("live-player .stage").focus()
+        await page.keyboard.press("c")
+        await expect(captions).to_have_attribute("aria-pressed", "true")
+        assert await page.evaluate(mode) == ["showing"]
+
+        await page.reload()
+        await playing_since(page, 0)
+        await page.evaluate(bring)
+        await expect(captions).to_have_attribute("aria-pressed", "true")
+        await captions.click()
+        await expect(captions).to_have_attribute("aria-pressed", "false")
+        assert await page.evaluate(mode) == ["hidden"]
+
+
+async def test_the_quality_that_was_chosen_is_chosen_again(house, new_page):
+    streamer = (await house.first_live())["nickname"]
+
+    async def with_a_smaller_one(route):
+        """The list of renditions, and one more line for the same pictures under a smaller name."""
+        answer = await route.fetch()
+        lines = (await answer.text()).splitlines()
+        at = next(index for index, line in enumerate(lines) if line.startswith("#EXT-X-STREAM-INF"))
+        smaller = [re.sub(r"RESOLUTION=\d+x\d+", "RESOLUTION=256x144", lines[at]), f"{lines[at + 1]}?small"]
+        await route.fulfill(response=answer, body="\n".join([*lines, *smaller, ""]))
+
+    async with new_page(locale="en-GB") as page:
+        await page.route("**/hls/*/index.m3u8", with_a_smaller_one)
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        quality = page.get_by_role("combobox", name="Quality")
+        await expect(quality.locator("option:checked")).to_have_text(re.compile("^Auto"))
+        async with page.expect_request("**/source.m3u8?small*"):
+            await quality.select_option(label="144p")
+        await page.reload()
+        await playing_since(page, 0)
+        await expect(quality.locator("option:checked")).to_have_text("144p")
+        await quality.select_option(value="-1")
+        await page.reload()
+        await playing_since(page, 0)
+        await expect(quality.locator("option:checked")).to_have_text(re.compile("^Auto"))

@@ -4,6 +4,7 @@ import pytest
 
 from db.channels import Channels
 from db.errors import StoreUnavailable
+from media.thumbnails import Thumbnail
 from routes.addresses import Addresses
 from routes.cards import HEIGHT, SIDE_MIN, WIDTH, Card, Cards
 
@@ -15,7 +16,7 @@ PAGE = "https://live.example/c/%EB%82%98%EB%B9%84"
 
 @pytest.fixture
 def cards(pool):
-    return Cards(Channels(pool), ADDRESSES)
+    return Cards(Channels(pool), ADDRESSES, lambda _channel_id: Thumbnail(b"", "v1"))
 
 
 @pytest.fixture
@@ -27,7 +28,15 @@ async def test_a_card_says_what_is_on_and_shows_it_while_it_is(cards, new_member
     nabi = await new_member("나비", live=True)
     await Channels(pool).edit(nabi.id, title="낮잠", category="고양이", tags=("힐링", "ASMR"))
 
-    assert await cards.of("나비") == Card("낮잠 · 나비", "고양이 · 힐링 · ASMR", "/thumbnails/%EB%82%98%EB%B9%84.jpg")
+    assert await cards.of("나비") == Card(
+        "낮잠 · 나비", "고양이 · 힐링 · ASMR", "/thumbnails/%EB%82%98%EB%B9%84.jpg?v=v1"
+    )
+
+
+async def test_a_card_has_no_picture_before_there_is_one(new_member, pool):
+    await new_member("miso", live=True)
+
+    assert await Cards(Channels(pool), ADDRESSES, lambda _channel_id: None).of("miso") == Card("miso", "", None)
 
 
 async def test_a_card_of_somebody_off_air_has_no_picture(cards, new_member):
@@ -42,7 +51,7 @@ async def test_there_is_no_card_of_nobody_and_none_while_the_store_is_away(cards
             raise StoreUnavailable("away")
 
     assert await cards.of("nobody") is None
-    assert await Cards(Away(), ADDRESSES).of("miso") is None
+    assert await Cards(Away(), ADDRESSES, lambda _channel_id: None).of("miso") is None
 
 
 async def test_oembed_is_a_frame_with_the_player(client, new_member, pool):

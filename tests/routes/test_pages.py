@@ -2,14 +2,16 @@ import asyncio
 import base64
 import gzip
 import hashlib
+import json
 import socket
+from pathlib import Path
 
 import pytest
 
-from routes import pages
+from routes import bundles, pages
 from routes.addresses import Addresses
 from routes.cards import Card
-from routes.pages import EMBED, GZIP_BYTES_MIN, HOUSE, ICON, PAGES, Pages, policy, vendor_root
+from routes.pages import EMBED, GZIP_BYTES_MIN, HOUSE, ICON, NO_PICTURE, PAGES, Pages, policy, vendor_root
 
 ADDRESSES = Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None)
 IMPORT_MAP = '{"imports":{"lit":"/js/vendor/lit.js"}}'
@@ -17,7 +19,7 @@ HTML = (
     '<!doctype html><html lang="{{lang}}"><meta name="commeow-rsocket" content="{{rsocket_url}}">'
     '<meta name="commeow-rtmp" content="{{rtmp_url}}">'
     '<meta property="og:title" content="{{card_title}}"><meta property="og:image" content="{{card_picture}}">'
-    '<meta property="og:url" content="{{page_url}}"><link href="{{oembed_url}}">'
+    '<img src="{{poster}}"><meta property="og:url" content="{{page_url}}"><link href="{{oembed_url}}">'
     f'<script type="importmap">{IMPORT_MAP}</script></html>'
 )
 
@@ -124,10 +126,70 @@ async def test_a_link_shows_the_channel_and_the_house_where_there_is_none(serve,
 
     assert 'og:title" content="낮잠 &quot;자요&quot; · nabi"' in known
     assert 'og:image" content="http://live.example/thumbnails/nabi.jpg"' in known
+    assert '<img src="/thumbnails/nabi.jpg">' in known
+    assert f'<img src="{NO_PICTURE}">' in unknown
     assert 'href="http://live.example/oembed?url=http%3A%2F%2Flive.example%2Fc%2Fnabi"' in known
     assert f'og:title" content="{HOUSE}"' in unknown
     assert f'og:image" content="http://live.example{ICON}"' in unknown
     assert 'og:url" content="http://live.example/c/%EB%82%98%EB%B9%84"' in unknown
+
+
+BUNDLE = {
+    "script": "/built/index-A.js",
+    "needs": [],
+    "soon": [],
+    "later": [],
+    "style": "/built/index-B.css",
+    "inputs": ["js/core/a.js"],
+}
+
+
+@pytest.fixture
+def built(tmp_path, web_root):
+    """A vendor folder with a bundle of the home page."""
+    (web_root / "index.html").write_text('<script type="module" src="/js/core/a.js"></script>\n')
+    vendor = tmp_path / "vendor"
+    (vendor / "built").mkdir(parents=True)
+    (vendor / "built/index-A.js").write_text("export const a=1;")
+    sources = {"js/core/a.js": hashlib.sha256((web_root / "js/core/a.js").read_bytes()).hexdigest()}
+    (vendor / "built.json").write_text(json.dumps({"pages": {"index.html": BUNDLE}, "sources": sources}))
+    return vendor
+
+
+async def test_a_page_loads_its_bundle_which_a_browser_may_keep_for_ever(serve, web_root, built):
+    client = await serve(Pages(web_root, built, ADDRESSES).doors())
+    text = await (await client.get("/")).text()
+    script = await client.get("/built/index-A.js")
+
+    assert '<script type="module" src="/built/index-A.js"></script>' in text
+    assert "/js/core/a.js" not in text
+    assert (script.status, await script.text()) == (200, "export const a=1;")
+    assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert (await client.get("/js/vendor/built.json")).status == 404
+    assert (await client.get("/js/vendor/built/index-A.js")).status == 404
+
+
+async def test_a_page_of_which_a_file_was_changed_is_served_as_it_is_written(serve, web_root, built):
+    (web_root / "js/core/a.js").write_text("export const a = 2;\n")
+    client = await serve(Pages(web_root, built, ADDRESSES).doors())
+
+    assert 'src="/js/core/a.js"' in await (await client.get("/")).text()
+    assert "a = 2" in await (await client.get("/js/core/a.js")).text()
+
+
+async def test_the_houses_own_pages_are_bundled_unless_they_were_changed_since(serve):
+    vendor = vendor_root()
+    assert vendor is not None
+    known = bundles.read((vendor / "built.json").read_bytes())
+    web_root = Path(pages.__file__).parent.parent / "web"
+    client = await serve(Pages(web_root, vendor, ADDRESSES).doors())
+    text = await (await client.get("/")).text()
+    files = {
+        path: (web_root / path).read_bytes() for path in known.pages["index.html"].inputs if (web_root / path).is_file()
+    }
+    bundle = bundles.bundle_of(known, "index.html", files.get)
+
+    assert (f'src="{known.pages["index.html"].script}"' in text) == (bundle is not None)
 
 
 def test_a_policy_without_an_ipv6_literal():

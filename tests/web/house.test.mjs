@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import esbuild from "esbuild";
+import { bundleSite } from "../../tools/site.mjs";
 
 const web = resolve(dirname(fileURLToPath(import.meta.url)), "../../web");
 const read = (path) => readFileSync(join(web, path), "utf8");
@@ -186,66 +186,71 @@ for (const page of pages) {
   });
 }
 
-/** Every module that a page's script needs before it runs; what it loads later (`import()`) is not among them. */
-function needs(script, found = new Set()) {
-  for (const match of withoutComments(read(script)).matchAll(/^import (?:[^"]*? from )?"([^"]+)";/gm)) {
-    const path = match[1].startsWith("/") ? match[1] : `/${relative(web, resolve(web, dirname(script.slice(1)), match[1]))}`;
-    if (found.has(path)) continue;
-    found.add(path);
-    if (!path.startsWith("/js/vendor/")) needs(path, found);
-  }
+const site = await bundleSite(resolve(web, ".."));
+const text = (name) => new TextDecoder().decode(site.files.get(name));
+const named = (name) => [...site.files.keys()].find((file) => file.startsWith(`${name}-`) && file.endsWith(".js"));
+
+/** Every module that one needs before it runs, and itself; what it loads later (`import()`) is not among them. */
+function needs(name, found = new Set()) {
+  if (found.has(name)) return found;
+  found.add(name);
+  for (const match of text(name).matchAll(/(?:^|[;}])import(?:[^"();]*?from)?"(?:\.|\/built)\/([^"]+)"/g)) needs(match[1], found);
   return found;
 }
 
 for (const page of pages) {
-  test(`${page}: asks for all its modules at once, and for no other`, () => {
-    const source = read(page);
-    const preloads = [...source.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map((match) => match[1]);
-    const script = source.match(/<script type="module" src="([^"]+)">/)[1];
-    assert.deepEqual(preloads, [...needs(script)].sort());
+  const bundle = site.manifest.pages[page];
+  const script = bundle.script.replace("/built/", "");
+  test(`${page}: its bundle asks for all it needs at once, for no other, and is few files`, () => {
+    const needed = [...needs(script)].filter((name) => name !== script).map((name) => `/built/${name}`);
+    assert.deepEqual(bundle.needs, needed.sort());
+    assert.ok(needed.length <= 2, "a chunk and Lit");
+    for (const address of [bundle.style, ...bundle.soon, ...bundle.later]) assert.ok(site.files.has(address.replace("/built/", "")), address);
   });
 }
+
+test("every script and style is in the bundle of a page", () => {
+  const bundled = new Set(Object.values(site.manifest.pages).flatMap(({ inputs }) => inputs));
+  const written = [...scripts, ...files("css", ".css")].map((path) => path.replaceAll("\\", "/"));
+  assert.deepEqual(written.filter((path) => !bundled.has(path)), []);
+});
+
+test("a bundle has no comments, keeps its names, and tells where it came from", () => {
+  const name = named("chat_acts");
+  assert.doesNotMatch(text(name), /\/\*|@param|\n\n/);
+  assert.match(text(name), /ChatActs ?= ?class/);
+  for (const path of JSON.parse(text(`${name}.map`)).sources) assert.ok(read(path).length > 0, path);
+});
+
+test("a bundle is named by what is in it", async () => {
+  const again = await bundleSite(resolve(web, ".."));
+  assert.deepEqual([...again.files.keys()], [...site.files.keys()]);
+});
 
 /** What a visitor's browser loads before it can be used. The player's chunk (hls.js) comes later, by `import()`. */
 const SCRIPT_KILOBYTES_MAX = { "index.html": 25, "channel.html": 60 };
 for (const [page, kilobytes] of Object.entries(SCRIPT_KILOBYTES_MAX)) {
   test(`${page}: at most ${kilobytes} KB of script, zipped`, () => {
-    const script = read(page).match(/<script type="module" src="([^"]+)">/)[1];
-    assertWithin(kilobytes, new Set([...needs(script), script]));
+    assertWithin(kilobytes, needs(site.manifest.pages[page].script.replace("/built/", "")));
   });
 }
 
 /** Each overlay in OBS is a page that loads the one thing it shows; the chat its pictures' codes too. */
 const OVERLAY_KILOBYTES_MAX = 40;
-const OVERLAYS = {
-  alerts: ["/js/elements/overlay_alerts.js"],
-  chat: ["/js/elements/chat_list.js", "/js/core/emotes.js", "/js/net/emotes.js"],
-  goal: ["/js/elements/overlay_goal.js"],
-};
+const OVERLAYS = { alerts: ["overlay_alerts"], chat: ["chat_list", "emotes"], goal: ["overlay_goal"] };
 for (const [kind, chunks] of Object.entries(OVERLAYS)) {
   test(`overlay of the ${kind}: at most ${OVERLAY_KILOBYTES_MAX} KB of script, zipped`, () => {
-    const loaded = ["/js/pages/overlay.js", ...chunks].flatMap((path) => [...needs(path), path]);
-    assertWithin(OVERLAY_KILOBYTES_MAX, new Set(loaded));
+    const names = [...site.files.keys()].filter((file) => file.endsWith(".js"));
+    const loaded = chunks.flatMap((chunk) => names.filter((file) => file.startsWith(`${chunk}-`)));
+    assert.ok(loaded.length >= chunks.length);
+    assertWithin(OVERLAY_KILOBYTES_MAX, new Set(["overlay", ...loaded].flatMap((name) => [...needs(named(name) ?? name)])));
   });
 }
 
-/** @param {number} kilobytes @param {Set<string>} paths */
-function assertWithin(kilobytes, paths) {
-  const total = [...paths].reduce((sum, path) => sum + gzipSync(source(path), { level: 9 }).length, 0);
+/** @param {number} kilobytes @param {Set<string>} names */
+function assertWithin(kilobytes, names) {
+  const total = [...names].reduce((sum, name) => sum + gzipSync(site.files.get(name), { level: 9 }).length, 0);
   assert.ok(total <= kilobytes * 1024, `${(total / 1024).toFixed(1)} KB`);
-}
-
-/** As it is sent: our scripts as they are written, the libraries as the build hook bundled them. */
-function source(path) {
-  if (!path.startsWith("/js/vendor/")) return read(path);
-  return esbuild.buildSync({
-    entryPoints: [resolve(web, "../tools/vendor", path.split("/").at(-1))],
-    bundle: true,
-    format: "esm",
-    minify: true,
-    target: "es2022",
-    write: false,
-  }).outputFiles[0].contents;
 }
 
 test("colours are named in the token file; elsewhere only shades of the picture's own dark", () => {

@@ -15,26 +15,32 @@
 
 /** @param {string} locale @param {string} [timeZone] of the reader unless given @returns {Formats} */
 export function formats(locale, timeZone) {
-  const count = new Intl.NumberFormat(locale);
-  const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
-  const seconds = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-  const won = new Intl.NumberFormat(locale, { style: "currency", currency: "KRW", currencyDisplay: "narrowSymbol" });
-  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
-  const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone });
-
-  /** @param {Intl.DateTimeFormat} format @returns {(moment: string | number) => string} */
-  const when = (format) => (moment) => {
-    const date = new Date(moment);
-    return Number.isNaN(date.valueOf()) ? "" : format.format(date);
-  };
-
   return {
-    count: (value) => count.format(value),
-    compact: (value) => compact.format(value),
-    seconds: (value) => seconds.format(value),
-    won: (value) => won.format(value),
-    clock: when(clock),
-    day: when(day),
+    count: numbers(locale, {}),
+    compact: numbers(locale, { notation: "compact", maximumFractionDigits: 1 }),
+    seconds: numbers(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
+    won: numbers(locale, { style: "currency", currency: "KRW", currencyDisplay: "narrowSymbol" }),
+    clock: moments(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone }),
+    day: moments(locale, { dateStyle: "medium", timeStyle: "short", timeZone }),
+  };
+}
+
+// A format is made when it is first needed: each costs a slow phone some hundredths of a second.
+
+/** @param {string} locale @param {Intl.NumberFormatOptions} options @returns {(value: number) => string} */
+function numbers(locale, options) {
+  /** @type {Intl.NumberFormat | undefined} */
+  let format;
+  return (value) => (format ??= new Intl.NumberFormat(locale, options)).format(value);
+}
+
+/** @param {string} locale @param {Intl.DateTimeFormatOptions} options @returns {(moment: string | number) => string} */
+function moments(locale, options) {
+  /** @type {Intl.DateTimeFormat | undefined} */
+  let format;
+  return (moment) => {
+    const date = new Date(moment);
+    return Number.isNaN(date.valueOf()) ? "" : (format ??= new Intl.DateTimeFormat(locale, options)).format(date);
   };
 }
 

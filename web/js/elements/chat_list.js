@@ -172,7 +172,8 @@ export class ChatList extends HTMLElement {
     this.#rowless = 0;
     this.#drawLines();
     this.#drawDrafts();
-    if (!this.#paused) this.scrollTop = this.scrollHeight;
+    // Where the end is must be laid out to be known: not for an empty list.
+    if (!this.#paused && this.#rows.size + this.#log.drafts.length > 0) this.scrollTop = this.scrollHeight;
     this.#lastDrawMs = startedMs;
     this.#say(before.lines);
     this.#tellUnseen();

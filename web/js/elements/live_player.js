@@ -31,8 +31,13 @@ export class LivePlayer extends LightElement {
     blocked: { state: true },
     waiting: { state: true },
     idle: { state: true },
+    begun: { state: true },
   };
 
+  /** What the house knew of the picture when it sent the page; it is there before any script. @type {HTMLImageElement | null} */
+  #poster = null;
+  /** Captions that the page brought along. @type {Element[]} */
+  #tracks = [];
   /** @type {import("lit/directives/ref.js").Ref<HTMLVideoElement>} */
   #video = createRef();
   /** @type {import("lit/directives/ref.js").Ref<import("./player_controls.js").PlayerControls>} */
@@ -63,10 +68,14 @@ export class LivePlayer extends LightElement {
     /** The picture waits for data. */
     this.waiting = false;
     this.idle = false;
+    /** The video has shown something. */
+    this.begun = false;
   }
 
   connectedCallback() {
     super.connectedCallback();
+    this.#poster ??= this.querySelector("img.poster");
+    if (!this.hasUpdated) this.#tracks = [...this.querySelectorAll("track")];
     this.#coming = import("../net/playback.js");
     this.#coming.catch(() => null); // Told when it is needed.
   }
@@ -164,14 +173,15 @@ export class LivePlayer extends LightElement {
       <div class=${classMap({ stage: true, idle: this.idle && on && video?.paused === false })} tabindex="0" role="group"
         aria-label=${t("player.label", { nickname: this.nickname })}
         @keydown=${this.onKey} @pointermove=${this.#stir} @pointerdown=${this.#stir} @focusin=${this.#stir} @pointerleave=${this.#rest}>
+        ${this.begun || (state !== "live" && state !== "unknown") ? nothing : this.#poster}
         <video ${ref(this.#video)} .muted=${true} playsinline autoplay ?hidden=${!on && state !== "ended"}
           aria-label=${t("player.video", { nickname: this.nickname })}
           @click=${this.#onPicture} @play=${this.#onPlay} @pause=${this.#redraw} @volumechange=${this.#onVolume}
-          @playing=${this.#onPlaying} @waiting=${this.#onWaiting} @ended=${this.#onEnded}></video>
+          @loadeddata=${this.#onData} @playing=${this.#onPlaying} @waiting=${this.#onWaiting} @ended=${this.#onEnded}>${this.#tracks}</video>
         ${this.#notice(state)}
         ${on
           ? html`<player-controls class="controls" role="group" aria-label=${t("player.controls")} ${ref(this.#controls)}
-              .video=${video} .playback=${this.#playback} .theatre=${this.theatre} @play-wanted=${this.#begin}></player-controls>`
+              .video=${video} .playback=${this.#playback} .theatre=${this.theatre} @play-wanted=${this.#begin} @keys-wanted=${this.#showKeys}></player-controls>`
           : nothing}
       </div>
     `;
@@ -205,6 +215,15 @@ export class LivePlayer extends LightElement {
     this.blocked = (await this.#playback?.play()) === false;
   };
 
+  /** Also while there is nothing to play: it says what will be. */
+  #showKeys = async () => {
+    await import("./player_keys.js");
+    const here = this.querySelector("player-keys");
+    const list = /** @type {import("./player_keys.js").PlayerKeys} */ (here ?? document.createElement("player-keys"));
+    if (here === null) this.querySelector(".stage")?.append(list); // Inside: a whole screen shows nothing else.
+    await list.open();
+  };
+
   #onVolume = () => {
     const video = this.#video.value;
     if (video !== undefined && !video.muted) keep(VOLUME, String(video.volume));
@@ -213,6 +232,10 @@ export class LivePlayer extends LightElement {
 
   #onPlay = () => {
     this.blocked = false;
+  };
+
+  #onData = () => {
+    this.begun = true;
   };
 
   #onPlaying = () => {

@@ -1,13 +1,15 @@
 /**
  * Door: the bar below the picture: play, sound, the way back in time, quality, and how large the picture is.
  *
- * It shows what the video itself says and never guesses. Events: `play-wanted`, `theatre`.
+ * It shows what the video itself says and never guesses. Events: `play-wanted`, `theatre`, `keys-wanted`.
  * @module
  */
 
 import { classMap, html, live, nothing } from "/js/vendor/lit.js";
+import { captionsOf } from "../core/captions.js";
 import { rewind } from "../core/rewind.js";
-import { format, t } from "../net/words.js";
+import { keep, kept } from "../net/storage.js";
+import { format, language, t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
 import * as icons from "./player_icons.js";
 
@@ -16,6 +18,7 @@ const READ_EVERY_MS = 500;
 const SEEK_SECONDS = 5;
 const BACK_SECONDS = 10;
 const VOLUME_STEP = 0.1;
+const CAPTIONS = "commeow.captions";
 
 export class PlayerControls extends LightElement {
   static properties = { video: { attribute: false }, playback: { attribute: false }, theatre: { type: Boolean } };
@@ -57,6 +60,9 @@ export class PlayerControls extends LightElement {
       this.video?.addEventListener(name, this.#redraw, { signal });
     }
     this.playback?.addEventListener("levels", this.#redraw, { signal });
+    for (const name of ["addtrack", "removetrack", "change"]) this.video?.textTracks.addEventListener(name, this.#redraw, { signal });
+    this.video?.textTracks.addEventListener("addtrack", this.#showWanted, { signal });
+    this.#showWanted();
   }
 
   #redraw = () => this.requestUpdate();
@@ -81,7 +87,9 @@ export class PlayerControls extends LightElement {
         </span>
         <span class="space"></span>
         ${this.#quality()}
+        ${this.#captionsButton()}
         ${document.pictureInPictureEnabled ? this.#button(t("player.window"), "I", icons.window, this.toggleWindow) : nothing}
+        <span class="wide">${this.#button(t("keys.title"), "?", icons.keys, this.showKeys)}</span>
         <span class="wide">${this.#button(t(this.theatre ? "player.leave_theatre" : "player.theatre"), "T", icons.theatre, this.toggleTheatre)}</span>
         ${this.#button(whole ? t("player.leave_whole") : t("player.whole"), "F", whole ? icons.small : icons.whole, this.toggleWhole)}
       </div>
@@ -111,10 +119,18 @@ export class PlayerControls extends LightElement {
     const playing = levels.find((level) => level.index === this.playback?.playing)?.name ?? "";
     return html`
       <select class="quality" aria-label=${t("player.quality")} title=${t("player.quality")} @change=${this.#onQuality}>
-        <option value="-1">${playing === "" ? t("player.quality_auto") : t("player.quality_auto_now", { name: playing })}</option>
-        ${levels.map(({ index, name }) => html`<option value=${String(index)}>${name === "" ? String(index + 1) : name}</option>`)}
+        <option value="-1" ?selected=${this.playback?.chosen === -1}>${playing === "" ? t("player.quality_auto") : t("player.quality_auto_now", { name: playing })}</option>
+        ${levels.map(({ index, name }) => html`<option value=${String(index)} ?selected=${this.playback?.chosen === index}>${name === "" ? String(index + 1) : name}</option>`)}
       </select>
     `;
+  }
+
+  /** Only where there is something to read. */
+  #captionsButton() {
+    const { tracks, shown } = captionsOf(this.video?.textTracks ?? [], language);
+    if (tracks.length === 0) return nothing;
+    return html`<button class="icon-button" type="button" aria-pressed=${shown !== null} aria-label=${t("player.captions")}
+      aria-keyshortcuts="C" title=${`${t("player.captions")} (C)`} @click=${this.toggleCaptions}>${icons.captions}</button>`;
   }
 
   /** What a key does while the player has the focus. @param {string} key @returns {(() => void) | undefined} */
@@ -127,6 +143,8 @@ export class PlayerControls extends LightElement {
       f: this.toggleWhole,
       t: this.toggleTheatre,
       i: this.toggleWindow,
+      c: this.toggleCaptions,
+      "?": this.showKeys,
       j: this.goBack,
       l: this.goLive,
       ArrowLeft: () => this.#step(-SEEK_SECONDS),
@@ -157,6 +175,23 @@ export class PlayerControls extends LightElement {
   goBack = () => this.#step(-BACK_SECONDS);
 
   goLive = () => this.playback?.goLive();
+
+  toggleCaptions = () => {
+    const { shown, best } = captionsOf(this.video?.textTracks ?? [], language);
+    if (shown !== null) shown.mode = "hidden";
+    else if (best !== null) best.mode = "showing";
+    else return;
+    keep(CAPTIONS, shown === null ? "1" : null);
+    this.#redraw();
+  };
+
+  /** Whoever read along last time reads along again. */
+  #showWanted = () => {
+    const { shown, best } = captionsOf(this.video?.textTracks ?? [], language);
+    if (kept(CAPTIONS) !== null && shown === null && best !== null) best.mode = "showing";
+  };
+
+  showKeys = () => this.tell("keys-wanted");
 
   toggleTheatre = () => this.tell("theatre");
 
@@ -205,7 +240,8 @@ export class PlayerControls extends LightElement {
 
   /** @param {Event} event */
   #onQuality = (event) => {
-    if (event.target instanceof HTMLSelectElement) this.playback?.choose(Number(event.target.value));
+    if (!(event.target instanceof HTMLSelectElement) || this.playback === null) return;
+    this.playback.choose(Number(event.target.value));
   };
 }
 

@@ -8,14 +8,20 @@ import { rateOf } from "../core/catch_up.js";
 import { HLS_CONFIG, isAtLive, levelName } from "../core/hls_config.js";
 import { secondOf } from "../core/rewind.js";
 import { look, startWatch } from "../core/watchdog.js";
+import { keep, kept } from "./storage.js";
 
 /** @typedef {import("hls.js").default} HlsPlayer */
 /** @typedef {{ index: number, name: string }} Level */
 
 const LOOK_EVERY_MS = 1_000;
+/** A rendition's name, as levelName gives it. */
+const QUALITY = "commeow.quality";
 
 /** Beside the list of the edge lies the one of all that is kept (PROTOCOL.md, Going back). @param {string} url */
 const wholeOf = (url) => url.replace(/index\.m3u8$/, "dvr.m3u8");
+
+/** Let the browser answer a finger and draw before the next long piece of work. @returns {Promise<void>} */
+const breath = () => new Promise((go) => void setTimeout(go, 0));
 
 /**
  * Events: `levels` (the list changed), `trouble` (it is being mended), `smooth` (it plays again).
@@ -137,6 +143,11 @@ export class Playback extends EventTarget {
       .sort((one, other) => other.bitrate - one.bitrate);
   }
 
+  /** The level that was chosen; -1 when the player chooses. */
+  get chosen() {
+    return this.#hls === null || this.#hls.autoLevelEnabled ? -1 : this.#hls.manualLevel;
+  }
+
   /** The level that is playing now; -1 when none is. */
   get playing() {
     return this.#hls?.currentLevel ?? -1;
@@ -144,13 +155,23 @@ export class Playback extends EventTarget {
 
   /** @param {number} index -1 lets the player choose */
   choose(index) {
-    if (this.#hls !== null) this.#hls.nextLevel = index;
+    if (this.#hls === null) return;
+    this.#hls.nextLevel = index;
+    keep(QUALITY, this.levels.find((level) => level.index === index)?.name ?? null);
+  }
+
+  /** What was chosen on another page or another day, where this broadcast has it too. @param {HlsPlayer} hls */
+  #chooseAsBefore(hls) {
+    const name = kept(QUALITY);
+    const level = name === null ? undefined : this.levels.find((one) => one.name === name);
+    if (level !== undefined) hls.loadLevel = level.index;
   }
 
   async #attach() {
     const url = this.#url;
     if (url === null) return;
     const { Hls } = await import("/js/vendor/hls.js").catch(() => ({ Hls: null }));
+    await breath(); // To run it the first time was one task's work, to begin with it is another's.
     if (this.#url !== url) return;
     if (Hls === null) {
       this.#again();
@@ -173,6 +194,7 @@ export class Playback extends EventTarget {
       hls.once(Hls.Events.LEVEL_LOADED, (_, { details }) => hls.startLoad(secondOf(details.fragments, momentMs)));
     }
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      this.#chooseAsBefore(hls);
       this.dispatchEvent(new Event("levels"));
       void this.play();
     });

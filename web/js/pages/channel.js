@@ -58,8 +58,8 @@ player.addEventListener("played-out", () => become(playedOut(broadcast)));
 player.addEventListener("trouble", () => void ask());
 player.addEventListener("theatre", () => spread(!player.theatre));
 document.addEventListener("keydown", (event) => {
-  // Letters only: arrows and the space bar scroll a page whose reader has not turned to the player.
-  if (event.target === document.body && /^[a-z]$/i.test(event.key)) player.onKey(event);
+  // No arrows and no space bar: they scroll a page whose reader has not turned to the player.
+  if (event.target === document.body && /^[a-z?]$/i.test(event.key)) player.onKey(event);
 });
 about.addEventListener("donate", () => void give());
 identity.addEventListener("change", () => wire.renew());
