@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from house import eventually
@@ -32,3 +34,22 @@ async def test_another_site_shows_the_player_and_only_the_player(house, new_page
         assert await page.frame_locator("#refused").locator("live-player").count() == 0
         await shoot(page, "embed")
         page.forgiven += ["frame-ancestors", "favicon"]
+
+
+async def test_a_channel_is_shared_by_its_address_and_as_a_player(house, new_page, axe, shoot):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{streamer}")
+        await page.get_by_role("button", name="Share").click()
+        dialog = page.get_by_role("dialog", name="Share this channel")
+        await expect(dialog.get_by_label("Address")).to_have_value(f"{house.url}/c/{streamer}")
+        code = dialog.get_by_label("Player for your site")
+        await expect(code).to_have_value(re.compile(rf'^<iframe src="{re.escape(house.url)}/embed/{streamer}" '))
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run(document.querySelector("share-dialog"))).violations.map(({ id }) => id)"""
+        )
+        assert found == []
+        await shoot(page, "share")
+        await page.keyboard.press("Escape")
+        await expect(dialog).to_be_hidden()

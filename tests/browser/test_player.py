@@ -114,9 +114,9 @@ async def test_a_phone_has_the_whole_width_and_nothing_that_scrolls_sideways(hou
 
 
 async def test_the_keys_are_told_by_a_key(house, new_page, axe, shoot):
-    streamer = (await house.first_live())["nickname"]
+    await house.on_air("demo")
     async with new_page(locale="en-GB") as page:
-        await page.goto(f"/c/{streamer}")
+        await page.goto("/c/demo")
         await playing_since(page, 0)
         await page.locator("live-player .stage").focus()
         await page.keyboard.press("?")
@@ -141,7 +141,7 @@ async def test_the_keys_are_told_by_a_key(house, new_page, axe, shoot):
 
 
 async def test_captions_are_shown_where_there_are_any_and_again_the_next_time(house, new_page):
-    streamer = (await house.first_live())["nickname"]
+    await house.on_air("demo")
     bring = """() => {
         const track = document.querySelector("video").addTextTrack("captions", "English", "en");
         track.mode = "hidden";
@@ -149,7 +149,7 @@ async def test_captions_are_shown_where_there_are_any_and_again_the_next_time(ho
     }"""
     mode = "[...document.querySelector('video').textTracks].map((track) => track.mode)"
     async with new_page(locale="en-GB") as page:
-        await page.goto(f"/c/{streamer}")
+        await page.goto("/c/demo")
         await playing_since(page, 0)
         captions = page.get_by_role("button", name="Captions")
         await expect(captions).to_have_count(0)
@@ -170,7 +170,7 @@ async def test_captions_are_shown_where_there_are_any_and_again_the_next_time(ho
 
 
 async def test_the_quality_that_was_chosen_is_chosen_again(house, new_page):
-    streamer = (await house.first_live())["nickname"]
+    await house.on_air("demo")
 
     async def with_a_smaller_one(route):
         """The list of renditions, and one more line for the same pictures under a smaller name."""
@@ -182,7 +182,7 @@ async def test_the_quality_that_was_chosen_is_chosen_again(house, new_page):
 
     async with new_page(locale="en-GB") as page:
         await page.route("**/hls/*/index.m3u8", with_a_smaller_one)
-        await page.goto(f"/c/{streamer}")
+        await page.goto("/c/demo")
         await playing_since(page, 0)
         quality = page.get_by_role("combobox", name="Quality")
         await expect(quality.locator("option:checked")).to_have_text(re.compile("^Auto"))

@@ -1,7 +1,7 @@
 /**
  * Door: what is on and who makes it, under the picture.
  *
- * Events: `donate` when a member wants to give.
+ * Events: `donate` when a member wants to give, `share`.
  * @module
  */
 
@@ -73,7 +73,11 @@ export class ChannelAbout extends LightElement {
         </p>
         ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
       </div>
-      <div class="acts">${this.#follow(nickname)} ${this.#donate(nickname)}</div>
+      <div class="acts">
+        <button class="icon-button share" type="button" aria-label=${t("share.open")} title=${t("share.open")}
+          @click=${() => this.tell("share")}>${actIcons.share}</button>
+        ${this.#follow(nickname)} ${this.#donate(nickname)}
+      </div>
     `;
   }
 

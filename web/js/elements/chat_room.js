@@ -94,11 +94,11 @@ export class ChatRoom extends LightElement {
     this.standing = newStanding(identity.nickname, channel);
     wire.addEventListener("state", this.#changed);
     identity.addEventListener("change", this.#changed);
+    void this.#askEmotes(); // First: lines that come before their pictures are drawn twice.
     await this.updateComplete;
     this.#list.value?.watch(wire, channel, identity.nickname);
     if (hasty) void this.#send();
     this.requestUpdate();
-    void this.#askEmotes();
   }
 
   /** The conversation does not wait for its pictures, nor end without them. */

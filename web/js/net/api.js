@@ -54,3 +54,8 @@ export function me() {
 export function signUp(account) {
   return request("POST", "/api/members", { body: account });
 }
+
+/** The player of a channel, as markup for another site. @param {string} address of its page @returns {Promise<string>} */
+export async function embedCode(address) {
+  return (await request("GET", `/oembed?url=${encodeURIComponent(address)}`)).html;
+}

@@ -62,6 +62,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target === document.body && /^[a-z?]$/i.test(event.key)) player.onKey(event);
 });
 about.addEventListener("donate", () => void give());
+about.addEventListener("share", () => void share());
 identity.addEventListener("change", () => wire.renew());
 setInterval(() => {
   const well = broadcast.state === "live" && wire.state === "open" && !player.troubled;
@@ -94,6 +95,20 @@ async function give() {
   dialog.wire = wire;
   dialog.channel = about.channel?.nickname ?? nickname;
   await dialog.updateComplete;
+  await dialog.open();
+}
+
+/** A phone has a way of its own to all its friends; it may be refused, or closed again. */
+async function share() {
+  const address = `${location.origin}/c/${encodeURIComponent(about.channel?.nickname ?? nickname)}`;
+  if (matchMedia("(pointer: coarse)").matches && "share" in navigator) {
+    await navigator.share({ title: document.title, url: address }).catch(() => null);
+    return;
+  }
+  const { ShareDialog } = await import("../elements/share_dialog.js");
+  const dialog = document.querySelector("share-dialog");
+  if (!(dialog instanceof ShareDialog)) return;
+  dialog.address = address;
   await dialog.open();
 }
 
