@@ -22,11 +22,12 @@ numbers = itertools.count(1)
 
 # The suite judges a change: what it draws must be the same every time, and a slow machine is no fault. Looking for
 # what nobody has thought of is a job of its own: `pytest --hypothesis-profile explore`.
-settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)
-settings.register_profile("explore", max_examples=5_000, deadline=None, print_blob=True)
+slow_is_well = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("suite", derandomize=True, print_blob=True, **slow_is_well)
+settings.register_profile("explore", max_examples=5_000, print_blob=True, **slow_is_well)
 # By night, long random walks: `pytest --hypothesis-profile nightly tests/db/test_ledger_machine.py
 # tests/routes/test_top_up_machine.py`.
-settings.register_profile("nightly", max_examples=1_000, stateful_step_count=50, deadline=None, print_blob=True)
+settings.register_profile("nightly", max_examples=1_000, stateful_step_count=50, print_blob=True, **slow_is_well)
 settings.load_profile("suite")
 
 
