@@ -28,9 +28,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 BODY_SECONDS_MAX = 10.0
 """Seconds a body may take to arrive: 64 KiB at 52 kbit/s; slower is an attack or not worth a connection."""
 
-HEADER_BYTES_MAX = 8_190
-"""Bytes of one header line, aiohttp's own default."""
-
 BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer", Bearer)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 
