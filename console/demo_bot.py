@@ -105,20 +105,25 @@ class Bot:
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[RSocketClient]:
         token = await self._log_in()
-        client = RSocketClient(
-            single_transport_provider(TransportAioHttpClient(self._rsocket_url)),
-            metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
-            setup_payload=Payload(b"", composite(authenticate_bearer(token))),
-            keep_alive_period=timedelta(seconds=20),
-        )
-        try:
-            async with asyncio.timeout(CALL_SECONDS_MAX):
+        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS_MAX)
+        # A session of our own: the library's transport forgets its own when the connection does not come about.
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.ws_connect(self._rsocket_url, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)) as websocket,
+        ):
+            client = RSocketClient(
+                single_transport_provider(TransportAioHttpClient(websocket=websocket)),
+                metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
+                setup_payload=Payload(b"", composite(authenticate_bearer(token))),
+                keep_alive_period=timedelta(seconds=20),
+            )
+            try:
                 await client.connect()
-            yield client
-        finally:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(1.0):
-                    await client.close()
+                yield client
+            finally:
+                with contextlib.suppress(Exception):
+                    async with asyncio.timeout(1.0):
+                        await client.close()
 
     async def _log_in(self) -> str:
         body = {"login_id": self._identity.bot_login_id, "password": self._identity.bot_password}

@@ -12,6 +12,7 @@ import sys
 import uuid
 from datetime import timedelta
 
+import aiohttp
 from reactivestreams.subscriber import Subscriber
 from rsocket.extensions.helpers import authenticate_bearer, composite, route
 from rsocket.extensions.mimetypes import WellKnownMimeTypes
@@ -53,9 +54,16 @@ class Reader(Subscriber):
 
 
 async def main(url: str, channel: str, text: str | None) -> None:
-    token = os.environ.get("COMMEOW_TOKEN")
+    # A session of our own: rsocket-py's forgets to close the one whose connection did not come about.
+    async with aiohttp.ClientSession() as http, http.ws_connect(url) as websocket:
+        await watch_and_say(websocket, channel, text, os.environ.get("COMMEOW_TOKEN"))
+
+
+async def watch_and_say(
+    websocket: aiohttp.ClientWebSocketResponse, channel: str, text: str | None, token: str | None
+) -> None:
     client = RSocketClient(
-        single_transport_provider(TransportAioHttpClient(url)),
+        single_transport_provider(TransportAioHttpClient(websocket=websocket)),
         metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
         setup_payload=Payload(b"", composite(authenticate_bearer(token))) if token else None,
         keep_alive_period=timedelta(seconds=20),

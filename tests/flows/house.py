@@ -366,28 +366,36 @@ class Connection:
     """One RSocket connection of rsocket-py over a WebSocket."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        setup = Payload(b"", composite(authenticate_bearer(token))) if token else None
-        self.hearing = Hearing()
-        self._transport = TransportAioHttpClient(url)
-        self._client = RSocketClient(
-            single_transport_provider(self._transport),
-            handler_factory=lambda: self.hearing,
-            metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
-            setup_payload=setup,
-            keep_alive_period=timedelta(seconds=20),
-        )
+        self._url = url
+        self._setup = Payload(b"", composite(authenticate_bearer(token))) if token else None
+        self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._client.connect()
+        """Connect. Raises OSError or aiohttp.ClientError, and then leaves nothing open."""
+        self.hearing = Hearing()
+        async with contextlib.AsyncExitStack() as stack:
+            # Ours, not the library's: it forgets the session whose connection did not come about.
+            http = await stack.enter_async_context(aiohttp.ClientSession())
+            self._websocket = await stack.enter_async_context(http.ws_connect(self._url))
+            self._client = await stack.enter_async_context(
+                RSocketClient(
+                    single_transport_provider(TransportAioHttpClient(websocket=self._websocket)),
+                    handler_factory=lambda: self.hearing,
+                    metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_COMPOSITE_METADATA,
+                    setup_payload=self._setup,
+                    keep_alive_period=timedelta(seconds=20),
+                )
+            )
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
+        await self._stack.aclose()
 
     @property
     def is_closed(self) -> bool:
         """Whether the server has closed the WebSocket."""
-        return self._transport._ws.closed
+        return self._websocket.closed
 
     @staticmethod
     def _payload(name: str, body: object) -> Payload:

