@@ -6,23 +6,22 @@ number that rises by one and stays in a capped history: who sees a gap, or hears
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import math
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import RedisCluster
 
-from db.errors import StoreUnavailable
-from db.pool import REDIS_FAILURES, asking, telling
+from db.cluster_ears import ClusterEars
+from db.ears import Ears
+from db.pool import Script, asking, telling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    import redis.asyncio
+    from db.ears import Heard
+    from db.pool import Client
 
 # What a returning viewer can be given. Lines are some 300 bytes: 150 kB a room at most.
 HISTORY_LINES_MAX = 512
@@ -35,20 +34,13 @@ RESEND_SECONDS = 30
 # A node that has not reported for so long is gone, and its viewers with it.
 VIEWERS_SECONDS = 15
 
-RECONNECT_SECONDS_MIN = 0.05
-RECONNECT_SECONDS_MAX = 1.0
-# Until the server confirms a subscription; it is the time of one round trip.
-SUBSCRIBED_SECONDS_MAX = 5.0
-
 # The topic of the news that news may be missing.
 RESYNC = "resync"
 
-# {room} in braces: keys of one room live on one node of a cluster.
+# {room} in braces: a room's keys and its channel are of one slot of a cluster, so that one script has them all.
 _ROOM_CHANNEL = b"commeow:room:{%d}"
 _ROOM_PREFIX = b"commeow:room:{"
 _TOPIC_PREFIX = b"commeow:topic:"
-# Always the first channel of a connection: its confirmation says that all of them are heard from now on.
-_FIRST_CHANNEL = b"commeow:listeners"
 
 _PUBLISH = """
 local first = redis.call('GET', KEYS[3])
@@ -60,8 +52,16 @@ local number = string.format('%.0f', seq)
 redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[2], number .. '-0', 'p', ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 redis.call('SET', KEYS[3], number, 'EX', ARGV[4])
-redis.call('PUBLISH', ARGV[5], number .. ':' .. ARGV[1])
+local told = redis.pcall('SPUBLISH', ARGV[5], number .. ':' .. ARGV[1])
+-- A server older than Redis 7 has no channels of a shard.
+if type(told) == 'table' then redis.call('PUBLISH', ARGV[5], number .. ':' .. ARGV[1]) end
 return seq
+"""
+
+_ANNOUNCE = """
+local told = redis.pcall('SPUBLISH', KEYS[1], ARGV[1])
+if type(told) == 'table' then told = redis.call('PUBLISH', KEYS[1], ARGV[1]) end
+return told
 """
 
 # The first line in so many milliseconds goes through, also when it is sent again; the next is told how long to wait.
@@ -120,18 +120,17 @@ class News:
 
 
 class Bus:
-    """The news of the house, over one Valkey. One object a process; payloads are opaque bytes."""
+    """The news of the house, over one Valkey or a cluster. One object a process; payloads are opaque bytes."""
 
-    def __init__(self, redis: redis.asyncio.Redis) -> None:
+    def __init__(self, redis: Client) -> None:
         self._redis = redis
-        self._publish = redis.register_script(_PUBLISH)
-        self._pace = redis.register_script(_PACE)
-        self._report = redis.register_script(_REPORT)
-        self._viewers = redis.register_script(_VIEWERS)
-        self._rooms: set[int] = set()
-        self._topics: set[str] = set()
-        self._line: Any = None  # the listening connection while it stands
-        self._awaited: dict[bytes, list[asyncio.Future[None]]] = {}
+        self._publish = Script(redis, _PUBLISH)
+        self._announce = Script(redis, _ANNOUNCE)
+        self._pace = Script(redis, _PACE)
+        self._report = Script(redis, _REPORT)
+        self._viewers = Script(redis, _VIEWERS)
+        self._ears: Ears | ClusterEars = ClusterEars(redis) if isinstance(redis, RedisCluster) else Ears(redis)
+        self._listening = False
 
     async def publish(
         self, room: int, payload: bytes, *, once: str | None = None, once_seconds: int = ONCE_SECONDS
@@ -180,36 +179,22 @@ class Bus:
         Must not be awaited by the loop that consumes `listen()`: the confirmation comes the same way as the news.
         Raises StoreUnavailable (the server does not answer; the room is not subscribed).
         """
-        self._rooms.add(room)
-        try:
-            await self._ask_for(_ROOM_CHANNEL % room)
-        except StoreUnavailable:
-            self._rooms.discard(room)
-            raise
+        await self._ears.subscribe(_ROOM_CHANNEL % room)
 
     async def unsubscribe(self, room: int) -> None:
         """Hear a room no more."""
-        self._rooms.discard(room)
-        line = self._line
-        if line is not None:
-            with contextlib.suppress(*REDIS_FAILURES):  # a broken line forgets by itself
-                await line.send_command("UNSUBSCRIBE", _ROOM_CHANNEL % room, check_health=False)
+        await self._ears.unsubscribe(_ROOM_CHANNEL % room)
 
     async def announce(self, topic: str, payload: bytes) -> None:
         """Tell every follower of `topic`; who is away never hears it. Raises StoreUnavailable, StoreUnknown."""
         with telling():
-            await self._redis.publish(_TOPIC_PREFIX + topic.encode(), payload)
+            await self._announce(keys=[_TOPIC_PREFIX + topic.encode()], args=[payload])
 
     async def follow(self, topic: str) -> None:
         """Hear a topic's announcements. As `subscribe`, with the same warning."""
         if topic == RESYNC:
             raise ValueError("resync is the bus's own word")
-        self._topics.add(topic)
-        try:
-            await self._ask_for(_TOPIC_PREFIX + topic.encode())
-        except StoreUnavailable:
-            self._topics.discard(topic)
-            raise
+        await self._ears.subscribe(_TOPIC_PREFIX + topic.encode())
 
     async def listen(self) -> AsyncIterator[News]:
         """Yield the news of every subscribed room and followed topic, for ever; one consumer a bus.
@@ -217,34 +202,14 @@ class Bus:
         A broken connection is made anew with back-off. Whenever one is made and something was already subscribed or
         followed, News with topic "resync" comes first: read the history of every room, something may be missing.
         """
-        assert self._line is None, "a bus has one listener"
-        pause = RECONNECT_SECONDS_MIN
-        while True:
-            line = self._new_line()
-            try:
-                await line.connect()
-                _heed_cancellation()
-                self._line = line  # from here on subscribe() asks by itself
-                missed = bool(self._rooms or self._topics)
-                await line.send_command("SUBSCRIBE", _FIRST_CHANNEL, *self._channels(), check_health=False)
-                while True:
-                    reply = await line.read_response(timeout=math.inf, disconnect_on_error=False)
-                    _heed_cancellation()
-                    pause = RECONNECT_SECONDS_MIN
-                    news = self._read(reply, missed=missed)
-                    if news is not None:
-                        yield news
-            except REDIS_FAILURES:
-                _heed_cancellation()
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, RECONNECT_SECONDS_MAX)
-            finally:
-                self._line = None
-                # Whoever waits for a confirmation may go on: the next line says "resync".
-                for channel in list(self._awaited):
-                    self._confirm(channel)
-                with contextlib.suppress(*REDIS_FAILURES):
-                    await line.disconnect(nowait=True)
+        assert not self._listening, "a bus has one listener"
+        self._listening = True
+        try:
+            async with contextlib.aclosing(self._ears.hear()) as heard:
+                async for each in heard:
+                    yield _news(each)
+        finally:
+            self._listening = False
 
     async def report_viewers(self, node: str, counts: Mapping[int, int]) -> None:
         """Say how many watch each room at this node; forgotten after VIEWERS_SECONDS. Raises StoreUnavailable."""
@@ -263,60 +228,15 @@ class Bus:
                 totals.update(zip(some, counts, strict=True))
         return totals
 
-    def _new_line(self) -> Any:
-        """Make a connection of our own beside the client's.
 
-        redis-py's PubSub reconnects behind our back and says nothing of what was missed; a bare connection raises. And
-        the older protocol takes 8 µs a message where the newer takes 14.
-        """
-        pool = self._redis.connection_pool
-        return pool.connection_class(**{**pool.connection_kwargs, "protocol": 2, "retry": Retry(NoBackoff(), 0)})
-
-    def _channels(self) -> list[bytes]:
-        rooms = [_ROOM_CHANNEL % room for room in self._rooms]
-        return rooms + [_TOPIC_PREFIX + topic.encode() for topic in self._topics]
-
-    async def _ask_for(self, channel: bytes) -> None:
-        """Subscribe on the standing line and wait for the confirmation; without a line the next one asks."""
-        line = self._line
-        if line is None:
-            return
-        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awaited.setdefault(channel, []).append(confirmed)
-        with contextlib.suppress(*REDIS_FAILURES):
-            # If sending fails the line is broken: the listener makes the next one, which asks and says "resync".
-            await line.send_command("SUBSCRIBE", channel, check_health=False)
-        done, _ = await asyncio.wait([confirmed], timeout=SUBSCRIBED_SECONDS_MAX)
-        if not done:
-            confirmed.cancel()
-            raise StoreUnavailable(f"no confirmation in {SUBSCRIBED_SECONDS_MAX:.0f} s")
-
-    def _confirm(self, channel: bytes) -> None:
-        for confirmed in self._awaited.pop(channel, ()):
-            if not confirmed.done():
-                confirmed.set_result(None)
-
-    def _read(self, reply: Any, *, missed: bool) -> News | None:
-        kind, channel, payload = reply
-        if kind == b"subscribe":
-            self._confirm(channel)
-            if channel == _FIRST_CHANNEL and missed:
-                return News(room=None, seq=None, topic=RESYNC, payload=b"")
-        elif kind == b"message" and channel.startswith(_ROOM_PREFIX):
-            room = int(channel[len(_ROOM_PREFIX) : -1])
-            if room in self._rooms:  # or it was on its way while the room was left
-                seq, _, event = payload.partition(b":")
-                return News(room=room, seq=int(seq), topic=None, payload=event)
-        elif kind == b"message" and channel.startswith(_TOPIC_PREFIX):
-            return News(room=None, seq=None, topic=channel[len(_TOPIC_PREFIX) :].decode(), payload=payload)
-        return None
-
-
-def _heed_cancellation() -> None:
-    """Raise what the driver swallowed: a cancellation that comes while it connects may end in a connection."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+def _news(heard: Heard) -> News:
+    if heard is None:
+        return News(room=None, seq=None, topic=RESYNC, payload=b"")
+    channel, payload = heard
+    if channel.startswith(_TOPIC_PREFIX):
+        return News(room=None, seq=None, topic=channel[len(_TOPIC_PREFIX) :].decode(), payload=payload)
+    seq, _, event = payload.partition(b":")
+    return News(room=int(channel[len(_ROOM_PREFIX) : -1]), seq=int(seq), topic=None, payload=event)
 
 
 def _head_key(room: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,14 +11,18 @@ from urllib.parse import urlsplit
 import asyncpg
 import redis.asyncio
 from asyncpg.exceptions import InternalClientError
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from db.errors import StoreUnavailable, StoreUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+
+    Client = redis.asyncio.Redis | redis.asyncio.RedisCluster
 
 # Our statements take milliseconds; one that takes seconds is waiting for something that will not come.
 STATEMENT_SECONDS_MAX = 5
@@ -50,7 +55,14 @@ KEEPALIVE_IDLE_SECONDS = 15
 KEEPALIVE_INTERVAL_SECONDS = 5
 KEEPALIVE_PROBES = 3
 
-REDIS_FAILURES = (RedisError, OSError, TimeoutError)
+# Of a cluster, whose client has no queue for a connection: a burst opens as many to each node.
+CLUSTER_CONNECTIONS = 512
+# Schemes of ours for a cluster, as redis-py's own read what follows.
+CLUSTER_SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
+REDIS_PORT = 6379
+
+# What a cluster's client says of the whole cluster is not of the driver's own family.
+REDIS_FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 _CLIENT_FAILURES = (asyncpg.InterfaceError, InternalClientError, OSError, TimeoutError)
 
@@ -143,22 +155,64 @@ def store_failure(error: Exception) -> StoreUnavailable | StoreUnknown | None:
     return StoreUnknown(name)
 
 
-def open_redis(url: str) -> redis.asyncio.Redis:
-    """Make a client for redis://, rediss:// or unix://; it connects at the first command and answers in bytes."""
-    over_network: dict[str, Any] = {}
-    if urlsplit(url).scheme != "unix":
-        over_network = {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
+def open_redis(url: str) -> Client:
+    """Make a client that connects at the first command and answers in bytes. Raises ValueError: no such address.
+
+    The address is redis://, rediss:// or unix:// of one server; or redis+cluster:// or rediss+cluster:// with one or
+    more nodes of a cluster, `host:port` each, with commas between them: any of them tells of all others.
+    """
+    scheme = urlsplit(url).scheme
+    options: dict[str, Any] = {
+        "decode_responses": False,
+        "socket_connect_timeout": REDIS_CONNECT_SECONDS_MAX,
+        "socket_timeout": REDIS_ANSWER_SECONDS_MAX,
+        "retry": Retry(
+            ExponentialBackoff(cap=REDIS_BACKOFF_SECONDS_MAX, base=REDIS_BACKOFF_SECONDS_MIN), REDIS_RETRIES
+        ),
+    }
+    if scheme != "unix":
+        options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
+    if scheme in CLUSTER_SCHEMES:
+        return _open_cluster(url, options)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
-        url,
-        max_connections=REDIS_CONNECTIONS,
-        timeout=ACQUIRE_SECONDS_MAX,
-        decode_responses=False,
-        socket_connect_timeout=REDIS_CONNECT_SECONDS_MAX,
-        socket_timeout=REDIS_ANSWER_SECONDS_MAX,
-        retry=Retry(ExponentialBackoff(cap=REDIS_BACKOFF_SECONDS_MAX, base=REDIS_BACKOFF_SECONDS_MIN), REDIS_RETRIES),
-        **over_network,
+        url, max_connections=REDIS_CONNECTIONS, timeout=ACQUIRE_SECONDS_MAX, **options
     )
     return redis.asyncio.Redis.from_pool(pool)
+
+
+def _open_cluster(url: str, options: dict[str, Any]) -> redis.asyncio.RedisCluster:
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, hosts = authority.rpartition("@")
+    first, *others = hosts.split(",")
+    nodes = [urlsplit(f"//{host}") for host in others]
+    return redis.asyncio.RedisCluster.from_url(
+        f"{CLUSTER_SCHEMES[scheme]}://{login}{at}{first}{slash}{path}",
+        startup_nodes=[ClusterNode(node.hostname or "", node.port or REDIS_PORT) for node in nodes],
+        # Whether all must be well for any to answer is the cluster's own to say (cluster-require-full-coverage).
+        require_full_coverage=False,
+        max_connections=CLUSTER_CONNECTIONS,
+        # The listening connections speak the older protocol, which has none of these.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        **options,
+    )
+
+
+class Script:
+    """A script that a server is sent whole when it does not know it yet; each node of a cluster learns it so."""
+
+    def __init__(self, client: Client, text: str) -> None:
+        self._client = client
+        self._text = text
+        self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, *, keys: Sequence[str | bytes], args: Iterable[Any]) -> Any:
+        """Run it. In a cluster all `keys` must be of one slot. Raises what the driver raises."""
+        words = (len(keys), *keys, *args)
+        try:
+            return await self._client.evalsha(self._sha, *words)
+        except NoScriptError:
+            return await self._client.eval(self._text, *words)
 
 
 @contextlib.contextmanager

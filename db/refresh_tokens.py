@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from db.login import Login, LoginUnknown
-from db.pool import asking
+from db.pool import Script, asking
 
 if TYPE_CHECKING:
-    import redis.asyncio
+    from db.pool import Client
 
 # A login that is not used for so long is over; each rotation begins it anew.
 IDLE_SECONDS = 14 * 24 * 3600
@@ -81,12 +81,12 @@ class RefreshReused(RefreshError):
 class RefreshTokens:
     """The logins that live longer than an access token. `pepper` signs the tokens: at least 32 secret bytes."""
 
-    def __init__(self, redis: redis.asyncio.Redis, pepper: bytes) -> None:
+    def __init__(self, redis: Client, pepper: bytes) -> None:
         if len(pepper) < PEPPER_BYTES_MIN:
             raise ValueError(f"a pepper of {len(pepper)} bytes, at least {PEPPER_BYTES_MIN}")
         self._redis = redis
         self._pepper = pepper
-        self._rotate = redis.register_script(_ROTATE)
+        self._rotate = Script(redis, _ROTATE)
 
     async def issue(self, member_id: int, device: str = "") -> str:
         """Begin a login on a kind of device and return its first token. Raises StoreUnavailable."""
@@ -95,15 +95,18 @@ class RefreshTokens:
         ends_ms = now_ms + LIFETIME_SECONDS_MAX * 1000
         logins = _logins_key(member_id)
         with asking():
-            pipeline = self._redis.pipeline(transaction=False)
             # Listed before it lives: "log out everywhere" may find a login that is not there, never miss one that is.
+            # Two calls, for in a cluster the list and the login are at two nodes, which keep no order between them.
+            pipeline = self._redis.pipeline(transaction=False)
             pipeline.zremrangebyscore(logins, "-inf", now_ms)
             pipeline.zadd(logins, {family: ends_ms})
             pipeline.expire(logins, LIFETIME_SECONDS_MAX)
-            pipeline.hset(_key(family), mapping={"g": 1, "t": now_ms, "u": member_id, "x": ends_ms, "d": device})
-            pipeline.expire(_key(family), IDLE_SECONDS)
             pipeline.zrange(logins, 0, -FAMILIES_MAX - 1)
             surplus = (await pipeline.execute())[-1]
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.hset(_key(family), mapping={"g": 1, "t": now_ms, "u": member_id, "x": ends_ms, "d": device})
+            pipeline.expire(_key(family), IDLE_SECONDS)
+            await pipeline.execute()
             for oldest in surplus:
                 await self._end(member_id, oldest.decode())
         return self._sign(family, 1)

@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import asyncpg
-    from redis.asyncio import Redis
 
+    from db.pool import Client
     from media.rtmp_ingest.server import RtmpServer
     from routes.addresses import Addresses
     from routes.doors import HttpDoor
@@ -152,7 +152,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         await process.own(stop, broadcasts.run(), histories.run(), top_ups.run(), news.run(), Bookkeeper(pool).run())
 
 
-async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Redis, Bus]:
+async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Client, Bus]:
     pool = await process.answering(
         open_pool(stores.database_url, application_name="commeow media", on_connect=take_role),
         store="PostgreSQL",
@@ -174,7 +174,7 @@ def _doors(
     stack: contextlib.AsyncExitStack,
     *,
     pool: asyncpg.Pool,
-    redis: Redis,
+    redis: Client,
     bus: Bus,
     channels: Channels,
     broadcasts: Broadcasts,
@@ -287,7 +287,7 @@ def _sandbox(settings: Settings, stores: Stores, pool: asyncpg.Pool) -> list[Htt
 
 
 def _checks(
-    settings: Settings, pool: asyncpg.Pool, redis: Redis, rtmp: RtmpServer
+    settings: Settings, pool: asyncpg.Pool, redis: Client, rtmp: RtmpServer
 ) -> dict[str, Callable[[], Awaitable[wire.Part]]]:
     """Name the parts of the house and how each is asked whether it is well."""
 

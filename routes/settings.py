@@ -103,7 +103,7 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)
     """PostgreSQL; None for the embedded one."""
     redis_url: str | None = field(default=None, repr=False)
-    """Valkey or Redis; None for the embedded one."""
+    """Valkey or Redis; a cluster with the scheme redis+cluster; None for the embedded one."""
     ffmpeg: str | None = None
     """The ffmpeg to use; None for the wheel's."""
     secret: bytes | None = field(default=None, repr=False)
@@ -194,7 +194,7 @@ def read(environ: Mapping[str, str], toml: str | None) -> Settings:
         public_url=given.public_url(),
         data=Path(given.text("COMMEOW_DATA") or ".data"),
         database_url=given.url("COMMEOW_DATABASE_URL", "postgresql", "postgres"),
-        redis_url=given.url("COMMEOW_REDIS_URL", "redis", "rediss", "unix"),
+        redis_url=given.redis_url(),
         ffmpeg=given.text("COMMEOW_FFMPEG"),
         secret=given.secret(),
         rsocket_workers=given.number("COMMEOW_RSOCKET_WORKERS", 1, most=RSOCKET_WORKERS_MAX),
@@ -337,6 +337,23 @@ class _Given:
         if scheme not in schemes or not separator or not rest or re.search(r"\s", text):
             # The value is not shown: it may hold a password.
             raise SettingsError(key, "is no address of the right kind", f"begin it with {schemes[0]}://")
+        return text
+
+    def redis_url(self) -> str | None:
+        key = "COMMEOW_REDIS_URL"
+        text = self.url(key, "redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+        if text is None or text.startswith("unix:"):
+            return text
+        hosts = text.partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")
+        try:
+            # Reading a port raises where it is none. A list of hosts is for a cluster alone.
+            whole = all(urlsplit(f"//{host}").hostname and urlsplit(f"//{host}").port != 0 for host in hosts)
+        except ValueError:
+            whole = False
+        if not whole or (len(hosts) > 1 and "+cluster:" not in text):
+            raise SettingsError(
+                key, "names no server", "write redis://HOST:PORT, or redis+cluster://HOST:PORT,HOST:PORT of a cluster"
+            )
         return text
 
     def public_url(self) -> str | None:

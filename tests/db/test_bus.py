@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from console.embedded import Valkey
-from db import bus as bus_module
+from db import ears
 from db.bus import HISTORY_LINES_MAX, HISTORY_SECONDS_MAX, ONCE_SECONDS, RESYNC, VIEWERS_SECONDS, Bus, Entry, News
 from db.errors import StoreUnavailable, StoreUnknown
 from db.pool import open_redis
@@ -342,7 +342,7 @@ async def test_a_server_that_hangs_does_not_hang_a_subscriber(own_valkey, monkey
         await bus.subscribe(7)
         async with listening(bus) as news:
             assert [RESYNCED] == await take(news)
-            monkeypatch.setattr(bus_module, "SUBSCRIBED_SECONDS_MAX", 0.1)
+            monkeypatch.setattr(ears, "SUBSCRIBED_SECONDS_MAX", 0.1)
             os.kill(pid, signal.SIGSTOP)
             try:
                 with pytest.raises(StoreUnavailable, match="no confirmation"):

@@ -8,6 +8,7 @@ import uuid
 import asyncpg
 import pytest
 from asyncpg.exceptions import InternalClientError
+from redis.asyncio import SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
 
@@ -161,6 +162,16 @@ async def test_a_valkey_client_for_each_kind_of_address(redis_url, free_port, tm
 def test_each_failure_of_valkey_has_its_meaning(words, error, meaning):
     with pytest.raises(meaning), words():
         raise error
+
+
+async def test_a_cluster_is_known_by_each_of_its_nodes():
+    client = open_redis("rediss+cluster://me:w%2Cord@h:1,[::1]:2,i/0")
+
+    assert sorted(node.name for node in client.startup_nodes) == ["::1:2", "h:1", "i:6379"]
+    for node in client.startup_nodes:
+        assert issubclass(node.connection_class, SSLConnection)
+        assert (node.connection_kwargs["username"], node.connection_kwargs["password"]) == ("me", "w,ord")
+    await client.aclose()
 
 
 async def test_a_burst_of_commands_waits_its_turn(redis_url):
