@@ -10,6 +10,9 @@ import struct
 import pytest
 from house import Encoder, eventually
 from playwright.async_api import expect
+from redis.asyncio import Redis
+
+from console.embedded import Valkey
 
 # A tenth of a second of it, as espeak-ng writes sound: one channel, 16 bits.
 SILENCE = (
@@ -163,3 +166,33 @@ async def test_the_chat_and_the_goal_lie_over_the_picture_and_the_channel_shows_
 
     assert wider <= 0
     assert ground == "rgba(0, 0, 0, 0)"
+
+
+async def test_a_valkey_that_lost_its_numbers_costs_no_gift_and_doubles_none(house, new_page, live):
+    streamer, _, talking = live
+    token = await link(house, streamer)
+    async with new_page() as page:
+        await page.clock.install()
+        alert = page.locator("overlay-alerts .alert")
+        async with hearing(page, talking, streamer):
+            await page.goto(f"/overlay/{token}/alerts?lang=ko")
+        await talking.give(streamer.nickname, 30, "이전")
+        await expect(alert).to_contain_text("이전")
+
+        valkey = Redis.from_url(Valkey(house.data / "valkey").url)
+        async for key in valkey.scan_iter("commeow:{*}:*"):  # Of the rooms; logins are not this test's to end.
+            await valkey.delete(key)
+        await valkey.aclose()
+        await talking.give(streamer.nickname, 40, "이후")
+        await page.clock.fast_forward(8_000)
+        await page.clock.fast_forward(1_000)
+        await expect(alert).to_contain_text("이후")
+
+        # The number at which it goes on is one of today's, and what it has shown it knows.
+        await page.goto("about:blank")
+        await talking.give(streamer.nickname, 50, "다시")
+        await page.goto(f"/overlay/{token}/alerts?lang=ko")
+        await expect(alert).to_contain_text("다시")
+        await page.clock.fast_forward(20_000)
+        await page.clock.fast_forward(1_000)
+        await expect(alert).to_have_count(0)

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyQueue, heard, held, resumeAt, ticked, waitMs, WAITING_MAX } from "../../web/js/core/alert_queue.js";
+import { emptyQueue, heard, held, KNOWN_MAX, resumeAt, shownIds, ticked, waitMs, WAITING_MAX } from "../../web/js/core/alert_queue.js";
 
-const donated = (seq, points = 100, text = "") => ({ kind: "donated", seq, from: { nickname: `n${seq}` }, points, text });
+const donated = (seq, points = 100, text = "") => ({ kind: "donated", seq, id: `g${seq}`, from: { nickname: `n${seq}` }, points, text });
 
 test("one after another, each shown and a pause between", () => {
   let queue = [donated(5), donated(6)].reduce(heard, emptyQueue(4));
@@ -21,9 +21,32 @@ test("one after another, each shown and a pause between", () => {
 });
 
 test("what is heard again is shown once", () => {
-  const queue = [donated(5), donated(5), { kind: "said", seq: 6 }, donated(4)].reduce(heard, emptyQueue(null));
-  assert.deepEqual(queue.waiting.map((alert) => alert.seq), [5]);
+  const queue = [donated(4), donated(5), donated(4), donated(5), { kind: "said", seq: 6 }].reduce(heard, emptyQueue(null));
+  assert.deepEqual(queue.waiting.map((alert) => alert.id), ["g4", "g5"]);
   assert.equal(queue.seq, 6);
+});
+
+test("a store that lost the room's numbers costs no gift and doubles none", () => {
+  let queue = [donated(36), donated(37)].reduce(heard, emptyQueue(35));
+  queue = ticked(queue, 0);
+  // The numbers begin anew; the last gift was not marked as told before, and comes again.
+  queue = [{ ...donated(1), id: "g37" }, { ...donated(2), id: "new" }].reduce(heard, queue);
+  assert.deepEqual(queue.waiting.map((alert) => [alert.id, alert.seq]), [["g37", 0], ["new", 2]]);
+  assert.equal(queue.shown.seq, 0); // Nor are other words read aloud for it.
+  assert.deepEqual([queue.seq, resumeAt(queue)], [2, 1]);
+  // A number of today does not take back the words of yesterday.
+  queue = heard(heard(queue, donated(3)), { kind: "removed", seq: 4, ids: [], seqs: [2] });
+  assert.deepEqual(queue.waiting.map((alert) => alert.id), ["g37", "new", "g3"]);
+});
+
+test("after a reload what was shown is known, whatever its number has become", () => {
+  const before = ticked([donated(36), donated(37)].reduce(heard, emptyQueue(35)), 0);
+  assert.deepEqual(shownIds(before), ["g36"]);
+  const after = [{ ...donated(1), id: "g36" }, { ...donated(2), id: "new" }].reduce(heard, emptyQueue(36, shownIds(before)));
+  assert.deepEqual(after.waiting.map((alert) => alert.id), ["new"]);
+  let many = emptyQueue(0);
+  for (let seq = 1; seq <= KNOWN_MAX + 1; seq += 1) many = heard(many, donated(seq));
+  assert.equal(many.known.length, KNOWN_MAX);
 });
 
 test("after a reload it goes on before the first that waits, and not again with the one that was shown", () => {
@@ -47,9 +70,9 @@ test("a long message is read to its end, and many that wait are shorter", () => 
 
 test("what is read aloud is shown to its end, and nothing else is held", () => {
   const queue = ticked(heard(emptyQueue(null), donated(5)), 0);
-  assert.equal(held(queue, 5, 9_000).untilMs, 9_000);
-  assert.equal(held(queue, 5, 1_000), queue);
-  assert.equal(held(queue, 6, 9_000), queue);
+  assert.equal(held(queue, "g5", 9_000).untilMs, 9_000);
+  assert.equal(held(queue, "g5", 1_000), queue);
+  assert.equal(held(queue, "g6", 9_000), queue);
 });
 
 test("words that were taken back are not shown, also while they are", () => {
@@ -71,6 +94,6 @@ test("a flood is bounded, and the smallest gives way", () => {
 
 test("odd events are no alerts of odd things", () => {
   const queue = heard(emptyQueue(null), { kind: "donated", seq: 1, from: null, points: "9", text: 4 });
-  assert.deepEqual(queue.waiting, [{ seq: 1, nickname: "", points: 0, text: "" }]);
+  assert.deepEqual(queue.waiting, [{ id: "", seq: 1, nickname: "", points: 0, text: "" }]);
   assert.deepEqual(heard(emptyQueue(null), { kind: "donated" }).waiting, []);
 });

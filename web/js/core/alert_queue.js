@@ -1,5 +1,8 @@
 /**
  * Core: donations that are shown over a broadcast, one after another, each once and for long enough to be read.
+ *
+ * A gift is known by its own id. The room's numbers only say where to go on: they begin anew when the store that gave
+ * them lost its data, and the same gift may then come a second time with another number.
  * @module
  */
 
@@ -15,10 +18,13 @@ const BUSY = 5;
 const PAUSE_MS = 700;
 /** More than an hour of busy alerts; past it the smallest go. */
 export const WAITING_MAX = 500;
+/** Ids that are remembered, the latest: twice what may wait, and more than a room repeats. */
+export const KNOWN_MAX = 1_000;
 
 /**
  * @typedef {object} Alert
- * @property {number} seq
+ * @property {string} id the donation's own
+ * @property {number} seq its number in the room; 0 when the numbers have begun anew since
  * @property {string} nickname "" when it was given without a name
  * @property {number} points
  * @property {string} text
@@ -29,35 +35,36 @@ export const WAITING_MAX = 500;
  * @property {readonly Alert[]} waiting oldest first
  * @property {Alert | null} shown
  * @property {number} untilMs when what is now, an alert or the pause behind it, is over
- * @property {number | null} seq the newest event's number
+ * @property {number | null} seq the last event's number
+ * @property {readonly string[]} known ids of gifts that have been heard of, the latest last
  */
 
-/** @param {number | null} seq where to go on; null: from now on @returns {Queue} */
-export function emptyQueue(seq) {
-  return { waiting: [], shown: null, untilMs: 0, seq };
+/** @param {number | null} seq where to go on; null: from now on @param {readonly string[]} [known] @returns {Queue} */
+export function emptyQueue(seq, known = []) {
+  return { waiting: [], shown: null, untilMs: 0, seq, known };
 }
 
 /** @param {Queue} queue @param {RoomEvent} event @returns {Queue} */
 export function heard(queue, event) {
-  const seq = typeof event.seq === "number" ? event.seq : null;
-  // What a reconnection brings again has been heard.
-  const isNew = seq !== null && (queue.seq === null || seq > queue.seq);
-  const next = isNew ? { ...queue, seq } : queue;
+  if (typeof event.seq !== "number") return queue;
+  const next = { ...(queue.seq !== null && event.seq <= queue.seq ? renumbered(queue) : queue), seq: event.seq };
   if (event.kind === "removed") return withoutWords(next, Array.isArray(event.seqs) ? event.seqs : []);
-  if (event.kind !== "donated" || !isNew) return next;
+  const id = typeof event.id === "string" ? event.id : "";
+  if (event.kind !== "donated" || queue.known.includes(id)) return next;
   const from = /** @type {Record<string, unknown>} */ (event.from ?? {});
   const alert = {
-    seq,
+    id,
+    seq: event.seq,
     nickname: typeof from.nickname === "string" ? from.nickname : "",
     points: typeof event.points === "number" ? event.points : 0,
     text: typeof event.text === "string" ? event.text : "",
   };
-  return { ...next, waiting: bounded([...next.waiting, alert]) };
+  return { ...next, waiting: bounded([...next.waiting, alert]), known: [...next.known, id].slice(-KNOWN_MAX) };
 }
 
-/** What is read aloud is shown to its end. @param {Queue} queue @param {number} seq @param {number} untilMs @returns {Queue} */
-export function held(queue, seq, untilMs) {
-  return queue.shown?.seq === seq && untilMs > queue.untilMs ? { ...queue, untilMs } : queue;
+/** What is read aloud is shown to its end. @param {Queue} queue @param {string} id @param {number} untilMs @returns {Queue} */
+export function held(queue, id, untilMs) {
+  return queue.shown?.id === id && untilMs > queue.untilMs ? { ...queue, untilMs } : queue;
 }
 
 /** Time has passed. @param {Queue} queue @param {number} nowMs @returns {Queue} the same object when nothing changed */
@@ -76,7 +83,20 @@ export function waitMs({ waiting, shown, untilMs }, nowMs) {
 
 /** The number to go on from after a reload: nothing that waits is lost, nothing that was shown comes again. @param {Queue} queue */
 export function resumeAt({ waiting, seq }) {
-  return waiting[0] === undefined ? seq : waiting[0].seq - 1;
+  const first = waiting.find((alert) => alert.seq > 0);
+  return first === undefined ? seq : first.seq - 1;
+}
+
+/** Those that are not to be shown after a reload, whatever their number is then. @param {Queue} queue @returns {string[]} */
+export function shownIds({ waiting, known }) {
+  const waits = new Set(waiting.map(({ id }) => id));
+  return known.filter((id) => !waits.has(id));
+}
+
+/** No number that was given before means anything now. @param {Queue} queue @returns {Queue} */
+function renumbered(queue) {
+  const without = (/** @type {Alert} */ alert) => ({ ...alert, seq: 0 });
+  return { ...queue, waiting: queue.waiting.map(without), shown: queue.shown === null ? null : without(queue.shown) };
 }
 
 /** @param {Alert} alert @param {number} behind how many wait */

@@ -1,12 +1,13 @@
 /**
  * Door: donations over a broadcast, one at a time.
  *
- * Kept across reconnections and reloads by the number of what was shown last: OBS may close its browser between scenes.
+ * Kept across reconnections and reloads, by where the room was and what was shown: OBS may close its browser between
+ * scenes.
  * @module
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
-import { emptyQueue, heard, held, resumeAt, ticked, waitMs } from "../core/alert_queue.js";
+import { emptyQueue, heard, held, resumeAt, shownIds, ticked, waitMs } from "../core/alert_queue.js";
 import { keep, kept } from "../net/storage.js";
 import { format, t } from "../net/words.js";
 import * as icons from "./icons.js";
@@ -27,7 +28,7 @@ export class OverlayAlerts extends LightElement {
 
   #queue = emptyQueue(null);
   #voice = new Audio();
-  #spoken = 0;
+  #spoken = "";
   #key = "";
   #owed = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -42,7 +43,7 @@ export class OverlayAlerts extends LightElement {
   /** @param {import("../net/wire.js").Wire} wire @param {string} channel */
   watch(wire, channel) {
     this.#key = `commeow.alerts.${channel}`;
-    this.#queue = emptyQueue(whereItWas(this.#key));
+    this.#queue = asItWas(this.#key);
     const stream = wire.stream("chat.watch", {
       body: () => (this.#queue.seq === null ? { channel, history: 0 } : { channel, since: this.#queue.seq }),
       onEvent: (event) => {
@@ -80,11 +81,11 @@ export class OverlayAlerts extends LightElement {
   /** Once for each that is shown; words that are taken back are cut off. */
   #speak() {
     if (this.shown === null || this.shown.text === "") this.#voice.pause();
-    else if (this.speech !== null && this.shown.seq !== this.#spoken) {
-      const { seq } = this.shown;
-      this.#spoken = seq;
+    else if (this.speech !== null && this.shown.id !== this.#spoken && this.shown.seq > 0) {
+      const { id, seq } = this.shown;
+      this.#spoken = id;
       this.#voice.src = this.speech(seq);
-      this.#voice.onloadedmetadata = () => this.#become(held(this.#queue, seq, Date.now() + AFTER_SPEECH_MS + 1_000 * this.#voice.duration));
+      this.#voice.onloadedmetadata = () => this.#become(held(this.#queue, id, Date.now() + AFTER_SPEECH_MS + 1_000 * this.#voice.duration));
       // A house without a voice, or one that is too busy: the words are on the screen.
       this.#voice.play().catch(() => {});
     }
@@ -94,8 +95,10 @@ export class OverlayAlerts extends LightElement {
   #become(queue) {
     const now = Date.now();
     const next = ticked(queue, now);
-    const at = resumeAt(next);
-    if (at !== resumeAt(this.#queue)) keep(this.#key, `${at} ${now}`);
+    const seq = resumeAt(next);
+    if (seq !== resumeAt(this.#queue) || next.waiting.length < this.#queue.waiting.length) {
+      keep(this.#key, JSON.stringify({ seq, ids: shownIds(next), at: now }));
+    }
     this.#queue = next;
     this.shown = next.shown;
     this.#speak();
@@ -105,11 +108,15 @@ export class OverlayAlerts extends LightElement {
   }
 }
 
-/** @param {string} key @returns {number | null} null: begin with what comes from now on */
-function whereItWas(key) {
-  const [seq, at] = (kept(key) ?? "").split(" ").map(Number);
-  const isFresh = at !== undefined && Date.now() - at < KEPT_MS;
-  return seq !== undefined && Number.isSafeInteger(seq) && isFresh ? seq : null;
+/** @param {string} key @returns {import("../core/alert_queue.js").Queue} an empty one: begin with what comes from now on */
+function asItWas(key) {
+  try {
+    const { seq, ids, at } = JSON.parse(kept(key) ?? "{}");
+    if (Number.isSafeInteger(seq) && Array.isArray(ids) && Date.now() - at < KEPT_MS) return emptyQueue(seq, ids.map(String));
+  } catch {
+    // Another version's, or nobody's.
+  }
+  return emptyQueue(null);
 }
 
 customElements.define("overlay-alerts", OverlayAlerts);
