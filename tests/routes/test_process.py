@@ -116,6 +116,7 @@ async def test_a_process_says_ready_and_ends_well_on_a_signal(start, module, num
     [
         ("media", {"COMMEOW_SECRET": None}, ("COMMEOW_SECRET",)),
         ("media", {"COMMEOW_REDIS_URL": "redis://127.0.0.1:1"}, ("Redis", "COMMEOW_REDIS_URL")),
+        ("rsocket_server", {"COMMEOW_REDIS_URL": "redis+cluster://127.0.0.1:1"}, ("Redis", "COMMEOW_REDIS_URL")),
         (
             "rsocket_server",
             {"COMMEOW_DATABASE_URL": "postgresql://127.0.0.1:1/none"},

@@ -1,0 +1,149 @@
+"""Rooms whose Valkey is killed, comes back with its data or without, or hangs, while people watch.
+
+What was said stays on the screen and can be read by who comes; new lines are refused, each with what to do about it,
+until Valkey is back; then everything goes on by itself, and no line of before is lost or comes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from console.embedded import Valkey
+from db import pool
+from db.bus import Bus
+from db.errors import StoreError, StoreUnavailable
+from db.pool import open_redis
+from rsocket_server.rooms import Rooms
+from tests.rsocket_server.script import MIMI
+from tests.rsocket_server.test_rooms import Reader, say, watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@contextlib.asynccontextmanager
+async def rooms_at(url: str) -> AsyncIterator[Rooms]:
+    """The rooms of one worker, whatever its Valkey does."""
+    redis = open_redis(url)
+    rooms = Rooms(
+        Bus(redis),
+        stamp=lambda seq, payload: b"%d:%s" % (seq, payload),
+        keep=lambda payload: payload.startswith(b"kept"),
+        gap=lambda skipped, first, last: b"gap %d %d-%d" % (skipped, first, last),
+        count=lambda viewers: b"viewers %d" % viewers,
+        node="node",
+    )
+    running = asyncio.create_task(rooms.run())
+    try:
+        yield rooms
+    finally:
+        rooms.close()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await redis.aclose()
+
+
+async def pid_of(server: Valkey) -> int:
+    redis = open_redis(server.url)
+    pid = (await redis.info("server"))["process_id"]
+    await redis.aclose()
+    return int(pid)
+
+
+async def say_until_said(rooms: Rooms, text: str, reader: Reader) -> None:
+    """Say a line as a client does: again with the same id until it is answered; then see it once."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                (seq,) = await say(rooms, text, member=MIMI)
+                break
+            except StoreError:
+                await asyncio.sleep(0.02)
+        while b"%d:%s" % (seq, text.encode()) not in reader.lines:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, no_task_left: None) -> Path:
+    return tmp_path / "valkey"
+
+
+@pytest.mark.parametrize("with_data", [True, False], ids=["with its data", "empty"])
+async def test_a_valkey_that_dies_and_comes_back(folder: Path, with_data: bool) -> None:
+    async with rooms_at(f"unix://{folder}/valkey.sock") as rooms:
+        async with Valkey(folder) as server:
+            reader = await watch(rooms)
+            await say(rooms, "one", "two")
+            assert await reader.heard(2) == [b"1:one", b"2:two"]
+            os.kill(await pid_of(server), signal.SIGKILL)
+
+        with pytest.raises(StoreError):
+            await say(rooms, "lost")
+        late = await watch(rooms)
+        assert await late.heard(2) == [b"1:one", b"2:two"]
+
+        if not with_data:
+            shutil.rmtree(folder)
+        async with Valkey(folder):
+            await say_until_said(rooms, "three", reader)
+            await say(rooms, "four")
+            heard = [await each.heard(4) for each in (reader, late)]
+            again = await watch(rooms, since=2 if with_data else 0)
+
+            numbers = (3, 4) if with_data else (1, 2)
+            after = [b"%d:three" % numbers[0], b"%d:four" % numbers[1]]
+            assert heard == [[b"1:one", b"2:two", *after]] * 2
+            assert await again.heard(2) == after
+            assert reader.completed == late.completed == 0
+
+
+async def test_a_valkey_that_hangs_holds_up_its_speakers_and_nobody_else(folder: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(pool, "REDIS_ANSWER_SECONDS_MAX", 0.1)
+    async with Valkey(folder) as server, rooms_at(server.url) as rooms:
+        reader = await watch(rooms)
+        await say(rooms, "one")
+        await reader.heard(1)
+        pid = await pid_of(server)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreError):
+                await say(rooms, "two")
+            late = await watch(rooms)
+            assert await late.heard(1) == [b"1:one"]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        # The line that was held up has been said by now, or is said now: once.
+        await say_until_said(rooms, "three", reader)
+        await say(rooms, "two")
+        await say_until_said(rooms, "four", reader)
+
+        said = [line.partition(b":")[2] for line in reader.lines]
+        assert sorted(said) == [b"four", b"one", b"three", b"two"]
+        assert [line.partition(b":")[0] for line in reader.lines] == [b"1", b"2", b"3", b"4"]
+
+
+async def test_a_room_is_not_entered_while_nobody_knows_its_past(folder: Path) -> None:
+    """A worker that has started, and a room that nobody watches here yet: the viewer is told to come back."""
+    async with rooms_at(f"unix://{folder}/valkey.sock") as rooms:
+        with pytest.raises(StoreUnavailable):
+            await watch(rooms)
+        async with Valkey(folder):
+            async with asyncio.timeout(30):
+                while True:
+                    try:
+                        reader = await watch(rooms)
+                        break
+                    except StoreUnavailable:
+                        await asyncio.sleep(0.02)
+            await say_until_said(rooms, "one", reader)
+
+            assert reader.lines == [b"1:one"]
