@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     import redis.asyncio
+    from redis.asyncio.cluster import ClusterNode
     from redis.exceptions import MovedError
 
     from db.ears import Heard
@@ -114,6 +115,8 @@ class ClusterEars:
                 self._astray.clear()
                 try:
                     if self._stale:
+                        with contextlib.suppress(StoreUnavailable):
+                            await self._settle()  # A node that hangs may hold the map up, and the others need not wait.
                         await self._read_map()
                     await self._settle()
                     pause = RECONNECT_SECONDS_MIN
@@ -135,18 +138,20 @@ class ClusterEars:
     async def _settle(self) -> None:
         """Ask for each channel at its node, and let ears without one go. Raises StoreUnavailable: a slot has none."""
         asked: dict[tuple[str, bool], list[bytes]] = {}
+        # Nothing is awaited in this loop: whoever is in `_at` has an ear there, also when the map changes meanwhile.
         for channel in [*self._homeless, *self._at]:
-            name, before = self._node(channel), self._at.get(channel)
-            if name is None or name == before:
+            node, before = self._node(channel), self._at.get(channel)
+            if node is None or node.name == before:
                 continue
             if before is not None:
                 self._ears[before].lose(channel)
             missed = self._homeless.pop(channel, True)
-            self._at[channel] = name
-            asked.setdefault((name, missed), []).append(channel)
+            self._at[channel] = node.name
+            self._begin_at(node)
+            asked.setdefault((node.name, missed), []).append(channel)
         for (name, missed), channels in asked.items():
             wanted = [channel for channel in channels if self._at.get(channel) == name]
-            if not await self._ear_at(name).take(wanted, missed=missed):
+            if not await self._ears[name].take(wanted, missed=missed):
                 for channel in wanted:
                     self._waiting.confirm(channel)  # its connection, when it is made, says that something is missing
         for name in [name for name, ear in self._ears.items() if not ear.channels]:
@@ -155,17 +160,16 @@ class ClusterEars:
         if self._homeless:
             raise StoreUnavailable("slots without a node")
 
-    def _node(self, channel: bytes) -> str | None:
-        """Name the node that has a channel's slot, as far as is known."""
+    def _node(self, channel: bytes) -> ClusterNode | None:
+        """Answer the node that has a channel's slot, as far as is known."""
         try:
-            return str(self._cluster.nodes_manager.get_node_from_slot(key_slot(channel)).name)
+            return self._cluster.nodes_manager.get_node_from_slot(key_slot(channel))
         except (KeyError, *REDIS_FAILURES):
             return None
 
-    def _ear_at(self, name: str) -> Ear:
-        ear = self._ears.get(name)
-        if ear is None:
-            node = self._cluster.nodes_manager.nodes_cache[name]
+    def _begin_at(self, node: ClusterNode) -> None:
+        name = str(node.name)
+        if name not in self._ears:
             ear = self._ears[name] = Ear(
                 lambda: new_line(node.connection_class, node.connection_kwargs),
                 self._waiting.confirm,
@@ -174,7 +178,6 @@ class ClusterEars:
                 silence_seconds=SILENCE_SECONDS_MAX,
             )
             self._tasks[name] = asyncio.create_task(self._listen(ear))
-        return ear
 
     async def _listen(self, ear: Ear) -> None:
         with self._troubles_told():
