@@ -115,7 +115,16 @@ SETUPS = [
         b"setup.malformed",
         1002,
     ),
+    refused_setup(
+        "a data mime length beyond the end", setup(data_mime=b"x" * 16)[:-1], INVALID_SETUP, b"setup.malformed", 1002
+    ),
     Case("any data type", (setup(data_mime=b""), request(FNF, 1, data=b"x")), served=(b"x",), first=True),
+    Case(
+        "a data type of 255 bytes",
+        (setup(data_mime=b"x" * 255), request(FNF, 1, data=b"x")),
+        served=(b"x",),
+        first=True,
+    ),
     Case(
         "plain routing, and the data that the original sends in SETUP",
         (
@@ -143,6 +152,11 @@ STREAM_IDS = [
     ),
     Case("ids need not rise", (request(STREAM, 5, data=b"a"), request(STREAM, 3, data=b"b")), served=(b"a", b"b")),
     Case("the highest id", (request(STREAM, 2**31 - 1, data=b"a"),), served=(b"a",)),
+    Case(
+        "after the highest id the lowest again",
+        (request(STREAM, 2**31 - 1, data=b"a"), request(STREAM, 1, data=b"b")),
+        served=(b"a", b"b"),
+    ),
     Case(
         "the reserved bit is not part of the id",
         (request(STREAM, 2**31 + 1, data=b"a"), request(STREAM, 1, data=b"b")),
@@ -178,6 +192,8 @@ LENGTHS = [
     Case("a stream request without credit", (frame(1, STREAM, 0, b"\0\0"),), MALFORMED, 1002),
     Case("a channel request without credit", (frame(1, CHANNEL, 0),), MALFORMED, 1002),
     Case("empty data", (request(FNF, 1),), served=(b"",)),
+    Case("metadata of no bytes names no route", (frame(1, FNF, METADATA, long(b"") + b"~"),)),
+    Case("no metadata names no route", (frame(1, FNF, 0, b"~"),)),
     Case(
         "REQUEST_N without a number",
         (request(STREAM, 1, data=b"~"), frame(1, REQUEST_N, 0, b"\0")),
@@ -292,6 +308,15 @@ FRAGMENTS = [
         served=(b"a", b"bc"),
     ),
     Case(
+        "the end of a channel is its last fragment's to say",
+        (
+            request(CHANNEL, 1, data=b"a", n=9),
+            payload(1, b"b", flags=NEXT | COMPLETE | FOLLOWS),
+            payload(1, b"c", flags=NEXT | COMPLETE),
+        ),
+        served=(b"a", b"bc", b"complete"),
+    ),
+    Case(
         "a channel request in two",
         (request(CHANNEL, 1, data=b"a", n=9, flags=FOLLOWS), payload(1, b"b", flags=NEXT | COMPLETE)),
         served=(b"ab", b"complete"),
@@ -311,6 +336,7 @@ CREDIT = [
     Case(
         "P11 the reserved bit in REQUEST_N", (request(STREAM, 1, data=b"a"), request_n(1, 1 << 31 | 1)), served=(b"a",)
     ),
+    Case("REQUEST_N of minus one", (request(STREAM, 1, data=b"a"), request_n(1, 2**32 - 1)), served=(b"a",)),
     Case("REQUEST_N 0", (request(STREAM, 1, data=b"a"), request_n(1, 0)), served=(b"a",)),
     Case("REQUEST_N overflows", (request(STREAM, 1, data=b"a", n=2**31 - 1), request_n(1, 2**31 - 1)), served=(b"a",)),
     Case("REQUEST_N for nobody", (request_n(1, 5),)),
@@ -352,6 +378,17 @@ OTHERS = [
     Case("ERROR[CONNECTION_ERROR]", (error(0, 0x101),), close=1000),
     Case("a setup error from a client", (error(0, 0x003),), close=1000),
     Case("an unknown error code on stream 0", (error(0, 0xDEAD),), close=1000),
+    Case("a stream's error code on stream 0", (error(0, 0x201, b"x"), request(FNF, 1, data=b"no")), close=1000),
+    Case(
+        "the connection's error codes on a channel end the channel alone",
+        (request(CHANNEL, 1, data=b"a"), error(1, 0x101, b"x"), request(FNF, 3, data=b"b")),
+        served=(b"a", b"error", b"b"),
+    ),
+    Case(
+        "ERROR on an even id",
+        (request(CHANNEL, 1, data=b"a"), error(2, 0x201), error(1, 0x201)),
+        served=(b"a", b"error"),
+    ),
     Case(
         "ERROR on a stream that takes none",
         (request(STREAM, 1, data=b"a"), error(1, 0x201), request_n(1, 1)),
