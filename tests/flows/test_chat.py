@@ -88,6 +88,36 @@ async def test_a_guest_reads_and_cannot_write(house, nickname, node_modules):
     assert [event["text"] for event in watch.events if event["kind"] == "said"] == ["the end"]
 
 
+async def test_the_rsocket_js_that_npm_calls_latest_reads_a_few_at_a_time_says_and_gives(house, nickname, node_modules):
+    """0.0.27: composite metadata as a member; plain, in which there is no place for a token, as a guest."""
+    streamer, member = await house.streamer(nickname()), await house.rich_member(nickname(), 100)
+    old = {"program": "node_client_0.mjs"}
+    async with (
+        house.connect(streamer) as owner,
+        NodeClient(house, member.token, streamer.nickname, "composite", **old) as node,
+        NodeClient(house, None, streamer.nickname, "plain", **old) as guest,
+    ):
+        watch = owner.watch(streamer.nickname)
+        ready = await node.until(lambda event: "ready" in event)
+        gave = await node.until(lambda event: "gave" in event)
+        await watch.said("by fire and forget")
+        await watch.until(lambda event: event["kind"] == "donated")
+        for number in range(5):
+            await owner.say(streamer.nickname, f"line {number}")
+        for reader in (node, guest):
+            await reader.until(lambda event: event.get("text") == "line 4")
+            await reader.until(lambda event: event.get("kind") == "donated")
+        refused = await guest.until(lambda event: "gave" in event)
+
+    assert ready["ready"]["nickname"] == member.nickname
+    assert gave["gave"]["points_left"] == 70
+    assert refused["gave"] == {"code": "auth.members_only"}
+    for reader in (node, guest):
+        lines = [event["text"] for event in reader.events if event.get("kind") == "said"]
+        assert lines == ["by request", "by fire and forget", *(f"line {number}" for number in range(5))]
+        assert not [event for event in reader.events if "error" in event]
+
+
 async def test_a_wrong_token_is_refused_and_hung_up_on(house, nickname):
     impostor = await house.sign_up(nickname())
     impostor.token = impostor.token[:-4] + "AAAA"
