@@ -266,6 +266,9 @@ class Socket(asyncio.Protocol):
             except Flood:
                 self._reader = None
                 self._connection.refuse_flood()
+                # Not even his CLOSE is read: until he is cut he could send as fast as we throw away.
+                self._busy = True
+                self._stop_reading()
                 return
             except Violation as broken:
                 self._reader = None

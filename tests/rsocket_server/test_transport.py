@@ -314,15 +314,23 @@ async def test_a_ping_between_the_fragments_of_a_message(house: Any) -> None:
 )
 async def test_a_flood_of_the_smallest_frames_ends_with_a_word(small: bytes, house: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(limits, "FRAMES_SECOND_MAX", 0)  # However slow this machine is.
-    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "CLOSE_SECONDS", 60.0)
     server = await house()
     allowed = small * (limits.FRAMES_BURST_MAX - 2)  # After SETUP, before the CLOSE.
     kept = await said(server, HEAD + masked(setup()), allowed, CLOSE_1000)
-    heard = await said(server, HEAD + masked(setup()), allowed, small, small, CLOSE_1000)
-
     assert kept.endswith(frames.close_message(1000))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(HEAD + masked(setup()) + allowed + small + small)
+    async with asyncio.timeout(5):
+        heard = await reader.readuntil(frames.close_message(1008))
     assert heard.endswith(frames.message(frames.error(0, 0x101, b"limit.frames")) + frames.close_message(1008))
+    (connection,) = server._connections
+    for other in (connection._socket.resume_writing, connection._socket._read_on):  # Nothing makes it read again.
+        other()
+        assert not connection._socket._transport.is_reading()
+    connection._socket.abort()  # As after CLOSE_SECONDS.
     await drained(server)
+    writer.close()
 
 
 class Broken(Exception):
