@@ -8,9 +8,9 @@ until its last watcher has read it, and until any has. The server has a core of 
 bench share what else there is, and how much of it they take is told too.
 
 Then where the time went, by the server's own clock: from the line's stamp to the room (Valkey, and reading it), from
-there to the beginning of the next round (the pause that lets lines come together, or the round before), and the round.
-What is left of the whole is the crowd's: it reads 2,000 sockets for each round. The garbage collector's pauses fall
-into any of them.
+there to the beginning of the next round (the pause that lets lines come together, or the round before), and the round;
+where that is much longer than its CPU, somebody else had the core. What is left of the whole is the crowd's: it reads
+2,000 sockets for each round. The garbage collector's pauses fall into any of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from crowd import allow_files, compiled, cpu_seconds, crowd, pin, publish, real_server, watching
 
-STEPS = ("to the room", "to the round", "the round", "garbage")
+STEPS = ("to the room", "to the round", "the round", "its CPU", "garbage")
 
 
 # --- in the server's process ------------------------------------------------------------------------------------------
@@ -44,6 +44,7 @@ class Times:
         self.took: dict[str, list[float]] = {step: [] for step in STEPS}
         self.waiting: list[float] = []
         self.began = 0.0
+        self.cpu = 0.0
 
     def tell(self) -> None:
         """Print them as one line, and begin anew."""
@@ -70,12 +71,16 @@ def watch_over(times: Times) -> None:
         times.began = time.monotonic()
         times.took["to the round"] += [times.began - came for came in times.waiting]
         times.waiting.clear()
+        times.cpu = 0.0
         begin(fanout)
 
     def on_step(fanout: Any) -> None:
+        cpu = time.thread_time()
         step(fanout)
+        times.cpu += time.thread_time() - cpu
         if fanout._round is None:
             times.took["the round"].append(time.monotonic() - times.began)
+            times.took["its CPU"].append(times.cpu)
 
     def on_garbage(phase: str, _info: object, since: list[float] = [0.0]) -> None:  # noqa: B006 - kept on purpose.
         if phase == "start":

@@ -445,7 +445,7 @@ async def test_rounds_clock_themselves(fanout: Fanout, tell: Any) -> None:
     tell(b"1")
     assert fanout._timer is not None
     await settled(fanout)
-    # The next round begins no sooner than the last one took.
+    # The next round waits for as long as the last one has earned it.
     fanout._next_at = asyncio.get_running_loop().time() + 0.02
     tell(b"2")
     assert isinstance(fanout._timer, asyncio.TimerHandle)
