@@ -17,12 +17,24 @@ import contextlib
 import itertools
 import statistics
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from crowd import Served, allow_files, compiled, crowd, kernel_kb, memory_kb, publish, real_server, watching
+from crowd import (
+    Served,
+    allow_files,
+    compiled,
+    cpu_seconds,
+    crowd,
+    kernel_kb,
+    memory_kb,
+    publish,
+    real_server,
+    watching,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,21 +71,23 @@ class Bench:
         self._watchers = watchers
         self._numbers = itertools.count(1_000, 20_000)  # A hole in the numbers lets crowd.c begin a new count.
 
-    async def hear(self, rate: float, seconds: float, *, disturbed: bool) -> Heard:
-        """Publish for so long and answer what the 500 heard."""
+    async def hear(self, rate: float, seconds: float, *, disturbed: bool) -> tuple[Heard, float]:
+        """Publish for so long; answer what the 500 heard, and what share of a core that was."""
         async with contextlib.AsyncExitStack() as stack:
             if disturbed:
                 await stack.enter_async_context(the_two(self._program, self._server, seconds + 2))
                 await asyncio.sleep(0.5)
             hearing = asyncio.create_task(self._watchers.hear("hear", seconds + 1))
+            cpu, began = cpu_seconds(self._server.pid), time.monotonic()
             await publish(self._server, rate, seconds, LINE_BYTES, first=next(self._numbers))
-            return await hearing
+            core = (cpu_seconds(self._server.pid) - cpu) / (time.monotonic() - began)
+            return await hearing, core
 
 
 async def main(options: argparse.Namespace) -> int:
     allow_files()
     print(f"lines of {LINE_BYTES} bytes, {options.rate:.0f} a second, to {options.watchers}; to the last of them, ms")
-    print(f"{'without p50':>12} {'p99':>8} {'with p50':>12} {'p99':>8} {'ratio of p99':>13}")
+    print(f"{'without p50':>12} {'p99':>8} {'core':>5} {'with p50':>12} {'p99':>8} {'core':>5} {'ratio of p99':>13}")
     ratios = []
     with compiled() as program:
         async with real_server() as server, crowd(program, server.port, options.watchers, watching()) as watchers:
@@ -82,11 +96,12 @@ async def main(options: argparse.Namespace) -> int:
             for pair in range(options.pairs):
                 order = (False, True) if pair % 2 else (True, False)
                 heard = {each: await bench.hear(options.rate, options.seconds, disturbed=each) for each in order}
-                without, with_ = heard[False], heard[True]
+                (without, core), (with_, core_with) = heard[False], heard[True]
                 ratios.append(with_.last_p99_us / without.last_p99_us)
                 print(
-                    f"{without.last_p50_us / 1e3:>12.1f} {without.last_p99_us / 1e3:>8.1f}"
-                    f" {with_.last_p50_us / 1e3:>12.1f} {with_.last_p99_us / 1e3:>8.1f} {ratios[-1]:>13.2f}"
+                    f"{without.last_p50_us / 1e3:>12.1f} {without.last_p99_us / 1e3:>8.1f} {core:>5.0%}"
+                    f" {with_.last_p50_us / 1e3:>12.1f} {with_.last_p99_us / 1e3:>8.1f} {core_with:>5.0%}"
+                    f" {ratios[-1]:>13.2f}"
                 )
             memory, kernel = memory_kb(server.pid), kernel_kb()
             await bench.hear(LONG_RATE, options.lines / LONG_RATE, disturbed=True)
