@@ -19,7 +19,7 @@ from console.stores import Servers, fill_secret, only_house, servers_for
 from db.ledger import Ledger
 from db.members import Members
 from db.migrate import migrate
-from db.pool import open_pool, open_redis
+from db.pool import open_pool, open_redis, ping
 from db.roles import APPLICATION_ROLE
 from routes.certificates import rtmps_context
 from routes.passwords import Passwords
@@ -100,7 +100,7 @@ async def check_given_stores(settings: Settings) -> None:
     if settings.redis_url is not None:
         redis = open_redis(settings.redis_url)
         try:
-            await redis.ping()
+            await ping(redis)
         except Exception as error:
             reason = f"Redis does not answer ({type(error).__name__})"
             raise StartError(f"{reason}: see that it runs, or set COMMEOW_REDIS_URL") from error

@@ -198,6 +198,14 @@ def _open_cluster(url: str, options: dict[str, Any]) -> redis.asyncio.RedisClust
     )
 
 
+async def ping(client: Client) -> None:
+    """See that a server answers, of a cluster each that has slots. Raises what the driver raises."""
+    if isinstance(client, redis.asyncio.RedisCluster):
+        await client.ping(target_nodes=redis.asyncio.RedisCluster.PRIMARIES)
+    else:
+        await client.ping()
+
+
 class Script:
     """A script that a server is sent whole when it does not know it yet; each node of a cluster learns it so."""
 

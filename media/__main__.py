@@ -23,7 +23,7 @@ from db.members import Members
 from db.migrate import missing
 from db.order_reviews import OrderReviews
 from db.orders import Orders
-from db.pool import open_pool, open_redis
+from db.pool import open_pool, open_redis, ping
 from db.refresh_tokens import RefreshTokens
 from db.roles import may_rewrite, take_role
 from db.sandbox_payments import SandboxPayments
@@ -296,7 +296,7 @@ def _checks(
         return wire.Part(ok=True, words="answers")
 
     async def valkey() -> wire.Part:
-        await redis.ping()
+        await ping(redis)
         return wire.Part(ok=True, words="answers")
 
     async def rsocket_server() -> wire.Part:

@@ -11,7 +11,7 @@ import pytest
 from db import cluster_ears
 from db.bus import HISTORY_LINES_MAX, Bus, Entry
 from db.errors import StoreError
-from db.pool import open_redis
+from db.pool import asking, open_redis, ping
 from db.refresh_tokens import RefreshReused, RefreshTokens
 from tests.db.cluster import Cluster
 from tests.db.test_bus import RESYNCED, listening
@@ -203,7 +203,7 @@ async def _say(bus, room, count):
     return lines
 
 
-async def test_a_node_that_is_killed_comes_back_with_its_rooms_and_the_others_go_on(cluster, bus):
+async def test_a_node_that_is_killed_comes_back_with_its_rooms_and_the_others_go_on(cluster, redis, bus):
     dead = await cluster.node_of("{1}")
     living = [room for room in ROOMS if await cluster.node_of(f"{{{room}}}") is not dead]
     for room in ROOMS:
@@ -214,9 +214,12 @@ async def test_a_node_that_is_killed_comes_back_with_its_rooms_and_the_others_go
         await reader.until(lambda reader: reader.resyncs >= 3)
         await bus.publish(1, b"before")
         await reader.until(lambda reader: reader.heard[1])
+        await ping(redis)
         await dead.kill()
         with pytest.raises(StoreError):
             await bus.publish(1, b"nobody there", once="lost")
+        with pytest.raises(StoreError), asking():
+            await ping(redis)
         for room in living:
             await published(bus, room, b"meanwhile")
         await reader.until(lambda reader: all(reader.heard[room] for room in living))
