@@ -63,17 +63,17 @@ async def main(visits: int, slower: float) -> None:
     folder = Path(tempfile.mkdtemp(prefix="commeow-first-picture-"))
     house = await House(folder / "data", COMMEOW_DEMO="auto").start()
     try:
-        name = (await house.first_live())["nickname"]
+        await house.on_air("demo")
 
         async def depicted() -> Any:
-            return (await house.first_live())["thumbnail"]
+            return (await house.on_air("demo"))["thumbnail"]
 
         await eventually(depicted, within=60, what="a thumbnail")
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--autoplay-policy=no-user-gesture-required"]
             )
-            url = f"{house.url}/c/{name}"
+            url = f"{house.url}/c/demo"
             await visit(browser, url, slower)  # The house's own first answers are not what a visitor waits for.
             all_seen = [await visit(browser, url, slower) for _ in range(visits)]
             await browser.close()

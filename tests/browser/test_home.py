@@ -132,3 +132,20 @@ async def test_title_category_and_tags_are_kept_and_shown(house, new_page, nickn
         await expect(page.locator("channel-about h1")).to_have_text("고양이 낮잠")
         await expect(page.locator("channel-about .tag")).to_have_text(["힐링", "낮잠"])
         await expect(page.locator("channel-about .facts")).to_contain_text("고양이")
+
+
+async def test_a_channel_that_sleeps_offers_who_is_awake(house, new_page, nickname, axe, shoot):
+    sleeper = await house.sign_up(nickname())
+    await house.on_air("demo")
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{sleeper.nickname}")
+        offers = page.get_by_role("region", name="Live now")
+        await expect(offers.locator("channel-card a").first).to_be_visible()
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run(document.querySelector("also-live"))).violations.map(({ id }) => id)"""
+        )
+        assert found == []
+        await shoot(page, "channel-asleep", full_page=True)
+        await offers.locator("channel-card a").first.click()
+        await page.wait_for_url(lambda url: not url.endswith(sleeper.nickname))

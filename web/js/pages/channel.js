@@ -82,9 +82,23 @@ if (await exists()) {
 /** @param {import("../core/broadcast_state.js").Broadcast} next */
 function become(next) {
   if (next === broadcast) return;
+  const was = isOver(broadcast);
   broadcast = next;
   player.broadcast = next;
   about.state = next.state;
+  if (isOver(next) !== was) void offerOthers();
+}
+
+/** @param {import("../core/broadcast_state.js").Broadcast} now */
+function isOver({ state }) {
+  return state === "offline" || state === "ended";
+}
+
+/** Nobody's way shall end at a channel that sleeps. */
+async function offerOthers() {
+  const { AlsoLive } = await import("../elements/also_live.js");
+  const others = document.querySelector("also-live");
+  if (others instanceof AlsoLive) await others.show(isOver(broadcast) ? about.channel : null);
 }
 
 /** The dialog is not needed before somebody wants to give. */
