@@ -80,6 +80,14 @@ class Group:
             self.leave(member)
         return everybody
 
+    def send_aside(self, data: bytes) -> list[tuple[Member, int]]:
+        """Send everybody what is no event of the log, for a credit that each must have; answers what `send` does."""
+        assert self.least > self.cursor, (self.least, self.cursor)
+        for member in self._sends:
+            member.outbox.credit -= 1
+        self.least -= 1
+        return self.send(data, self.cursor)
+
     def send(self, data: bytes, target: int) -> list[tuple[Member, int]]:
         """Send everybody the events up to `target`; answer who could not be sent all of it, and how much they were.
 

@@ -215,15 +215,16 @@ class Fanout:
             self._single.pop(viewer, None)
         else:
             group.leave(viewer)
-            if not group:
-                self._forget(group)
+            self._forget_if_empty(group)
 
     def single_out(self, viewer: Viewer) -> None:
         """Walk this viewer by itself, with what is its own to get."""
         self.rest(viewer)
         self._single[viewer] = None
 
-    def _forget(self, group: Group) -> None:
+    def _forget_if_empty(self, group: Group) -> None:
+        if group:
+            return
         self._groups.pop(group, None)
         if self._newest.get(group.stream_id) is group:
             del self._newest[group.stream_id]
@@ -246,7 +247,18 @@ class Fanout:
     def note(self, payload: bytes) -> None:
         """Give everyone, and whoever joins, a passing event; only the latest counts."""
         self._note = payload
-        for viewer in list(self.viewers):
+        for group in list(self._groups):
+            self._serve(group)  # It goes after what is in the log.
+        head = self.room.log.head
+        alone = [viewer for viewer in self.viewers if viewer.group is None or viewer.group.cursor < head]
+        for group in list(self._groups):
+            if group.cursor == head:
+                alone += cast("list[Viewer]", group.dismiss(head + 1))
+                if group:
+                    data = encode(group.stream_id, [payload])
+                    self._send_on(data, group.send_aside(data))
+                self._forget_if_empty(group)
+        for viewer in alone:
             viewer.note(payload)
 
     def restart(self) -> None:
@@ -310,21 +322,21 @@ class Fanout:
             left += group.dismiss(target)
             if group:
                 data = self.encode(group.stream_id, log.after(group.cursor, target))
-                for member, sent in group.send(data, target):
-                    self._stuck(cast("Viewer", member), data, sent)
-        if not group:
-            self._forget(group)
+                self._send_on(data, group.send(data, target))
+        self._forget_if_empty(group)
         for member in left:
             cast("Viewer", member).flush()
 
-    def _stuck(self, viewer: Viewer, data: bytes, sent: int) -> None:
-        """Go on with a viewer whose socket did not take all."""
-        assert viewer.writer is not None
-        self._single[viewer] = None
-        if sent < 0:
-            viewer.writer.abort()
-        else:
-            viewer.writer.hold(data[sent:])
+    def _send_on(self, data: bytes, stuck: list[tuple[Member, int]]) -> None:
+        """Go on with viewers whose sockets did not take all."""
+        for member, sent in stuck:
+            viewer = cast("Viewer", member)
+            assert viewer.writer is not None
+            self._single[viewer] = None
+            if sent < 0:
+                viewer.writer.abort()
+            else:
+                viewer.writer.hold(data[sent:])
 
     def _step(self) -> None:
         loop = asyncio.get_running_loop()
@@ -352,7 +364,7 @@ class Fanout:
             other = places.setdefault((group.stream_id, group.cursor), group)
             if other is not group and len(other) + len(group) <= limits.ROUND_WATCHERS:
                 other.absorb(group)
-                self._forget(group)
+                self._forget_if_empty(group)
 
 
 def encode(stream_id: int, payloads: list[bytes]) -> bytes:

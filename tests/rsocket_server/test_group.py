@@ -88,6 +88,18 @@ def test_who_cannot_be_sent_all_leaves_and_the_others_go_on() -> None:
     assert all(member.outbox.cursor == 6 for member in members if member.group is None)
 
 
+def test_what_is_said_aside_costs_a_credit_and_moves_nobody() -> None:
+    members = [Someone(), Someone(3), Someone(takes=1)]
+    group = group_of(*members)
+
+    assert group.send_aside(b"note") == [(members[2], 1)]
+    assert (group.cursor, group.least, members[1].outbox.reach) == (5, 7, 7)
+    group.send(b"6", 6)
+    group.leave(members[1])
+    assert (members[1].outbox.cursor, members[1].outbox.credit) == (6, 1)
+    assert (members[2].outbox.cursor, members[1].sent) == (5, [b"note", b"6"])
+
+
 def test_who_comes_to_the_same_place_can_be_put_together() -> None:
     first, second = Someone(), Someone(3)
     one, other = group_of(first), Group(1, 4)

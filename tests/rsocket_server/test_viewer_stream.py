@@ -303,6 +303,7 @@ def test_every_byte_goes_out_once_and_in_order_whatever_a_socket_takes(tell: Any
         readers = [WireReader(wire, stream_id) for wire in wires for stream_id in (1, 3)]
         granted = [die.choice([3, 40, UNBOUNDED]) for _ in readers]
         viewers = [watch(fanout, reader, n=n) for reader, n in zip(readers, granted, strict=True)]
+        notes = 0
         for number in range(300):
             tell(b"%d" % number)
             die.choice(wires).drain()
@@ -315,6 +316,9 @@ def test_every_byte_goes_out_once_and_in_order_whatever_a_socket_takes(tell: Any
                     fanout.room.add(fanout.room.log.head + 1, b"more")
                 case 2:
                     viewers[one].flush()
+                case 3:
+                    fanout.note(b"note")
+                    notes += 1
                 case _:
                     await asyncio.sleep(0)
         for viewer in viewers:
@@ -327,7 +331,10 @@ def test_every_byte_goes_out_once_and_in_order_whatever_a_socket_takes(tell: Any
         for wire in wires:
             wire.drain()
             heard = items_by_stream(wire.taken)
-            assert {1: said, 3: said} == heard
+            for items in heard.values():
+                assert said == [item for item in items if item != b"note"]
+                assert len(items) - len(said) <= notes
+            assert set(heard) == {1, 3}
             assert fanout.ready == len(viewers)
 
     asyncio.run(play())
@@ -506,6 +513,34 @@ async def test_notes_pass_and_only_the_latest_is_kept(fanout: Fanout, tell: Any)
     assert [b"1 viewer", b"2 viewers"] == fast.items
     assert [b"2 viewers"] == slow.items
     assert [b"2 viewers"] == late.items
+
+
+async def test_a_note_goes_to_everyone_level_at_once_and_after_the_log(fanout: Fanout, tell: Any) -> None:
+    wires = [Wire() for _ in range(6)]
+    for wire, n in zip(wires, (UNBOUNDED, UNBOUNDED, 1, 2, 3, 0), strict=True):
+        watch(fanout, WireReader(wire), n=n)
+    tell(b"1")
+    fanout.note(b"n")  # Before the round.
+    assert [items_by_stream(b"".join(wire.written)).get(1, []) for wire in wires] == [
+        *([[b"1", b"n"]] * 2),
+        [b"1"],
+        *([[b"1", b"n"]] * 2),
+        [],
+    ]
+    tell(b"2")
+    await settled(fanout)
+    # Nobody has more than was requested.
+    assert [[b"1"], [b"1", b"n"]] == [items_by_stream(b"".join(wire.written))[1] for wire in wires[2:4]]
+    for viewer in fanout.viewers:
+        viewer.request(5)
+    await settled(fanout)
+
+    assert [items_by_stream(b"".join(wire.written))[1] for wire in wires] == [
+        *([[b"1", b"n", b"2"]] * 2),
+        [b"1", b"2", b"n"],
+        *([[b"1", b"n", b"2"]] * 2),
+        [b"1", b"2", b"n"],
+    ]
 
 
 async def test_members_are_counted_once_and_guests_each(fanout: Fanout) -> None:
