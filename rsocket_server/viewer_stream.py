@@ -182,7 +182,9 @@ class Fanout:
         self._next_at = 0.0
 
     def add(self, viewer: Viewer) -> None:
-        """Take in a viewer."""
+        """Take in a viewer, unless it has left already."""
+        if viewer.dead:
+            return
         self.viewers[viewer] = None
         self.room.join(viewer.seat)
         if self._note is not None:
@@ -190,8 +192,8 @@ class Fanout:
 
     def remove(self, viewer: Viewer) -> None:
         """Let a viewer go."""
+        self.rest(viewer)
         if viewer in self.viewers:
-            self.rest(viewer)
             del self.viewers[viewer]
             self.room.leave(viewer.seat)
 

@@ -197,6 +197,20 @@ async def test_a_viewer_that_left_gets_nothing_more(fanout: Fanout, tell: Any) -
     assert (len(fanout.viewers), fanout.room.viewers, fanout.ready) == (0, 0, 0)
 
 
+async def test_who_asks_and_leaves_while_it_subscribes_is_nowhere(fanout: Fanout, tell: Any) -> None:
+    class Hasty(WireReader):
+        def on_subscribe(self, subscription: Any) -> None:
+            subscription.request(UNBOUNDED)
+            subscription.cancel()
+
+    wire = Wire()
+    Watch(fanout, Seat(object()), None, 0).subscribe(Hasty(wire))
+    tell(b"1")
+    await settled(fanout)
+
+    assert (wire.written, fanout.ready, len(fanout.viewers), fanout.room.viewers) == ([], 0, 0, 0)
+
+
 async def test_a_slow_viewer_gets_one_gap_and_goes_on(fanout: Fanout, tell: Any) -> None:
     reader = Reader()
     viewer = watch(fanout, reader, n=1)
