@@ -148,6 +148,22 @@ async def test_the_studio_shows_the_server_and_a_new_key(house, new_page, nickna
         assert await values.nth(1).input_value() != member.stream_key
 
 
+# Two hours: viewers come, the encoder is away for two minutes, and once its keyframes are rare.
+HISTORY = {
+    "viewers": [index % 700 / 20 for index in range(1440)],
+    "kilobits": [None if 600 <= index < 624 else 4000 + index % 90 for index in range(1440)],
+    "frames": [None if 600 <= index < 624 else 30 for index in range(1440)],
+    "keyframe_seconds": [None if 600 <= index < 624 else 8 if index == 700 else 2 for index in range(1440)],
+}
+
+
+async def two_hours(route):
+    """Answer for the house what it would say of a broadcast of two hours."""
+    number = int(route.request.url.rpartition("=")[2])
+    series = {name: values[number:] for name, values in HISTORY.items()}
+    await route.fulfill(json={"every_seconds": 5.0, "first": number, **series})
+
+
 @pytest.mark.parametrize(("locale", "scheme"), [("ko-KR", "dark"), ("en-GB", "light")])
 async def test_the_studio_says_how_the_stream_does(house, new_page, nickname, ffmpeg, axe, shoot, locale, scheme):
     member = await house.sign_up(nickname())
@@ -159,12 +175,18 @@ async def test_the_studio_says_how_the_stream_does(house, new_page, nickname, ff
         await log_in(page, member.login_id)
         await page.wait_for_url(re.compile("/$"))
         await expect(page.locator("site-header .me")).to_be_visible()
+        await page.route("**/health/history*", two_hours)
         await page.goto("/studio")
         health = page.locator("stream-health")
         await expect(health.locator(".connected")).to_contain_text("ffmpeg")
         await expect(health.locator("dl")).to_contain_text("320×180 · 30")
         await expect(health.locator("li.bad")).to_contain_text("OBS")
         await expect(health.locator("li.bad")).to_contain_text("5")
+        await expect(health.locator("figure")).to_have_count(4)
+        # The encoder was away for a while: its line has a gap, and the words say what the line shows.
+        await expect(health.locator("figure").nth(1).locator("polyline")).to_have_count(2)
+        await expect(health.locator("svg[role=img]").nth(3)).to_have_attribute("aria-label", re.compile("120.*2.*2.*8"))
+        await health.locator("figure").last.scroll_into_view_if_needed()
         await page.evaluate(axe)
         found = await page.evaluate(
             """async () => (await axe.run(document.querySelector("stream-health"))).violations.map(({ id }) => id)"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from house import Encoder
+from house import Encoder, eventually
 from playwright.async_api import expect
 from visits import playing_since
 
@@ -195,3 +195,26 @@ async def test_the_quality_that_was_chosen_is_chosen_again(house, new_page):
         await page.reload()
         await playing_since(page, 0)
         await expect(quality.locator("option:checked")).to_have_text(re.compile("^Auto"))
+
+
+async def test_the_picture_is_there_before_any_script_and_gives_way_to_the_video(house, new_page, shoot):
+    async def depicted():
+        return (await house.on_air("demo"))["thumbnail"]
+
+    thumbnail = await eventually(depicted, what="a thumbnail")
+    async with new_page(java_script_enabled=False) as page:
+        await page.goto("/c/demo")
+        poster = page.locator("live-player > img.poster")
+        await expect(poster).to_be_visible()
+        assert (await poster.get_attribute("src") or "").split("?")[0] == thumbnail.split("?")[0]
+        box = await poster.bounding_box()
+        assert box is not None
+        await shoot(page, "player-before-scripts")
+    async with new_page() as page:
+        await page.goto("/c/demo")
+        await playing_since(page, 0)
+        await expect(page.locator("img.poster")).to_have_count(0)
+        stage = await page.locator("live-player .stage").bounding_box()
+
+    assert stage is not None
+    assert (stage["width"], stage["height"]) == (box["width"], box["height"])
