@@ -243,15 +243,20 @@ class Run:
     async def _feed(self, process: asyncio.subprocess.Process, base: Base) -> None:
         stdin, now = process.stdin, asyncio.get_running_loop().time
         assert stdin is not None
-        stdin.transport.set_write_buffer_limits(high=STDIN_BYTES_MAX)
+        begun = False
         with contextlib.suppress(ConnectionError):  # It died; whoever waits for it knows.
-            stdin.write(write_header(video=True, audio=False) + write_tag(TagKind.VIDEO, 0, self._config))
             while True:
                 await self._something_waits()
+                if stdin.transport.is_closing():  # It died meanwhile; to write now would be an error of uvloop's own.
+                    return
                 was_given_before = self._backlog.replaying
                 waiting = self._backlog.take()
                 if waiting is None:
                     break
+                if not begun:
+                    begun = True
+                    stdin.transport.set_write_buffer_limits(high=STDIN_BYTES_MAX)
+                    stdin.write(write_header(video=True, audio=False) + write_tag(TagKind.VIDEO, 0, self._config))
                 timestamp_ms, payload = waiting
                 if base.ms is None:
                     base.ms = timestamp_ms

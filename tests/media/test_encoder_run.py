@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import pytest
 
+from media.encoder_run import Base, Run
+from media.flv import VideoFrame
+from media.hls_writer.writer import Writer
 from media.intake import Began, Video
-from media.restarts import FAILURES_MAX
+from media.restarts import FAILURES_MAX, Restarts
 from media.transcoder import detect
 from tests.media import films
 from tests.media.processes import is_gone, until
@@ -67,6 +71,21 @@ async def test_who_eats_and_gives_nothing_is_started_again(film, program, ffmpeg
 
     assert "180p: nothing came out" in caplog.text
     assert "rung_given_up" not in caplog.text
+
+
+def test_a_picture_for_a_process_that_died_a_moment_ago_is_no_failure_of_ours(tmp_path):
+    uvloop = pytest.importorskip("uvloop")
+
+    async def feed() -> None:
+        run = Run(1, config=b"", rungs=[], command=lambda *_: [], folder=tmp_path, sink=Writer(7), restarts=Restarts())
+        process = await asyncio.create_subprocess_exec("true", stdin=asyncio.subprocess.PIPE)
+        await process.wait()
+        await until(process.stdin.transport.is_closing)
+        run.offer(Video(0, VideoFrame(key=True, composition_ms=0, data=b"x"), b"x"))
+        await run._feed(process, Base())
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(feed())
 
 
 async def test_who_never_gives_anything_is_given_up(film, program, tmp_path, monkeypatch, caplog):
