@@ -46,6 +46,7 @@ CONSOLE = (sys.executable, "-m", "console")
 # Nothing here measures: a bound ends what hangs, and however slow the machine, only a broken house reaches it.
 WAIT_SECONDS = 60.0
 PASSWORD = "correct horse battery staple"
+LAST_WORDS = "Ctrl-C stops everything."
 
 
 async def eventually(look: Callable[[], Any], *, within: float = WAIT_SECONDS, what: str = "it") -> Any:
@@ -96,7 +97,7 @@ class House:
         return self._http
 
     async def start(self) -> Self:
-        """Start the console and wait until it has printed the site's URL."""
+        """Start the console and wait until it has told where everything is."""
         self.lines = []
         # A session of its own: Ctrl-C is a signal to the whole foreground group, and ours must not be in it.
         self.process = await asyncio.create_subprocess_exec(
@@ -110,7 +111,7 @@ class House:
         )
         self._reading = asyncio.create_task(self._read())
         try:
-            await eventually(self._is_up, what="the URL")
+            await eventually(self._is_up, what="the welcome")
         except AssertionError as error:
             await self.kill()
             raise AssertionError("\n".join(["the house did not come up:", *self.lines])) from error
@@ -122,7 +123,7 @@ class House:
     def _is_up(self) -> bool:
         assert self.process is not None
         assert self.process.returncode is None, self.lines
-        return any(self.url in line for line in self.lines)
+        return LAST_WORDS in self.lines  # Behind the URL and whatever else a newcomer is told.
 
     async def _read(self) -> None:
         assert self.process is not None
