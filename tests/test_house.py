@@ -569,6 +569,7 @@ def test_the_house_is_not_empty():
     assert {module.floor for module in rooms(ROOT)} == set(FLOORS)
 
 
+@pytest.mark.timeout(600)  # Some two hundred imports: fifteen seconds where nothing else runs.
 def test_every_module_can_be_imported_first():
     third_parties = ["aiohttp.web", "argon2", "asyncpg", "jwt", "msgspec", "redis.asyncio", "rsocket.rsocket_server"]
 

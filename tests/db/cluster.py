@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 from typing import TYPE_CHECKING, Any, Self
 
 import redis.asyncio
@@ -13,6 +12,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import RedisError
 
 from console.binaries import find_valkey
+from tests.ports import reserve_port
 
 if TYPE_CHECKING:
     import signal
@@ -43,12 +43,8 @@ class Node:
         self.folder = folder
         folder.mkdir()
         self.process: asyncio.subprocess.Process | None = None
-        with contextlib.ExitStack() as stack:
-            listeners = [stack.enter_context(socket.socket()) for _ in range(2)]
-            for listener in listeners:
-                listener.bind(("127.0.0.1", 0))
-            self.port, self.bus_port = (listener.getsockname()[1] for listener in listeners)
-        self.admin = redis.asyncio.Redis(port=self.port, socket_timeout=5)
+        self.port, self.bus_port = reserve_port(), reserve_port()
+        self.admin = redis.asyncio.Redis(port=self.port, socket_timeout=WITHIN_SECONDS / 2)
         self.id = ""
 
     async def start(self) -> None:

@@ -91,7 +91,7 @@ class Line:
 
 
 async def heard(ear, count):
-    async with asyncio.timeout(20), contextlib.aclosing(ear.hear()) as news:
+    async with asyncio.timeout(60), contextlib.aclosing(ear.hear()) as news:
         return [await anext(news) for _ in range(count)]
 
 
@@ -110,7 +110,7 @@ async def test_a_channel_that_was_left_is_not_asked_for_again():
     line = Line((b"ssubscribe", b"a", 1), (b"ssubscribe", b"b", 2))
     ear = Ear(lambda: line, lambda _: None)
     await ear.take([b"a", b"b"])
-    async with asyncio.timeout(20), contextlib.aclosing(ear.hear()) as news:
+    async with asyncio.timeout(60), contextlib.aclosing(ear.hear()) as news:
         assert await anext(news) is None
         await ear.drop(b"a")
         line.replies += [(b"smessage", b"a", b"late"), (b"sunsubscribe", b"a", 1), (b"smessage", b"b", b"on")]
