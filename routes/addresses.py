@@ -91,11 +91,16 @@ def visitor(peer: str | None, forwarded_for: str | None, *, public_url: str | No
 
 
 def counted_as(peer: str | None, forwarded_for: str | None, *, public_url: str | None) -> str | None:
-    """Say under which address a visitor's connections are counted; None for this machine, which is not counted.
+    """Say under which address a visitor's connections are counted; None for this machine, which is not counted."""
+    return household(visitor(peer, forwarded_for, public_url=public_url))
 
-    Of IPv6 the first 64 bits: who has one address there has all of them (RFC 4291, §2.5.1).
+
+def household(address: str | None) -> str | None:
+    """Say what stands for one customer of the network, whose connections and tries count together.
+
+    Of IPv6 the first 64 bits: who has one address there has all of them (RFC 4291, §2.5.1). None for this machine: it
+    is the operator's own, or a proxy that does not say for whom it asks, and a limit there would lock out everybody.
     """
-    address = visitor(peer, forwarded_for, public_url=public_url)
     if address is None or is_loopback(address):
         return None
     try:

@@ -12,6 +12,7 @@ import asyncio
 import resource
 from collections import Counter
 from enum import Enum
+from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
@@ -44,6 +45,9 @@ CONNECTIONS_MAX: Final = 20_000
 
 ADDRESS_CONNECTIONS_MAX: Final = 2_000
 """Connections of one address: as many viewers as chat lets in from there (500), at four each."""
+
+ROOM_MADE: Final = 64
+"""Idle connections that make room at once where there is none: a look at all of them should serve many newcomers."""
 
 BACKLOG: Final = 1024
 """Connections that wait to be accepted: a popular broadcast begins."""
@@ -293,6 +297,17 @@ class Front(asyncio.Protocol):
             if self._quiet >= (HEAD_SECONDS_MAX if self._held else IDLE_SECONDS_MAX):
                 self._end()
 
+    @property
+    def quiet_seconds(self) -> float:
+        """For how long it was asked nothing, as far as was looked; 0 where something is under way."""
+        return self._quiet if self._state is State.FREE and not self._paused else 0.0
+
+    def make_room(self) -> None:
+        """End for a newcomer's sake: a browser whose connection was idle asks on another."""
+        if self._transport is not None:
+            self._state = State.ENDED
+            self._transport.abort()
+
     def close(self) -> None:
         """The house closes; what aiohttp has under way is for aiohttp to end."""
         if self._state in {State.FREE, State.WAITING}:
@@ -314,6 +329,8 @@ class Fronts:
         self._room = CONNECTIONS_MAX
         self._listener: asyncio.Server | None = None
         self._looking: asyncio.TimerHandle | None = None
+        # Of whom (None: of all) nobody was idle: a flood must not make us look at everybody for each newcomer.
+        self._busy: set[str | None] = set()
 
     def behind(self) -> Behind:
         """Make aiohttp's side of a connection."""
@@ -335,14 +352,28 @@ class Fronts:
         return int(self._listener.sockets[0].getsockname()[1])
 
     def arrived(self, front: Front) -> bool:
-        """Take note of a connection; False if there is no room for it."""
+        """Take note of a connection; False if there is no room for it, nor can be made."""
         address = front.address
-        if len(self.connections) >= self._room or (address and self._addresses[address] >= ADDRESS_CONNECTIONS_MAX):
+        if address and self._addresses[address] >= ADDRESS_CONNECTIONS_MAX and not self._make_room(address):
+            return False
+        if len(self.connections) >= self._room and not self._make_room(None):
             return False
         self.connections.add(front)
         if address:
             self._addresses[address] += 1
         return True
+
+    def _make_room(self, address: str | None) -> bool:
+        """End those that were asked nothing for longest, of one address or of all; False if all are busy."""
+        if address in self._busy:
+            return False
+        idle = [each for each in self.connections if each.quiet_seconds and address in {None, each.address}]
+        for each in nlargest(ROOM_MADE, idle, key=lambda each: each.quiet_seconds):
+            self.gone(each)
+            each.make_room()
+        if not idle:
+            self._busy.add(address)
+        return bool(idle)
 
     def gone(self, front: Front) -> None:
         """Forget a connection, if there was room for it."""
@@ -354,6 +385,7 @@ class Fronts:
                     del self._addresses[front.address]
 
     def _look(self) -> None:
+        self._busy.clear()
         for each in tuple(self.connections):
             each.look(LOOK_SECONDS)
         self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)

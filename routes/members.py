@@ -13,7 +13,7 @@ from db import channel, member
 from db.refresh_tokens import IDLE_SECONDS, RefreshError, RefreshInvalid, RefreshReused
 from routes import access, problems, revocations, wire
 from routes.access import Who
-from routes.addresses import is_loopback
+from routes.addresses import household
 from routes.devices import device_of
 from routes.doors import HttpDoor
 from routes.middleware import BEARER, REQUEST_ID, answer, problem_response, read_body
@@ -162,7 +162,7 @@ class MemberDoors:
         body = await read_body(request, wire.LogIn)
         self._take(self._log_ins, request)
         # Spent before the answer is known, or a hundred tries at once would all find the bucket full.
-        wrong_words_key = f"{request.remote} {body.login_id}"
+        wrong_words_key = f"{household(request.remote)} {body.login_id}"
         self._wrong_words.take(wrong_words_key, time.monotonic())
         wrong = False
         try:
@@ -238,13 +238,10 @@ class MemberDoors:
         )
 
     def _take(self, limit: RateLimit, request: web.Request) -> None:
-        """Spend one try of the peer's address.
-
-        A loopback address is the operator's own, or a proxy's that does not say for whom it asks: a bucket there
-        would lock out everybody at once.
-        """
-        if not is_loopback(request.remote):
-            limit.take(str(request.remote), time.monotonic())
+        """Spend one try of the visitor's address."""
+        address = household(request.remote)
+        if address is not None:
+            limit.take(address, time.monotonic())
 
     def _logged_in(self, found: Member, refresh_token: str) -> web.Response:
         token = self._tokens.issue(

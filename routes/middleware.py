@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 from aiohttp import hdrs, web
@@ -27,6 +28,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 BODY_SECONDS_MAX = 10.0
 """Seconds a body may take to arrive: 64 KiB at 52 kbit/s; slower is an attack or not worth a connection."""
+
+FORM_FIELDS_MAX = 16
+"""Fields of a form; ours have one each."""
 
 BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer", Bearer)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
@@ -195,6 +199,17 @@ async def read_body(request: web.Request, kind: type[T]) -> T:
     if request.content_type != "application/json":
         raise wire.WireShape
     return wire.read(kind, await read_bytes(request))
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """Read the fields of a plain form, the first of each name. Raises WireShape, as `read_body` does."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise wire.WireShape
+    try:
+        fields = parse_qs((await read_bytes(request)).decode(errors="replace"), max_num_fields=FORM_FIELDS_MAX)
+    except ValueError:
+        raise wire.WireShape from None
+    return {name: values[0] for name, values in fields.items()}
 
 
 async def read_bytes(request: web.Request) -> bytes:

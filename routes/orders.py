@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from db.order_errors import OrderError, OrderUnknown
 from routes import problems, wire
 from routes.access import Who
-from routes.addresses import is_loopback
+from routes.addresses import household
 from routes.doors import HttpDoor
 from routes.middleware import BEARER, REQUEST_ID, answer, read_body
 from routes.order_shapes import OrderList, OrderView, PlaceOrder, ProductList, Token, product_list, view
@@ -207,8 +207,9 @@ class OrderDoors:
         Not a redirect to the wallet: the token stands in the address, and a reload a little later brings it again.
         """
         now = time.monotonic()
-        if not is_loopback(request.remote):  # the machine itself: a proxy without a public URL, and the tests
-            self._strangers.take(str(request.remote), now)
+        address = household(request.remote)
+        if address is not None:
+            self._strangers.take(address, now)
         self._coming_back.take(str(order_id), now)
 
     @staticmethod

@@ -17,6 +17,7 @@ from db.order import LIFETIME, Standing
 from routes import sandbox_pages
 from routes.access import Who
 from routes.doors import HttpDoor
+from routes.middleware import read_form
 from routes.sandbox_pages import ROOT, base_of
 from routes.top_ups import utc_now
 
@@ -73,7 +74,7 @@ class SandboxPay:
 
     async def _phone(self, request: web.Request) -> web.StreamResponse:
         payment = await self._visited(request)
-        digits = re.sub(r"[\s-]", "", str((await request.post()).get("phone", "")))
+        digits = re.sub(r"[\s-]", "", (await read_form(request)).get("phone", ""))
         back = f"{base_of(payment.approval_url)}/pc/{payment.tid}"
         if not _PHONE.match(digits):
             raise web.HTTPSeeOther(f"{back}?phone=wrong")
@@ -82,7 +83,7 @@ class SandboxPay:
 
     async def _pay(self, request: web.Request) -> web.StreamResponse:
         payment = await self._visited(request)
-        match (await request.post()).get("do"):
+        match (await read_form(request)).get("do"):
             case "pay":
                 after = self._now() - LIFETIME
                 await self._payments.authorise(payment.tid, secrets.token_hex(10), after=after)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from routes.addresses import Addresses, counted_as, is_loopback, visitor
+from routes.addresses import Addresses, counted_as, household, is_loopback, visitor
 
 
 def _addresses(host="127.0.0.1", public_url=None):
@@ -122,3 +122,20 @@ def test_only_our_own_proxy_says_for_whom_it_asks(peer, forwarded_for, public_ur
 )
 def test_under_which_address_connections_are_counted(peer, said, public_url, counted):
     assert counted_as(peer, said, public_url=public_url) == counted
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (None, None),
+        ("127.0.0.1", None),
+        ("::ffff:127.0.0.1", None),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2::1", "2001:0db8:0001:0002::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:0db8:0001:0002::/64"),
+        ("2001:db8:1:3::", "2001:0db8:0001:0003::/64"),
+    ],
+)
+def test_a_household_of_ipv6_is_its_first_half(address, expected):
+    assert household(address) == expected

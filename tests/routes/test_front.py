@@ -380,6 +380,7 @@ async def test_who_takes_nothing_of_what_is_sent_is_cut_off(fronts, folder, name
 async def test_the_looks_at_the_time_go_on(fronts, dial, monkeypatch):
     monkeypatch.setattr(front, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(front, "IDLE_SECONDS_MAX", 0.003)
+    fronts._looking.cancel()
     fronts._look()
     line = await dial(fronts.port)
 
@@ -508,6 +509,60 @@ async def test_connections_at_their_limit_and_this_machine_is_not_counted(fronts
 
     assert await (await dial(fronts.port)).end() == b""
     assert not fronts._addresses
+
+
+async def test_who_has_asked_nothing_for_longest_makes_room_and_who_is_busy_does_not(
+    fronts, dial, folder, names, live, monkeypatch
+):
+    monkeypatch.setattr(fronts, "_room", 3)
+    monkeypatch.setattr(front, "ROOM_MADE", 1)
+    oldest, idle, busy = [await dial(fronts.port) for _ in range(3)]
+    busy.send(get(f"{folder}/{names['hint']}"))
+    await _until(lambda: live.guard.counters.under_way == 1)
+    for seconds in (front.LOOK_SECONDS, front.LOOK_SECONDS):
+        idle.send(get("/api/channels"))
+        await idle.answer()
+        for each in fronts.connections:
+            each.look(seconds)
+
+    newcomer = await dial(fronts.port)
+    newcomer.send(get("/api/channels"))
+
+    assert (await newcomer.answer())[0] == "HTTP/1.1 200 OK"
+    assert await oldest.end() == b""
+    assert len(fronts.connections) == 3
+    # The second comes to nobody idle but one, the third to nobody: and that is known until the next look.
+    second = await dial(fronts.port)
+    second.send(get("/api/channels"))
+    await second.answer()
+    assert await idle.end() == b""
+    assert await (await dial(fronts.port)).end() == b""
+    assert fronts._busy == {None}
+    fronts._looking.cancel()
+    fronts._look()
+    assert not fronts._busy
+    assert {each._state for each in fronts.connections} == {front.State.WAITING, front.State.FREE}
+
+
+async def test_an_address_makes_room_for_itself_only(fronts, dial, monkeypatch):
+    monkeypatch.setattr(front, "ADDRESS_CONNECTIONS_MAX", 1)
+    addresses = iter(("192.0.2.1", "198.51.100.7", "198.51.100.7"))
+    monkeypatch.setattr(front, "counted_as", lambda *_, **__: next(addresses))
+    other = await dial(fronts.port)
+    own = await dial(fronts.port)
+    for line in (other, own):
+        line.send(get("/api/channels"))
+        await line.answer()
+    for each in fronts.connections:
+        each.look(front.LOOK_SECONDS)
+
+    newcomer = await dial(fronts.port)
+    newcomer.send(get("/api/channels"))
+
+    assert (await newcomer.answer())[0] == "HTTP/1.1 200 OK"
+    assert await own.end() == b""
+    other.send(get("/api/channels"))
+    assert (await other.answer())[0] == "HTTP/1.1 200 OK"
 
 
 async def test_files_are_left_for_others(live, quick, monkeypatch):

@@ -243,7 +243,7 @@ async def test_right_words_are_never_slowed_down(client):
 
 
 async def test_strangers_addresses_are_limited_at_sign_up_and_login(client, monkeypatch, time_stands):
-    monkeypatch.setattr(members, "is_loopback", lambda _address: False)
+    monkeypatch.setattr(members, "household", lambda _address: "192.0.2.1")
 
     sign_ups = [(await client.post("/api/members", json={**NABI, "login_id": "-"})).status for _ in range(11)]
     log_ins = [
@@ -331,6 +331,19 @@ async def test_behind_our_proxy_each_visitor_has_tries_of_his_own(serve, doors, 
         assert (await client.post("/api/members/login", json=wrong, headers=thief)).status == 401
     assert (await client.post("/api/members/login", json=wrong, headers=thief)).status == 429
     assert (await client.post("/api/members/login", json=LOG_IN, headers=owner)).status == 200
+
+
+async def test_all_addresses_of_one_ipv6_household_share_their_tries(serve, doors):
+    client = await serve(doors.doors(), public_url="https://l.example")
+    await client.post("/api/members", json=NABI)
+    wrong = {**LOG_IN, "password": "wrong horse battery"}
+
+    async def attempt(address):
+        return (await client.post("/api/members/login", json=wrong, headers={"X-Forwarded-For": address})).status
+
+    assert [await attempt(f"2001:db8:1:2::{last}") for last in range(WRONG_WORD_BURST)] == [401] * WRONG_WORD_BURST
+    assert await attempt("2001:db8:1:2:ffff:ffff:ffff:ffff") == 429
+    assert await attempt("2001:db8:1:3::1") == 401
 
 
 async def test_a_cookie_used_again_after_its_heir_logs_both_out(client):

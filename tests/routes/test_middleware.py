@@ -8,7 +8,7 @@ from aiohttp import web
 from routes import middleware, wire
 from routes.access import Who
 from routes.doors import HttpDoor
-from routes.middleware import BEARER, answer, read_body
+from routes.middleware import BEARER, FORM_FIELDS_MAX, answer, read_body, read_form
 from routes.rate_limit import TooManyTries
 from routes.tokens import ACCESS_SECONDS
 
@@ -18,6 +18,10 @@ PLANTED = "postgresql://commeow:hunter2@db/commeow"
 async def _echo(request):
     body = await read_body(request, wire.LogIn)
     return answer(wire.Gave(id="7a0e8a52-3c1f-4f7e-9d0a-1d1f0f6f0a01", points_left=len(body.password)), status=201)
+
+
+async def _form(request):
+    return web.json_response(await read_form(request))
 
 
 async def _who(request):
@@ -42,6 +46,7 @@ async def _away(_request):
 
 DOORS = [
     HttpDoor(method="POST", path="/echo", who=Who.ANYONE, handle=_echo, words="", body=wire.LogIn),
+    HttpDoor(method="POST", path="/form", who=Who.ANYONE, handle=_form, words=""),
     HttpDoor(method="GET", path="/who", who=Who.MEMBER, handle=_who, words=""),
     HttpDoor(method="GET", path="/owner", who=Who.OWNER, handle=_who, words=""),
     HttpDoor(method="GET", path="/break", who=Who.ANYONE, handle=_break, words="", cors=True),
@@ -123,10 +128,24 @@ async def test_a_body_ends_at_its_limit(client):
     await _problem(response, 413, "wire.too_large")
 
 
-async def test_a_body_that_never_ends_is_cut(client, monkeypatch):
+async def test_a_form_is_read_and_whatever_else_is_none(client):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    good = await client.post("/form", data=b"do=pay&phone=010&do=cancel&empty=&word=%EA%B3%A0&odd=%FF", headers=form)
+    many = "&".join(f"f{number}=1" for number in range(FORM_FIELDS_MAX + 1)).encode()
+
+    assert json.loads(await good.read()) == {"do": "pay", "phone": "010", "word": "고", "odd": "\ufffd"}
+    for data, kind in ((b"do=pay", "text/plain"), (many, form["Content-Type"]), (b"{}", "application/json")):
+        await _problem(await client.post("/form", data=data, headers={"Content-Type": kind}), 400, "wire.shape")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("echo", "application/json"), ("form", "application/x-www-form-urlencoded")]
+)
+async def test_a_body_that_never_ends_is_cut(client, monkeypatch, path, kind):
     monkeypatch.setattr(middleware, "BODY_SECONDS_MAX", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-    writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+    head = f"POST /{path} HTTP/1.1\r\nHost: h\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\n"
+    writer.write(head.encode() + b"{")
 
     head = await reader.readuntil(b"\r\n\r\n")
     writer.close()
