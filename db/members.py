@@ -151,13 +151,25 @@ class Members:
             )
         return [row["id"] for row in rows]
 
-    async def set_password_hash(self, member_id: int, password_hash: str) -> None:
-        """Replace the hash. Raises MemberUnknown, StoreUnavailable, StoreUnknown (setting it again is harmless)."""
+    async def set_password_hash(self, member_id: int, password_hash: str, *, revoke_tokens: bool = False) -> None:
+        """Replace the hash, and end all of the member's bot tokens with it if asked to: both or neither.
+
+        Raises MemberUnknown, StoreUnavailable, StoreUnknown (setting it again is harmless).
+        """
         async with writing(self._pool) as connection:
             done = await connection.fetchval(
-                "UPDATE member SET password_hash = $2 WHERE id = $1 AND erased_at IS NULL RETURNING id",
+                """
+                WITH changed AS (
+                    UPDATE member SET password_hash = $2 WHERE id = $1 AND erased_at IS NULL RETURNING id
+                ), revoked AS (
+                    UPDATE bot_token SET revoked_at = now()
+                    WHERE $3 AND revoked_at IS NULL AND member_id IN (SELECT id FROM changed)
+                )
+                SELECT id FROM changed
+                """,
                 member_id,
                 password_hash,
+                revoke_tokens,
             )
         if done is None:
             raise MemberUnknown(member_id)

@@ -97,7 +97,7 @@ class AccountDoors:
                 path="/api/members/me/password",
                 who=Who.MEMBER,
                 handle=self._change_password,
-                words="Change the password; all other logins end.",
+                words="Change the password; all other logins end, and all tokens unless they are kept.",
                 body=ChangePassword,
                 status=204,
                 lasting=True,
@@ -135,7 +135,8 @@ class AccountDoors:
         profile = await self._members.profile(bearer.member_id)
         await self._ask(bearer.member_id, body.old_password, "old_password")
         member.check_password(body.password, profile.login_id)
-        await self._members.set_password_hash(bearer.member_id, await self._passwords.hash(body.password))
+        password_hash = await self._passwords.hash(body.password)
+        await self._members.set_password_hash(bearer.member_id, password_hash, revoke_tokens=not body.keep_tokens)
         # Whoever knew the old one and is still logged in by it shall not stay so.
         await self._end_all_but(bearer)
         return web.Response(status=204)

@@ -31,10 +31,14 @@ class LoginList(Struct, frozen=True):
 
 
 class ChangePassword(Struct, frozen=True):
-    """PUT /api/members/me/password: the one that holds, and the new one."""
+    """PUT /api/members/me/password: the one that holds, and the new one.
+
+    Bot tokens and overlay links end too unless `keep_tokens`: whoever was let in by the old one may have made some.
+    """
 
     old_password: Credential
     password: Credential
+    keep_tokens: bool = False
 
 
 class Leave(Struct, frozen=True):

@@ -47,6 +47,9 @@ async def test_a_member_looks_after_the_account(house, new_page, nickname, shoot
         await tokens.locator("dialog button:not(.quiet)").click()
         await expect(tokens.locator("li")).to_have_count(0)
 
+        await tokens.locator("input[name=name]").fill("forgotten")
+        await tokens.locator("form button").click()
+        await expect(tokens.locator("li")).to_contain_text("forgotten")
         form = page.locator("password-form")
         await form.locator("#old_password").fill("not my password")
         await form.locator("#password").fill(NEW_PASSWORD)
@@ -56,7 +59,8 @@ async def test_a_member_looks_after_the_account(house, new_page, nickname, shoot
         page.forgiven.append("403")
         await form.locator("#old_password").fill(PASSWORD)
         await form.locator("button").click()
-        await expect(form.locator("[role=status]")).to_contain_text("Changed")
+        await expect(form.locator("[role=status]")).to_contain_text("tokens and OBS overlay links stop")
+        await expect(tokens.locator("li, copy-field")).to_have_count(0)
 
         async with page.expect_download() as given:
             await page.locator("own-data button").first.click()

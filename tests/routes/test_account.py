@@ -5,6 +5,7 @@ from http.cookies import SimpleCookie
 import pytest
 
 from db.acts import Acts
+from db.bot_tokens import BotTokens
 from db.bus import Bus
 from db.follows import Follows
 from db.ledger import Ledger
@@ -170,6 +171,27 @@ async def test_a_new_password_is_the_one_that_holds_and_ends_the_other_logins(cl
     assert await _code(await client.post("/api/members/login", json=LOG_IN), 401) == "auth.bad_login"
     assert (await client.post("/api/members/login", json={**LOG_IN, "password": NEW_PASSWORD})).status == 200
     assert [await _refreshed(client, cookie) for cookie in (elsewhere, own)] == [401, 200]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+async def test_a_new_password_ends_programs_and_overlays_too_unless_they_are_kept(client, pool, keep):
+    here, _ = await _log_in(client)
+    member = await Members(pool).by_nickname("나비")
+    stranger = await Members(pool).add(login_id="stranger", nickname="남", password_hash="-", stream_key_hash=bytes(32))
+    store = BotTokens(pool)
+    for owner, scope in ((member, "chat:write"), (member, "overlay:watch"), (stranger, "chat:read")):
+        token_hash = f"{owner.id} {scope}".encode().ljust(32)
+        await store.add(owner.id, name=scope, scopes=frozenset({scope}), token_hash=token_hash)
+    wrong = {"old_password": "wrong horse", "password": NEW_PASSWORD, "keep_tokens": keep}
+    assert (await client.put("/api/members/me/password", json=wrong, headers=here)).status == 403
+    assert len(await store.list(member.id)) == 2
+    change = {"old_password": PASSWORD, "password": NEW_PASSWORD} | ({"keep_tokens": True} if keep else {})
+
+    assert (await client.put("/api/members/me/password", json=change, headers=here)).status == 204
+
+    assert len(await store.list(member.id)) == (2 if keep else 0)
+    assert len(await store.revoked_within(60)) == (0 if keep else 2)
+    assert len(await store.list(stranger.id)) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
 
 import { html } from "/js/vendor/lit.js";
 import { language, speakInstead, t } from "../net/words.js";
-import "./bot_tokens.js";
+import { BotTokens } from "./bot_tokens.js";
 import "./leave_form.js";
 import { LightElement } from "./light_element.js";
 import { LoginList } from "./login_list.js";
@@ -32,10 +32,11 @@ export class AccountDesk extends LightElement {
     `;
   }
 
-  /** The other devices are gone with the old password. */
+  /** The other devices are gone with the old password, and tokens too unless they were kept. */
   #onChanged = () => {
-    const list = this.querySelector("login-list");
-    if (list instanceof LoginList) void list.refresh();
+    for (const list of this.querySelectorAll("login-list, bot-tokens")) {
+      if (list instanceof LoginList || list instanceof BotTokens) void list.refresh();
+    }
   };
 }
 

@@ -43,12 +43,13 @@ export class BotTokens extends LightElement {
 
   connectedCallback() {
     super.connectedCallback();
-    void this.#load();
+    void this.refresh();
   }
 
-  async #load() {
+  async refresh() {
     try {
       this.tokens = (await botTokens()).tokens;
+      if (this.tokens.length === 0) this.made = null; // It is over, whichever it was.
     } catch (error) {
       this.problem = error;
     }
@@ -135,7 +136,7 @@ export class BotTokens extends LightElement {
     this.problem = null;
     try {
       await act();
-      await this.#load();
+      await this.refresh();
     } catch (error) {
       this.problem = error;
     }

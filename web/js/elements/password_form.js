@@ -1,5 +1,5 @@
 /**
- * Door: another password; whoever was logged in elsewhere by the old one is logged out.
+ * Door: another password; whoever was logged in elsewhere by the old one is logged out, and what he may have made ends.
  *
  * Events: `changed`.
  * @module
@@ -21,7 +21,8 @@ export class PasswordForm extends LightElement {
     /** @type {Problem | null} */
     this.problem = null;
     this.busy = false;
-    this.done = false;
+    /** What to say when it is. @type {string | null} */
+    this.done = null;
   }
 
   render() {
@@ -29,13 +30,15 @@ export class PasswordForm extends LightElement {
     const whole = this.problem !== null && wrong("old_password") === undefined && wrong("password") === undefined;
     return html`<section class="card">
       <h2>${t("account.change_password")}</h2>
-      <form novalidate @submit=${this.#onSubmit} @input=${() => (this.done = false)}>
+      <form novalidate @submit=${this.#onSubmit} @input=${() => (this.done = null)}>
         ${field({ name: "old_password", label: "account.old_password", type: "password", autocomplete: "current-password", problem: wrong("old_password") })}
         ${field({ name: "password", label: "account.new_password", hint: "account.password_hint", type: "password", autocomplete: "new-password", problem: wrong("password") })}
+        <label class="check"><input name="revoke" type="checkbox" checked aria-describedby="revoke-below">${t("account.revoke_all")}</label>
+        <p class="hint" id="revoke-below">${t("account.revoke_all_words")}</p>
         ${whole ? html`<p class="problem" role="alert">${errorText(this.problem)}</p>` : nothing}
         <div class="row">
           <button type="submit" ?disabled=${this.busy}>${t("account.change")}</button>
-          <span class="said" role="status">${this.done ? t("account.password_changed") : nothing}</span>
+          <span class="said" role="status">${this.done === null ? nothing : t(this.done)}</span>
         </div>
       </form>
     </section>`;
@@ -46,7 +49,7 @@ export class PasswordForm extends LightElement {
     event.preventDefault();
     const form = event.currentTarget;
     if (!(form instanceof HTMLFormElement) || this.busy) return;
-    this.done = false;
+    this.done = null;
     const fault = passwordFault(typed(form, "password"));
     this.problem = fault === null ? null : new Problem(fault, { field: "password" });
     if (this.problem === null) await this.#send(form);
@@ -61,9 +64,10 @@ export class PasswordForm extends LightElement {
   async #send(form) {
     this.busy = true;
     try {
-      await changePassword(typed(form, "old_password"), typed(form, "password"));
+      const revokes = typed(form, "revoke") !== "";
+      await changePassword(typed(form, "old_password"), typed(form, "password"), !revokes);
       form.reset();
-      this.done = true;
+      this.done = revokes ? "account.password_changed_all" : "account.password_changed";
       this.tell("changed");
     } catch (error) {
       this.problem = asProblem(error);

@@ -46,9 +46,9 @@ export function revokeBotToken(id) {
   return asMember("DELETE", `/api/members/me/tokens/${id}`);
 }
 
-/** All other logins end. @param {string} oldPassword @param {string} password @returns {Promise<null>} */
-export function changePassword(oldPassword, password) {
-  return asMember("PUT", "/api/members/me/password", { old_password: oldPassword, password });
+/** All other logins end. @param {string} oldPassword @param {string} password @param {boolean} keepsTokens @returns {Promise<null>} */
+export function changePassword(oldPassword, password, keepsTokens) {
+  return asMember("PUT", "/api/members/me/password", { old_password: oldPassword, password, keep_tokens: keepsTokens });
 }
 
 /** For good. @param {string} password @returns {Promise<null>} */
