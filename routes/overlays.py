@@ -6,6 +6,7 @@ The link is the one secret that an address may hold: it lets its holder watch on
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,12 +14,17 @@ from aiohttp import hdrs, web
 
 from db.bot_token import Scope, hash_bot_token, is_bot_token
 from db.bus import HISTORY_LINES_MAX
-from routes import events, languages
+from db.errors import StoreError
+from routes import events, languages, problems
 from routes.access import Who
+from routes.addresses import household
 from routes.doors import HttpDoor
+from routes.rate_limit import RateLimit, TooManyTries
 from routes.speech import SpeechError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from db.bot_token import Bot
     from db.bot_tokens import BotTokens
     from db.bus import Bus
@@ -27,6 +33,20 @@ if TYPE_CHECKING:
 
 FILE: Final = "overlay.html"
 
+LINK_BURST: Final = 60
+LINK_REFILL_SECONDS: Final = 1.0
+"""Requests by one link: a dozen scenes of three sources at once, then a reload or a gift read aloud a second."""
+
+GUESS_BURST: Final = 20
+GUESS_REFILL_SECONDS: Final = 5.0
+"""Links that are none, by one address: as many sources as a collection has of a link that was revoked, all reloaded."""
+
+AGAIN_SECONDS: Final = 5
+"""Seconds after which a source asks again that could not be shown: nobody sits at OBS to do it."""
+
+# What lies over a broadcast is seen by all who watch: a refusal there has no words.
+_NOTHING: Final = "<!doctype html><title>Commeow</title>"
+
 _DONATED: Final = b'{"kind":"donated"'
 _REMOVED: Final = b'{"kind":"removed"'
 
@@ -34,13 +54,24 @@ log = logging.getLogger("commeow.overlays")
 
 
 class OverlayDoors:
-    """The doors of overlays. `speech` is None where the machine has no voice."""
+    """The doors of overlays. `speech` is None where the machine has no voice; `clock` is monotonic."""
 
-    def __init__(self, bot_tokens: BotTokens, pages: Pages, bus: Bus, speech: Speech | None) -> None:
+    def __init__(
+        self,
+        bot_tokens: BotTokens,
+        pages: Pages,
+        bus: Bus,
+        speech: Speech | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._bot_tokens = bot_tokens
         self._pages = pages
         self._bus = bus
         self._speech = speech
+        self._clock = clock
+        self._by_link = RateLimit(burst=LINK_BURST, refill_seconds=LINK_REFILL_SECONDS)
+        self._guesses = RateLimit(burst=GUESS_BURST, refill_seconds=GUESS_REFILL_SECONDS)
 
     def doors(self) -> list[HttpDoor]:
         """List the doors."""
@@ -62,12 +93,29 @@ class OverlayDoors:
         ]
 
     async def _bot(self, request: web.Request) -> Bot:
-        """Find whose link it is. Raises HTTPNotFound."""
+        """Find whose link it is. Raises HTTPNotFound, TooManyTries, StoreUnavailable."""
         token = request.match_info["token"]
-        bot = await self._bot_tokens.find(hash_bot_token(token)) if is_bot_token(token) else None
-        if bot is None or Scope.OVERLAY not in bot.scopes:
+        address, now = household(request.remote), self._clock()
+        if address is not None:
+            self._guesses.take(address, now)
+        wrong = False
+        try:
+            bot = await self._find(token, now)
+            wrong = bot is None
+        finally:
+            if address is not None and not wrong:
+                self._guesses.give_back(address)
+        if bot is None:
             raise web.HTTPNotFound
         return bot
+
+    async def _find(self, token: str, now: float) -> Bot | None:
+        if not is_bot_token(token):
+            return None
+        token_hash = hash_bot_token(token)
+        self._by_link.take(token_hash.hex(), now)
+        bot = await self._bot_tokens.find(token_hash)
+        return bot if bot is not None and Scope.OVERLAY in bot.scopes else None
 
     async def _speak(self, request: web.Request) -> web.StreamResponse:
         bot = await self._bot(request)
@@ -92,6 +140,14 @@ class OverlayDoors:
         return text
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._page(request)
+        except (web.HTTPNotFound, TooManyTries, StoreError) as refusal:
+            if "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+                raise
+            return _nothing(refusal)
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
         bot = await self._bot(request)
         # OBS speaks its own language, the streamer's viewers theirs: the link may say which.
         asked = request.query.get("lang")
@@ -99,3 +155,16 @@ class OverlayDoors:
         response = self._pages.render(request, FILE, language=language, channel=bot.member.nickname)
         response.headers[hdrs.CACHE_CONTROL] = "no-store"
         return response
+
+
+def _nothing(refusal: web.HTTPNotFound | TooManyTries | StoreError) -> web.Response:
+    """Show nothing, and ask again later unless the link is over."""
+    if isinstance(refusal, web.HTTPNotFound):
+        status, again = refusal.status, None
+    else:
+        problem = problems.problem_of(refusal, incident="")
+        status, again = problem.row.status, max(AGAIN_SECONDS, -(-(problem.retry_after_ms or 0) // 1000))
+    response = web.Response(status=status, text=_NOTHING, content_type="text/html", charset="utf-8")
+    if again is not None:
+        response.headers[hdrs.RETRY_AFTER] = response.headers["Refresh"] = str(again)
+    return response

@@ -46,7 +46,7 @@ PAGES: Final = {
 }
 
 BEHIND_DOORS: Final = ("overlay.html",)
-"""Pages that another door shows, by `Pages.render`."""
+"""Pages that another door shows, by `Pages.render`: what OBS lays over a broadcast."""
 
 FOLDERS: Final = ("css", "fonts", "i18n", "img", "js")
 
@@ -101,10 +101,12 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page in each language before its placeholders are filled in, and the hash its import map needs."""
+    """One page in each language before its placeholders are filled in, and what its policy needs to know."""
 
     texts: dict[str, str]
     script_hashes: str
+    is_framed: bool
+    is_restyled: bool
 
 
 def vendor_root() -> Path | None:
@@ -185,7 +187,7 @@ class Pages:
         if page is None:
             raise web.HTTPNotFound
         card = await self._card(request, page)
-        return self._fill(request, page, card, language=None, framed=resource.canonical == EMBED)
+        return self._fill(request, page, card, language=None)
 
     def render(self, request: web.Request, file: str, *, language: str | None, **values: str) -> web.Response:
         """Answer a page that another door stands before, with what its placeholders shall say. Raises HTTPNotFound.
@@ -195,11 +197,9 @@ class Pages:
         page = self._pages.get(file)
         if page is None:
             raise web.HTTPNotFound
-        return self._fill(request, page, values, language=language, framed=False)
+        return self._fill(request, page, values, language=language)
 
-    def _fill(
-        self, request: web.Request, page: Page, values: dict[str, str], *, language: str | None, framed: bool
-    ) -> web.Response:
+    def _fill(self, request: web.Request, page: Page, values: dict[str, str], *, language: str | None) -> web.Response:
         if language is None:
             language = languages.choose(request.cookies.get("lang"), request.headers.get(hdrs.ACCEPT_LANGUAGE))
         rsocket_url = self._addresses.rsocket(request.headers.get(hdrs.HOST))
@@ -217,7 +217,9 @@ class Pages:
         response = _validated(request, data, _etag(data))
         response.content_type = "text/html"
         response.charset = "utf-8"
-        response.headers["Content-Security-Policy"] = policy(rsocket_url, page.script_hashes, framed=framed)
+        response.headers["Content-Security-Policy"] = policy(
+            rsocket_url, page.script_hashes, framed=page.is_framed, restyled=page.is_restyled
+        )
         response.headers[hdrs.VARY] = "Accept-Language, Cookie, Host"
         response.headers[hdrs.CACHE_CONTROL] = "no-cache"
         return response
@@ -259,10 +261,11 @@ class Pages:
         return response
 
 
-def policy(rsocket_url: str, script_hashes: str, *, framed: bool = False) -> str:
+def policy(rsocket_url: str, script_hashes: str, *, framed: bool = False, restyled: bool = False) -> str:
     """Write the Content-Security-Policy of a page: our own files, our RSocket server, no more.
 
-    `framed`: other sites may show it.
+    `framed`: other sites may show it. `restyled`: whoever shows it may put styles of his own in, as OBS does with what
+    a streamer wrote under "Custom CSS"; a stranger cannot, for nothing he writes becomes markup.
     """
     scheme_host = rsocket_url.removesuffix("/rsocket")
     # CSP's grammar knows no IPv6 literal: then the scheme alone has to do.
@@ -271,7 +274,7 @@ def policy(rsocket_url: str, script_hashes: str, *, framed: bool = False) -> str
         (
             "default-src 'none'",
             f"script-src 'self'{script_hashes}",
-            "style-src 'self'",
+            "style-src 'self' 'unsafe-inline'" if restyled else "style-src 'self'",
             "img-src 'self' data:",
             f"connect-src 'self' {socket_source}",
             "media-src 'self' blob:",
@@ -329,7 +332,12 @@ def _page(path: Path, catalogues: dict[str, dict[str, object]], bundle: bundles.
         f" 'sha256-{base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
         for body in _IMPORT_MAP.findall(text)
     )
-    return Page({language: _spoken(text, words) for language, words in catalogues.items()}, "".join(hashes))
+    return Page(
+        {language: _spoken(text, words) for language, words in catalogues.items()},
+        "".join(hashes),
+        is_framed=path.name == PAGES[EMBED],
+        is_restyled=path.name in BEHIND_DOORS,
+    )
 
 
 def _asset(path: Path) -> Asset:

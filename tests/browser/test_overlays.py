@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import struct
+from urllib.parse import quote
 
 import pytest
 from house import Encoder, eventually
@@ -24,6 +25,37 @@ SILENCE = (
     + struct.pack("<I", 4410)
     + bytes(4410)
 )
+# What OBS does once a page is loaded, with what a streamer wrote or its own default (browser-client.cpp, OnLoadEnd).
+CUSTOM_CSS = """(words) => {
+  const obsCSS = document.createElement("style");
+  obsCSS.appendChild(document.createTextNode(decodeURIComponent(words)));
+  document.querySelector("head").appendChild(obsCSS);
+}"""
+DEFAULT_CSS = "body { background-color: rgba(0, 0, 0, 0); margin: 0px auto; overflow: hidden; }"
+# What OBS says when a scene with this source goes off air, or comes back (browser-app.cpp).
+SCENE = """(visible) => {
+  Object.defineProperty(document, "hidden", { configurable: true, value: !visible });
+  document.dispatchEvent(new CustomEvent("visibilitychange", {}));
+  dispatchEvent(new CustomEvent("obsSourceVisibleChanged", { detail: { visible } }));
+}"""
+# All at once, while it is there.
+SHOWN = """() => {
+  const points = document.querySelector("overlay-alerts .alert strong");
+  return points !== null && window.played.length > 0 && {
+    words: points.closest(".alert").textContent,
+    colour: getComputedStyle(points).color,
+    played: window.played,
+    focused: document.hasFocus() && document.activeElement !== document.body,
+  };
+}"""
+PLAYED = """
+  window.played = [];
+  const play = HTMLMediaElement.prototype.play;
+  HTMLMediaElement.prototype.play = async function () {
+    try { await play.call(this); window.played.push(this.currentSrc.split("/").at(-1)); }
+    catch (error) { window.played.push(String(error)); throw error; }
+  };
+"""
 
 
 async def link(house, member) -> str:
@@ -51,10 +83,10 @@ async def corner(page) -> int:
 
 @contextlib.asynccontextmanager
 async def hearing(page, talking, streamer):
-    """Leave once the page has heard the room: what is given before is nobody's news."""
+    """Give the page's frames, and leave once it has heard the room: what is given before is nobody's news."""
     frames = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(bytes(frame))))
-    yield
+    yield frames
     lines, next_at = 0, 0.0
 
     async def look():
@@ -130,6 +162,41 @@ async def test_a_gift_is_shown_once_and_outlives_a_reload_and_a_revoked_link_goe
         answer = await page.request.get(f"/overlay/{token}/alerts")
         assert answer.status == 404
 
+    assert opacity == 0
+
+
+async def test_in_obs_a_gift_waits_for_its_scene_is_heard_without_a_click_and_wears_the_streamers_style(
+    house, new_page, live, shoot
+):
+    """A browser source: 1920 by 1080, no focus, no gesture, hidden with its scene, and styled by "Custom CSS"."""
+    streamer, _, talking = live
+    token = await link(house, streamer)
+    async with new_page(locale="en-US", viewport={"width": 1920, "height": 1080}) as page:
+        await page.add_init_script(PLAYED)
+        await page.route("**/speech/*", lambda route: route.fulfill(body=SILENCE, content_type="audio/wav"))
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+        alert = page.locator("overlay-alerts .alert")
+        async with hearing(page, talking, streamer) as frames:
+            await page.goto(f"/overlay/{token}/alerts?lang=ko&aloud")
+        for words in (DEFAULT_CSS, ".alert strong { color: rgb(1, 2, 3) !important; }"):
+            await page.evaluate(CUSTOM_CSS, quote(words))
+
+        await page.evaluate(SCENE, False)
+        await talking.give(streamer.nickname, 300, f"hidden at first {'z' * 120}")  # Long, so that it stays long.
+        await eventually(lambda: any(b"hidden at first" in frame for frame in frames), what="the gift in the overlay")
+        await page.evaluate("() => new Promise((done) => setTimeout(done))")
+        hidden = await alert.count()
+        await page.evaluate(SCENE, True)
+        shown = await (await page.wait_for_function(SHOWN)).json_value()
+        opacity = await corner(page)
+        await shoot(page, "overlay-alert-obs", omit_background=True)
+
+    assert hidden == 0
+    assert "hidden at first" in shown["words"]
+    assert [name.isdigit() for name in shown["played"]] == [True]
+    assert shown["colour"] == "rgb(1, 2, 3)"
+    assert not shown["focused"]
     assert opacity == 0
 
 

@@ -8,9 +8,15 @@ import pytest
 from db.bot_token import PREFIX, hash_bot_token
 from db.bot_tokens import BotTokens
 from db.bus import Bus
+from db.errors import StoreUnavailable
 from routes import events, wire
 from routes.addresses import Addresses
-from routes.overlays import OverlayDoors
+from routes.overlays import (
+    AGAIN_SECONDS,
+    GUESS_BURST,
+    LINK_BURST,
+    OverlayDoors,
+)
 from routes.pages import Pages
 from routes.speech import SpeechError
 
@@ -55,7 +61,11 @@ async def test_a_link_shows_its_members_channel_and_is_kept_nowhere_on_the_way(c
     assert 'content="나비"' in text
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    rules = answer.headers["Content-Security-Policy"].split("; ")
+    assert "frame-ancestors 'none'" in rules
+    # What a streamer writes under "Custom CSS" OBS puts in as a style element.
+    assert "style-src 'self' 'unsafe-inline'" in rules
+    assert "script-src 'self'" in rules
     assert 'lang="ko"' in await (await client.get(f"/overlay/{token}/{kind}?lang=xx")).text()
 
 
@@ -122,6 +132,69 @@ async def test_a_gifts_words_are_read_aloud_unless_they_were_taken_back(client, 
     # Taken back, a line of the chat, no words, not to be spoken, not there, nobody's.
     for path in (*(f"{token}/speech/{seq}" for seq in (2, 3, 4, 5, 99)), f"{PREFIX}{'a' * 43}/speech/1"):
         assert (await client.get(f"/overlay/{path}")).status == 404
+
+
+@pytest.fixture
+async def by_proxy(serve, pool, redis, tmp_path):
+    """Ask as whoever has this address: `status, headers = await ask(address, path)`."""
+    (tmp_path / "overlay.html").write_text(HTML)
+    doors = OverlayDoors(BotTokens(pool), Pages(tmp_path, None, ADDRESSES), Bus(redis), Parrot(), clock=lambda: 0.0)
+    client = await serve(doors.doors(), public_url="https://l.example")
+
+    async def ask(address, path, **headers):
+        answer = await client.get(path, headers={"X-Forwarded-For": address, **headers})
+        return answer.status, answer.headers
+
+    return ask
+
+
+async def test_one_link_has_its_pace_whoever_asks(by_proxy, pool, new_member):
+    nabi = await new_member("나비")
+    token, other = [(await _link(pool, nabi))[0] for _ in range(2)]
+
+    found = [(await by_proxy(f"192.0.2.{n}", f"/overlay/{token}/alerts"))[0] for n in range(LINK_BURST + 1)]
+
+    assert found == [200] * LINK_BURST + [429]
+    status, headers = await by_proxy("192.0.2.1", f"/overlay/{token}/speech/1")
+    assert (status, headers["Content-Type"]) == (429, "application/problem+json")
+    assert (await by_proxy("192.0.2.1", f"/overlay/{other}/alerts"))[0] == 200
+
+
+async def test_one_address_guesses_no_faster_and_a_right_link_costs_it_nothing(by_proxy, pool, new_member):
+    token, _ = await _link(pool, await new_member("나비"))
+    for number in range(GUESS_BURST):
+        path = f"/overlay/{PREFIX}{'a' * 41}{number:02}/chat" if number % 2 else "/overlay/x/speech/1"
+        assert (await by_proxy("192.0.2.1", path))[0] == 404
+        assert number > 9 or (await by_proxy("192.0.2.1", f"/overlay/{token}/chat"))[0] == 200
+
+    assert (await by_proxy("192.0.2.1", "/overlay/x/chat"))[0] == 429
+    assert (await by_proxy("192.0.2.2", "/overlay/x/chat"))[0] == 404
+
+
+async def test_over_a_broadcast_a_refusal_shows_nothing_and_asks_again_unless_the_link_is_over(
+    by_proxy, pool, new_member, monkeypatch
+):
+    token, _ = await _link(pool, await new_member("나비"))
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+
+    status, headers = await by_proxy("192.0.2.1", "/overlay/x/chat", **browser)
+    assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "Refresh" not in headers
+
+    for _ in range(LINK_BURST):
+        await by_proxy("192.0.2.1", f"/overlay/{token}/chat", **browser)
+    status, headers = await by_proxy("192.0.2.1", f"/overlay/{token}/chat", **browser)
+    assert (status, headers["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert headers["Refresh"] == str(AGAIN_SECONDS)
+
+    async def away(*_):
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(BotTokens, "find", away)
+    other = f"/overlay/{PREFIX}{'b' * 43}/chat"
+    status, headers = await by_proxy("192.0.2.1", other, **browser)
+    assert (status, headers["Content-Type"], headers["Refresh"]) == (503, "text/html; charset=utf-8", "5")
+    assert (await by_proxy("192.0.2.1", other))[1]["Content-Type"] == "application/problem+json"
 
 
 async def test_a_machine_without_a_voice_says_nothing(serve, pool, redis, tmp_path, new_member):

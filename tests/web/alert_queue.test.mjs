@@ -68,6 +68,17 @@ test("a long message is read to its end, and many that wait are shorter", () => 
   assert.equal(ticked(busy, 0).untilMs, 4_000);
 });
 
+test("while another scene is on air a gift waits, and what is shown is shown to its end", () => {
+  let queue = ticked([donated(5), donated(6)].reduce(heard, emptyQueue(4)), 0);
+  assert.equal(waitMs(queue, 0, false), 6_000);
+  queue = ticked(queue, 6_000, false);
+  assert.equal(queue.shown, null);
+  assert.equal(ticked(queue, 90_000, false), queue);
+  assert.equal(waitMs(queue, 90_000, false), null);
+  assert.equal(resumeAt(queue), 5);
+  assert.equal(ticked(queue, 90_000).shown.seq, 6);
+});
+
 test("what is read aloud is shown to its end, and nothing else is held", () => {
   const queue = ticked(heard(emptyQueue(null), donated(5)), 0);
   assert.equal(held(queue, "g5", 9_000).untilMs, 9_000);

@@ -67,18 +67,21 @@ export function held(queue, id, untilMs) {
   return queue.shown?.id === id && untilMs > queue.untilMs ? { ...queue, untilMs } : queue;
 }
 
-/** Time has passed. @param {Queue} queue @param {number} nowMs @returns {Queue} the same object when nothing changed */
-export function ticked(queue, nowMs) {
+/**
+ * Time has passed. @param {Queue} queue @param {number} nowMs @param {boolean} [seen] false: another scene is on air, and who gave waits for this one
+ * @returns {Queue} the same object when nothing changed
+ */
+export function ticked(queue, nowMs, seen = true) {
   if (nowMs < queue.untilMs) return queue;
   if (queue.shown !== null) return { ...queue, shown: null, untilMs: nowMs + PAUSE_MS };
   const [first, ...others] = queue.waiting;
-  if (first === undefined) return queue;
+  if (first === undefined || !seen) return queue;
   return { ...queue, waiting: others, shown: first, untilMs: nowMs + showMs(first, others.length) };
 }
 
-/** @param {Queue} queue @param {number} nowMs @returns {number | null} when to tick next; null: not before something is heard */
-export function waitMs({ waiting, shown, untilMs }, nowMs) {
-  return shown === null && waiting.length === 0 ? null : Math.max(0, untilMs - nowMs);
+/** @param {Queue} queue @param {number} nowMs @param {boolean} [seen] @returns {number | null} when to tick next; null: not before something happens */
+export function waitMs({ waiting, shown, untilMs }, nowMs, seen = true) {
+  return shown === null && (waiting.length === 0 || !seen) ? null : Math.max(0, untilMs - nowMs);
 }
 
 /** The number to go on from after a reload: nothing that waits is lost, nothing that was shown comes again. @param {Queue} queue */

@@ -3,6 +3,7 @@
  *
  * Kept across reconnections and reloads, by where the room was and what was shown: OBS may close its browser between
  * scenes.
+ * Or it keeps it and hides it (as `document.hidden` tells): then what is given waits for the scene to come back.
  * @module
  */
 
@@ -58,9 +59,11 @@ export class OverlayAlerts extends LightElement {
       onRefused: () => {},
     });
     stream.request(CREDIT);
+    document.addEventListener("visibilitychange", this.#look);
   }
 
   disconnectedCallback() {
+    document.removeEventListener("visibilitychange", this.#look);
     clearTimeout(this.#timer);
     this.#voice.pause();
     super.disconnectedCallback();
@@ -91,10 +94,13 @@ export class OverlayAlerts extends LightElement {
     }
   }
 
+  #look = () => this.#become(this.#queue);
+
   /** @param {import("../core/alert_queue.js").Queue} queue */
   #become(queue) {
     const now = Date.now();
-    const next = ticked(queue, now);
+    const seen = !document.hidden;
+    const next = ticked(queue, now, seen);
     const seq = resumeAt(next);
     if (seq !== resumeAt(this.#queue) || next.waiting.length < this.#queue.waiting.length) {
       keep(this.#key, JSON.stringify({ seq, ids: shownIds(next), at: now }));
@@ -103,8 +109,8 @@ export class OverlayAlerts extends LightElement {
     this.shown = next.shown;
     this.#speak();
     clearTimeout(this.#timer);
-    const wait = waitMs(next, now);
-    if (wait !== null) this.#timer = setTimeout(() => this.#become(this.#queue), wait);
+    const wait = waitMs(next, now, seen);
+    if (wait !== null) this.#timer = setTimeout(this.#look, wait);
   }
 }
 
