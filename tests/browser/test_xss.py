@@ -6,6 +6,7 @@ Whatever runs calls `xss()`; that, a breach of the policy, a dialog or a request
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 from html.parser import HTMLParser
@@ -142,6 +143,14 @@ def answers(nickname):
         },
         "/health": {"state": "live", "encoder": PAYLOADS[0], "picture": None, "sound": None, "verdicts": []},
         "/api/points": {"balance": 1, "earnings": 1},
+        "/health/history": {
+            "every_seconds": 5,
+            "first": 0,
+            "viewers": [],
+            "kilobits": [],
+            "frames": [],
+            "keyframe_seconds": [],
+        },
         "/history": {
             "entries": [
                 {"id": n, "kind": "donation", "account": "points", "points": -1, "balance": 1, "at": AT}
@@ -162,6 +171,11 @@ def answers(nickname):
             "tokens": [{"id": n, "name": next(words), "scopes": [], "created_at": AT, "used_at": None} for n in every]
         },
         "/api/members/me/logins": {"logins": []},
+        "/emotes": {
+            "emotes": [
+                {"code": word, "url": "/img/none.png", "width": 32, "height": 32, "house": False} for word in PAYLOADS
+            ]
+        },
     }
 
 
@@ -182,9 +196,13 @@ async def hostile(page, nickname):
     await page.route("**/api/**", answer)
 
 
-async def test_two_hundred_payloads_stay_text_in_every_field(house, new_page, shoot):
+NICKNAME = '<img src=x onerror="xss()">'
+
+
+@contextlib.asynccontextmanager
+async def besieged(new_page):
+    """Give a page before the hostile house, and its room; at the end nothing of what it was told may have run."""
     assert len(set(PAYLOADS)) == len(PAYLOADS) >= 200
-    nickname = '<img src=x onerror="xss()">'
     async with new_page(locale="en-GB") as page:
         foreign, dialogs = [], []
         page.on("request", lambda sent: foreign.append(sent.url) if "127.0.0.1" not in sent.url[:24] else None)
@@ -197,12 +215,24 @@ async def test_two_hundred_payloads_stay_text_in_every_field(house, new_page, sh
         await page.add_init_script(
             "window.xss = () => console.error('xss ran');"
             "addEventListener('securitypolicyviolation', (breach) => console.error(breach.violatedDirective));"
-            f"localStorage.setItem('commeow.nickname', {json.dumps(nickname)});"
+            f"localStorage.setItem('commeow.nickname', {json.dumps(NICKNAME)});"
         )
-        line = HostileRoom(nickname)
+        line = HostileRoom(NICKNAME)
         await line.carry(page)
-        await hostile(page, nickname)
+        await hostile(page, NICKNAME)
+        yield page, line
+        assert foreign == []
+        assert dialogs == []
+        # What this house has no answer for, the real one refused to a token that is none.
+        assert [text for text in page.complaints if "Failed to load resource" not in text] == []
+        # The fence behind all this stands: no string becomes markup, whoever writes it.
+        refused = await page.evaluate("() => { try { document.body.innerHTML = '<b>'; } catch { return true; } }")
+        assert refused
+        page.forgiven.append("")  # It says so too.
 
+
+async def test_two_hundred_payloads_stay_text_in_every_field(house, new_page, shoot):
+    async with besieged(new_page) as (page, line):
         await page.goto("/")
         titles = page.locator("channel-card .title")
         await expect(titles).to_have_count(len(PAYLOADS))
@@ -234,20 +264,49 @@ async def test_two_hundred_payloads_stay_text_in_every_field(house, new_page, sh
             ("/studio", ("received-donations li", "moderation-log li")),
             ("/wallet", ("wallet-desk .lines li",)),
             ("/account", ("bot-tokens li",)),
+            ("/c/somebody/moderation", ("moderation-log li",)),
         ):
             await page.goto(path)
             for row in rows:
                 await expect(page.locator(row)).to_have_count(len(PAYLOADS))
             assert await page.evaluate(LOOK) == []
 
-        assert foreign == []
-        assert dialogs == []
-        # What this house has no answer for, the real one refused to a token that is none.
-        assert [text for text in page.complaints if "Failed to load resource" not in text] == []
-        # The fence behind all this stands: no string becomes markup, whoever writes it.
-        refused = await page.evaluate("() => { try { document.body.innerHTML = '<b>'; } catch { return true; } }")
-        assert refused
-        page.forgiven.append("")  # It says so too.
+
+# One after another in the one place where an overlay shows it, and what is read there.
+SHOW = """async ([element, field, inside, payloads]) => {
+  const shown = document.querySelector(element);
+  for (const [seq, payload] of payloads.entries()) {
+    shown[field] = field === "shown"
+      ? { id: String(seq), seq, nickname: payload, points: 300, text: payload }
+      : { title: payload, points: 10, received: 3, since: "2026-11-26T00:00:00Z" };
+    await shown.updateComplete;
+    await shown.querySelector("goal-bar")?.updateComplete;
+    for (const one of shown.querySelectorAll(inside)) if (one.textContent !== payload) throw new Error(payload);
+    if (shown.querySelector(inside) === null) throw new Error(`nothing shows ${payload}`);
+    if (shown.querySelector("bdi *") !== null) throw new Error(`markup of ${payload}`);
+  }
+}"""
+
+
+async def test_two_hundred_payloads_stay_text_over_a_broadcast(house, new_page, nickname, shoot):
+    owner = await house.sign_up(nickname())
+    asked = {"name": "OBS", "scopes": ["overlay:watch"]}
+    link = (await house.api("POST", "/api/members/me/tokens", asked, token=owner.token))["token"]
+    for kind, element, field, inside in (
+        ("chat", "chat-list", None, ".line .text, .line .name"),
+        ("alerts", "overlay-alerts", "shown", ".who bdi, .text"),
+        ("goal", "overlay-goal", "goal", ".what bdi"),
+    ):
+        async with besieged(new_page) as (page, line):
+            await page.goto(f"/overlay/{link}/{kind}?lang=en&aloud")
+            await eventually(lambda line=line: line.left == 0, what=f"every event heard by {kind}")
+            if field is not None:
+                await page.evaluate(SHOW, [element, field, inside, PAYLOADS])
+            shown = await page.locator(element).locator(inside).all_text_contents()
+            assert shown
+            assert set(shown) <= set(PAYLOADS)
+            assert await page.evaluate(LOOK) == []
+            await shoot(page, f"xss-overlay-{kind}")
 
 
 class Head(HTMLParser):
