@@ -170,7 +170,8 @@ async def the_key(walk: Walk) -> None:
 
 async def own_channel_off_air(walk: Walk) -> None:
     await walk.page.goto(f"/c/{walk.newcomer}")
-    await expect(walk.find("live-player .notice")).to_be_visible()
+    await expect(walk.find("live-player .notice.full p")).to_be_visible()
+    await expect(walk.find("channel-about h1")).not_to_be_empty()
     await expect(walk.find("chat-room .composer")).to_be_visible()
 
 
@@ -205,6 +206,11 @@ async def acts(walk: Walk) -> None:
     await expect(walk.find("chat-acts .said button")).to_be_visible()
 
 
+async def emotes(walk: Walk) -> None:
+    await walk.page.click("chat-room button.pick")
+    await expect(walk.find("emote-picker img").first).to_be_visible()
+
+
 async def overlay_links(walk: Walk) -> None:
     await walk.page.click("overlay-links section > .row button")
     await expect(walk.find("overlay-links copy-field").first).to_be_visible()
@@ -229,6 +235,16 @@ async def overlay_goal(walk: Walk) -> None:
     await expect(walk.find("goal-bar")).to_be_visible()
 
 
+async def overlay_alert(walk: Walk) -> None:
+    # As of a scene that comes back: what was given before it is shown.
+    await walk.page.evaluate(
+        "(key) => localStorage.setItem(key, JSON.stringify({ seq: 0, ids: [], at: Date.now() }))",
+        f"commeow.alerts.{walk.owner.nickname}",
+    )
+    await walk.page.goto(walk.page.url.replace("/goal?", "/alerts?"))
+    await expect(walk.find("overlay-alerts .alert")).to_be_visible()
+
+
 async def channel_support(walk: Walk) -> None:
     await walk.page.goto(f"/c/{walk.owner.nickname}")
     await expect(walk.find("channel-support goal-bar")).to_be_visible()
@@ -251,7 +267,13 @@ async def a_bots_token(walk: Walk) -> None:
     await expect(walk.find("bot-tokens copy-field")).to_be_visible()
 
 
+async def revoking(walk: Walk) -> None:
+    await walk.find("bot-tokens li button").last.click()
+    await expect(walk.find("bot-tokens dialog")).to_be_visible()
+
+
 async def leaving_refused(walk: Walk) -> None:
+    await walk.page.keyboard.press("Escape")
     await walk.page.click("leave-form section > .row button")
     await walk.page.fill("#leave_nickname", "somebody")
     await walk.page.click("leave-form button[type=submit]")
@@ -287,13 +309,16 @@ SURFACES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     give_back,
     rules,
     acts,
+    emotes,
     overlay_links,
     unlink,
     overlay_chat,
     overlay_goal,
+    overlay_alert,
     channel_support,
     moderation_log,
     account,
     a_bots_token,
+    revoking,
     leaving_refused,
 )

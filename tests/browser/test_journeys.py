@@ -139,6 +139,7 @@ async def test_at_twice_the_size_everything_is_still_there(house, new_page, nick
             (f"/c/{streamer}", "channel-about button.donate"),
             ("/studio", "studio-desk copy-field"),
             ("/wallet", "top-up-desk .pack"),
+            ("/account", "leave-form button"),
         ):
             await page.goto(path)
             await expect(page.locator(there).first).to_be_visible()
