@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 
 from house import PASSWORD, eventually
 from playwright.async_api import expect
@@ -87,6 +88,102 @@ async def test_a_login_that_ends_while_one_types_takes_no_words_along(house, new
 
     history = await house.api("GET", "/api/points/history", token=member.token)
     assert [entry["points"] for entry in history["entries"] if entry["kind"] == "donation"] == [-100]
+
+
+async def called(house, member, words):
+    """Wait until the house calls a member's channel so."""
+
+    async def look():
+        return (await house.api("GET", f"/api/channels/{member.nickname}"))["title"] == words
+
+    await eventually(look, what=f"the title {words}")
+
+
+async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_login(house, new_page, nickname, shoot):
+    member = await house.sign_up(nickname())
+    async with new_page() as page:
+        await page.goto("/login?next=/studio")
+        await log_in(page, member.login_id, PASSWORD)
+        title, category = page.locator("channel-form [name=title]"), page.locator("channel-form [name=category]")
+        save, wrong = page.locator("channel-form button[type=submit]"), page.locator("channel-form [role=alert]")
+        page.forgiven.append("400")
+        await expect(save).to_be_enabled()
+
+        await title.fill("긴" * 101)
+        await save.click()
+        await expect(wrong).to_contain_text("100자")
+        await expect(title).to_have_value("긴" * 101)
+        await shoot(page, "studio-title-too-long")
+
+        await title.fill("🐈‍⬛🎉")
+        await category.fill("가" * 41)
+        await save.click()
+        await expect(wrong).to_contain_text("40자")
+        await expect(category).to_have_value("가" * 41)
+        await category.fill("")
+        await save.dblclick()
+        await expect(page.locator("channel-form .said")).not_to_be_empty()
+        await expect(wrong).to_have_count(0)
+        await called(house, member, "🐈‍⬛🎉")
+
+        await title.fill("앞\u202e뒤집기\u2066")
+        await save.click()
+        await expect(page.locator("channel-form .said")).not_to_be_empty()
+        await called(house, member, "앞뒤집기")
+
+        # Ended from another device, and the token in the page's memory is over.
+        await title.fill("아직 저장하지 않은 제목")
+        await category.fill("수다")
+        await house.api("DELETE", "/api/members/me/logins", token=member.token)
+        await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=1))
+        await save.click()
+        await wrong.locator("a").click()
+        await page.wait_for_url("**/login?*")
+        page.forgiven.append("401")
+        await log_in(page, member.login_id, PASSWORD)
+        await page.wait_for_url("**/studio")
+        await expect(title).to_have_value("아직 저장하지 않은 제목")
+        await expect(category).to_have_value("수다")
+        await save.click()
+        await expect(page.locator("channel-form .said")).not_to_be_empty()
+        await page.reload()
+        await expect(title).to_have_value("아직 저장하지 않은 제목")
+
+        await page.goto("/wallet")
+        pack = page.locator("top-up-desk .pack").first
+        await expect(pack).to_be_visible()
+        await house.api("DELETE", "/api/members/me/logins", token=member.token)
+        await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=3))
+        await pack.click()
+        await expect(page.locator("top-up-desk [role=alert] a")).to_have_attribute("href", "/login?next=%2Fwallet")
+
+
+async def test_words_of_a_gift_are_given_as_meant_or_kept_and_explained(house, new_page, nickname, shoot):
+    streamer, member = (await house.on_air("demo"))["nickname"], await house.sign_up(nickname())
+    assert (await house.console("members", "grant", member.nickname, "1000")).code == 0
+    async with new_page() as page:
+        await page.goto(f"/login?next=/c/{streamer}")
+        await log_in(page, member.login_id, PASSWORD)
+        await page.click("channel-about button.donate")
+        words, wrong = page.locator("donate-dialog textarea"), page.locator("donate-dialog [role=alert]")
+        give = page.locator("donate-dialog button[type=submit]")
+
+        await words.fill("말" * 300)
+        await give.click()
+        await expect(wrong).not_to_be_empty()
+        await expect(words).to_have_value("말" * 300)
+        await expect(page.locator("#donate-left")).to_contain_text("100")
+        await shoot(page, "donate-too-long")
+
+        await words.fill("붙여 넣기")
+        await words.evaluate(PASTE_PICTURE)
+        await expect(words).to_have_value("붙여 넣기")
+        await words.fill("앞\u202e뒤 🐈‍⬛ <b>굵게</b>")
+        await give.dblclick()
+        await expect(page.locator("donate-dialog .thanks")).to_contain_text("900")
+        await page.locator("donate-dialog .thanks button").click()
+        gift = page.locator("chat-list .donated", has_text=member.nickname)
+        await expect(gift.locator(".text")).to_have_text(["앞뒤 🐈‍⬛ <b>굵게</b>"])
 
 
 async def test_a_double_click_and_the_way_back_in_the_middle_of_paying_make_one_order(house, new_page, nickname):

@@ -10,6 +10,7 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { waitMs } from "../core/backoff.js";
 import { duration } from "../core/format.js";
+import { logInPath } from "../core/next_path.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { ended, heard, moves, newTopUp, notPlaced, ordering, secondsLeft } from "../core/top_up.js";
 import { newId } from "../net/ids.js";
@@ -150,8 +151,9 @@ export class TopUpDesk extends LightElement {
       await this.updateComplete;
       this.querySelector("h3")?.focus();
     } catch (error) {
-      this.topUp = notPlaced(topUp, asProblem(error));
-      if (this.topUp.stage === "choosing") this.#begin();
+      const refused = notPlaced(topUp, asProblem(error));
+      if (refused.stage === "choosing") this.#begin();
+      this.topUp = refused;
     }
   }
 
@@ -169,7 +171,7 @@ export class TopUpDesk extends LightElement {
       <h2>${t("wallet.top_up")}</h2>
       ${this.prices?.payments === "sandbox" ? html`<p class="note sandbox">${t("wallet.sandbox")}</p>` : nothing}
       ${stage === "ordered" && shown !== null ? this.#ordered(shown) : this.#packs()}
-      ${this.topUp.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.topUp.problem)}</p>`}
+      ${this.topUp.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.topUp.problem)}${asProblem(this.topUp.problem).code.startsWith("auth.") ? html` <a href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>` : nothing}</p>`}
       ${stage === "unanswered"
         ? html`<div class="row"><button type="button" @click=${() => this.#order(this.topUp.product)}>${t("wallet.ask_again")}</button>
             <span class="note">${t("wallet.ask_again_words")}</span></div>`
