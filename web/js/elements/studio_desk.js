@@ -106,8 +106,9 @@ export class StudioDesk extends LightElement {
   }
 
   #encoder() {
-    return html`<section class="card encoder">
-      <h2>${t("studio.encoder")}</h2>
+    // Once on air it is read no more, and what is read stands higher.
+    return html`<details class="card encoder" ?open=${this.channel?.on_air !== true}>
+      <summary><h2>${t("studio.encoder")}</h2></summary>
       <ol class="steps">
         <li>${t("studio.step_open")}</li>
         <li>${t("studio.step_service")}</li>
@@ -116,7 +117,7 @@ export class StudioDesk extends LightElement {
         <li>${t("studio.step_keyframes")}</li>
         <li>${t("studio.step_start")}</li>
       </ol>
-    </section>`;
+    </details>`;
   }
 
   #streamKey() {
