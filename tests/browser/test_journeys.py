@@ -31,7 +31,7 @@ async def test_a_streamer_goes_live_with_what_the_page_says(new_page, nickname, 
             await expect(page.locator("stream-health .connected")).to_contain_text("ffmpeg")
             await playing_since(page, 0)
             assert await page.locator("live-player.preview video").evaluate("video => video.muted")
-            await expect(page.locator("stream-graphs figure")).to_have_count(2)
+            await expect(page.locator("stream-graphs figure")).to_have_count(4)
             await shoot(page, "journey-on-air")
             await viewer.goto(f"/c/{name}")
             await playing_since(viewer, 0)
