@@ -180,8 +180,8 @@ async def test_the_studio_says_how_the_stream_does(house, new_page, nickname, ff
         health = page.locator("stream-health")
         await expect(health.locator(".connected")).to_contain_text("ffmpeg")
         await expect(health.locator("dl")).to_contain_text("320×180 · 30")
-        await expect(health.locator("li.bad")).to_contain_text("OBS")
-        await expect(health.locator("li.bad")).to_contain_text("5")
+        # Not the only one, where the machine is too busy for the encoder to keep up.
+        await expect(health.locator("li.bad", has_text=re.compile(r"5 ?(s|초).*OBS"))).to_be_visible()
         await expect(health.locator("figure")).to_have_count(4)
         # The encoder was away for a while: its line has a gap, and the words say what the line shows.
         await expect(health.locator("figure").nth(1).locator("polyline")).to_have_count(2)
