@@ -66,7 +66,7 @@ class ClusterEars:
             await self._ears[self._at[channel]].take([channel])
         self._astray.set()
         try:
-            await self._waiting.end(confirmed)
+            await self._waiting.end(channel, confirmed)
         except StoreUnavailable:
             await self.unsubscribe(channel)
             raise
@@ -181,8 +181,9 @@ class ClusterEars:
 
     async def _listen(self, ear: Ear) -> None:
         with self._troubles_told():
-            async for heard in ear.hear():
-                await self._said.put(heard)
+            async with contextlib.aclosing(ear.hear()) as heard:
+                async for each in heard:
+                    await self._said.put(each)
 
     @contextlib.contextmanager
     def _troubles_told(self) -> Iterator[None]:

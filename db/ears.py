@@ -64,7 +64,8 @@ class Ear:
         self._silence_seconds = silence_seconds
         self._line: Any = None  # while it stands
         self._sharded = True
-        self._owed: set[bytes] = set()  # when the last of them is heard, what was missed can be read
+        self._missed = False  # news may be missing, and nobody was told of that yet
+        self._owed: set[bytes] = set()  # when the last of them is heard, or left, what was missed can be read
         self._leaving: Counter[bytes] = Counter()
 
     async def take(self, channels: Iterable[bytes], *, missed: bool = False) -> bool:
@@ -78,6 +79,7 @@ class Ear:
         if line is None:
             return False
         if missed:
+            self._missed = True
             self._owed |= asked
         with contextlib.suppress(*REDIS_FAILURES):
             # If sending fails the line is broken: the listener makes the next one, which asks.
@@ -107,6 +109,7 @@ class Ear:
                 await line.connect()
                 heed_cancellation()
                 self._line = line  # from here on take() asks by itself
+                self._missed = bool(self.channels)
                 self._owed = set(self.channels)
                 self._leaving.clear()
                 await self._send(line, "SUBSCRIBE", self.channels)
@@ -117,7 +120,10 @@ class Ear:
                     if kind in _TOLD:
                         if channel in self.channels:  # or it was on its way while the channel was left
                             yield channel, payload[0]
-                    elif await self._is_last_owed(line, kind, channel):
+                        continue
+                    await self._heed(line, kind, channel)
+                    if self._missed and not self._owed:
+                        self._missed = False
                         yield None
             except REDIS_FAILURES as error:
                 heed_cancellation()
@@ -155,21 +161,19 @@ class Ear:
                 asked = True
                 await line.send_command("PING", check_health=False)
 
-    async def _is_last_owed(self, line: Any, kind: bytes, channel: bytes) -> bool:
-        """Take what the server says of a channel; answer whether all are heard that something was missed of."""
+    async def _heed(self, line: Any, kind: bytes, channel: bytes) -> None:
+        """Take what the server says of a channel itself."""
         if kind in _CONFIRMED:
             self._confirm(channel)
-            if channel in self._owed:
-                self._owed.discard(channel)
-                return not self._owed
+            self._owed.discard(channel)
         elif kind in _LEFT:
-            if self._leaving[channel]:
-                self._leaving[channel] -= 1
+            if channel in self._leaving:
+                self._leaving -= Counter([channel])  # and forgets whom it was the last of
             elif channel in self.channels:
                 # Turned away: its slot has moved. Asked again, the server says to which node.
+                self._missed = True
                 self._owed.add(channel)
                 await self._send(line, "SUBSCRIBE", [channel])
-        return False
 
     async def _send(self, line: Any, command: str, channels: Iterable[bytes]) -> None:
         # One command a channel: in a cluster those of one command must be of one slot.
@@ -197,12 +201,23 @@ class Waiting:
         self._futures.setdefault(channel, []).append(confirmed)
         return confirmed
 
-    async def end(self, confirmed: asyncio.Future[None]) -> None:
+    async def end(self, channel: bytes, confirmed: asyncio.Future[None]) -> None:
         """Wait for the confirmation. Raises StoreUnavailable when none comes in time."""
-        done, _ = await asyncio.wait([confirmed], timeout=SUBSCRIBED_SECONDS_MAX)
-        if not done:
-            confirmed.cancel()
-            raise StoreUnavailable(f"no confirmation in {SUBSCRIBED_SECONDS_MAX:.0f} s")
+        try:
+            async with asyncio.timeout(SUBSCRIBED_SECONDS_MAX):
+                await confirmed
+        except TimeoutError:
+            raise StoreUnavailable(f"no confirmation in {SUBSCRIBED_SECONDS_MAX:.0f} s") from None
+        finally:
+            self._forget(channel, confirmed)
+
+    def _forget(self, channel: bytes, confirmed: asyncio.Future[None]) -> None:
+        """Keep nobody who has given up: a channel may never be confirmed."""
+        waiting = self._futures.get(channel, [])
+        if confirmed in waiting:
+            waiting.remove(confirmed)
+            if not waiting:
+                del self._futures[channel]
 
 
 class Ears:
@@ -218,7 +233,7 @@ class Ears:
         confirmed = self._waiting.begin(channel)
         if await self._ear.take([channel]):
             try:
-                await self._waiting.end(confirmed)
+                await self._waiting.end(channel, confirmed)
             except StoreUnavailable:
                 await self._ear.drop(channel)
                 raise

@@ -60,7 +60,7 @@ async def test_a_server_of_today_is_heard_by_the_channels_of_a_shard(redis):
 
 
 class Line:
-    """A server by script: each reply as it is to come; an exception is raised, the last is waited for."""
+    """A server by script: replies as they are to come; exceptions are raised, calls awaited, the last is waited for."""
 
     def __init__(self, *replies):
         self.replies = list(replies)
@@ -87,7 +87,7 @@ class Line:
         reply = self.replies.pop(0)
         if isinstance(reply, Exception):
             raise reply
-        return reply
+        return await reply() if callable(reply) else reply
 
 
 async def heard(ear, count):
@@ -120,16 +120,60 @@ async def test_a_channel_that_was_left_is_not_asked_for_again():
     assert line.sent[2:] == [("SUNSUBSCRIBE", b"a")]
 
 
+async def test_a_channel_that_is_left_before_it_is_heard_again_hides_nothing_that_was_missed_of_others():
+    async def left_meanwhile():
+        await ear.drop(b"b")
+        return b"ssubscribe", b"b", 2
+
+    replies = (b"ssubscribe", b"a", 1), left_meanwhile, (b"sunsubscribe", b"b", 1), (b"smessage", b"a", b"on")
+    line = Line(*replies)
+    ear = Ear(lambda: line, lambda _: None)
+    await ear.take([b"a", b"b"])
+
+    assert await heard(ear, 2) == [None, (b"a", b"on")]
+
+
+async def test_nothing_is_kept_of_channels_that_were_left():
+    line = Line((b"ssubscribe", b"a", 1))
+    ear = Ear(lambda: line, lambda _: None)
+    await ear.take([b"a"])
+    async with asyncio.timeout(60), contextlib.aclosing(ear.hear()) as news:
+        assert await anext(news) is None
+        for channel in (b"b", b"c"):
+            await ear.take([channel])
+            await ear.drop(channel)
+            line.replies += [(b"ssubscribe", channel, 2), (b"sunsubscribe", channel, 1)]
+        line.replies.append((b"smessage", b"a", b"on"))
+        assert await anext(news) == (b"a", b"on")
+
+    assert not ear._leaving
+
+
 async def test_who_waits_for_a_confirmation_waits_no_longer_than_a_round_trip(monkeypatch):
     monkeypatch.setattr(ears, "SUBSCRIBED_SECONDS_MAX", 0.01)
     waiting = Waiting()
     confirmed, late = waiting.begin(b"a"), waiting.begin(b"b")
     waiting.confirm(b"a")
-    await waiting.end(confirmed)
+    await waiting.end(b"a", confirmed)
     with pytest.raises(StoreUnavailable):
-        await waiting.end(late)
+        await waiting.end(b"b", late)
+    assert waiting._futures == {}  # It may never be confirmed.
     waiting.confirm(b"b")
     waiting.confirm(b"c")
+
+
+async def test_who_gives_up_leaves_those_who_still_wait():
+    waiting = Waiting()
+    first, second = (asyncio.create_task(waiting.end(b"a", waiting.begin(b"a"))) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    assert not second.done()
+    waiting.confirm(b"a")
+    async with asyncio.timeout(60):
+        await second
+
+    assert first.cancelled()
 
 
 async def test_a_server_that_says_nothing_is_asked_and_then_given_up(monkeypatch):
