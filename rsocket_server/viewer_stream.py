@@ -363,10 +363,15 @@ class Fanout:
         """Make one of groups that have come to the same place."""
         places: dict[tuple[int, int], Group] = {}
         for group in list(self._groups):
-            other = places.setdefault((group.stream_id, group.cursor), group)
-            if other is not group and len(other) + len(group) <= limits.ROUND_WATCHERS:
+            place = group.stream_id, group.cursor
+            other = places.setdefault(place, group)
+            if other is group:
+                continue
+            if len(other) + len(group) <= limits.ROUND_WATCHERS:
                 other.absorb(group)
                 self._forget_if_empty(group)
+            elif len(group) < len(other):
+                places[place] = group  # A full one must not keep the small ones apart.
 
 
 def encode(stream_id: int, payloads: list[bytes]) -> bytes:
