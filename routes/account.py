@@ -14,7 +14,7 @@ from routes.access import PasswordWrong, Who
 from routes.account_shapes import ChangePassword, Leave, LoginList, LoginView
 from routes.doors import HttpDoor
 from routes.members import forget
-from routes.middleware import BEARER, answer, read_body
+from routes.middleware import BEARER, answer, read_body, read_bytes
 from routes.rate_limit import RateLimit
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class AccountDoors:
 
     async def _leave(self, request: web.Request) -> web.StreamResponse:
         bearer = request[BEARER]
-        if request.can_read_body:
+        if await read_bytes(request):
             await self._ask(bearer.member_id, (await read_body(request, Leave)).password, "password")
         elif not await self._may_leave_unasked(bearer):
             raise PasswordWrong("password")

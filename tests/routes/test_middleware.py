@@ -153,6 +153,28 @@ async def test_a_body_that_never_ends_is_cut(client, monkeypatch, path, kind):
     assert head.startswith(b"HTTP/1.1 400")
 
 
+async def test_what_outlives_a_login_is_not_done_for_one_that_ends_while_the_body_comes(serve, bearer):
+    over = False
+
+    async def lives(_member_id, _login):
+        return not over
+
+    door = HttpDoor(method="POST", path="/lasting", who=Who.MEMBER, handle=_echo, words="", lasting=True)
+    client = await serve([door], lives=lives)
+
+    async def body():
+        nonlocal over
+        yield b'{"login_id": "nabi",'
+        while not client.guard.counters.under_way:
+            await asyncio.sleep(0)
+        over = True
+        yield b'"password": "123456789"}'
+
+    headers = bearer(7, "나비") | {"Content-Type": "application/json"}
+
+    await _problem(await client.post("/lasting", data=body(), headers=headers), 401, "auth.token_invalid")
+
+
 async def test_a_body_that_is_packed_wrongly_is_the_clients_fault(client, caplog):
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     with caplog.at_level(logging.ERROR, "commeow.http"):
