@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from db.errors import StoreError
 from media.health_history import SAMPLE_SECONDS, HealthHistory
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from media.broadcasts import Broadcasts
+
+VIEWERS_SECONDS_MAX: Final = 2.0
+"""Seconds to count the viewers in: a store that hangs must not stretch the time between two samples."""
+
+assert VIEWERS_SECONDS_MAX < SAMPLE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +43,21 @@ class HealthHistories:
 
     async def run(self) -> None:
         """Take samples until cancelled."""
+        now = asyncio.get_running_loop().time
+        due = now()
         while True:
-            await asyncio.sleep(SAMPLE_SECONDS)
+            due += SAMPLE_SECONDS
+            await asyncio.sleep(due - now())
             await self.sample()
 
     async def sample(self) -> None:
         """One sample of each broadcast; what has ended is forgotten."""
         on_air = self._broadcasts.on_air()
         try:
-            viewers = await self._viewers(on_air) if on_air else {}
-        except StoreError as error:
-            log.warning("viewers_unknown words=%s", error)
+            async with asyncio.timeout(VIEWERS_SECONDS_MAX):
+                viewers = await self._viewers(on_air) if on_air else {}
+        except (StoreError, TimeoutError) as error:
+            log.warning("viewers_unknown words=%s", error or "too late")
             viewers = None
         before, self._histories = self._histories, {}
         for channel_id, broadcast_id in on_air.items():

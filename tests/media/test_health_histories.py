@@ -1,3 +1,7 @@
+import asyncio
+
+import pytest
+
 from db.errors import StoreUnavailable
 from media.broadcast import State
 from media.health_histories import HealthHistories
@@ -42,14 +46,22 @@ async def test_each_broadcast_has_a_history_while_it_is_on_air():
     assert histories.of(2) is None
 
 
-async def test_while_nobody_can_count_the_viewers_the_rest_goes_on(caplog):
-    async def away(_channels):
-        raise StoreUnavailable("away")
+async def away(_channels):
+    raise StoreUnavailable("away")
 
+
+async def hung(_channels):
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("count", [away, hung])
+async def test_while_nobody_can_count_the_viewers_the_rest_goes_on(monkeypatch, caplog, count):
+    monkeypatch.setattr("media.health_histories.VIEWERS_SECONDS_MAX", 0.05)
     air = Air()
     air.going = {1: 100}
-    histories = HealthHistories(air, away)
-    await histories.sample()
+    histories = HealthHistories(air, count)
+    async with asyncio.timeout(60):
+        await histories.sample()
 
     assert (histories.of(1).since(0).viewers, histories.of(1).since(0).frames) == ((None,), (30,))
     assert "viewers_unknown" in caplog.text
