@@ -37,12 +37,14 @@ LINK_BURST: Final = 60
 LINK_REFILL_SECONDS: Final = 1.0
 """Requests by one link: a dozen scenes of three sources at once, then a reload or a gift read aloud a second."""
 
-GUESS_BURST: Final = 20
+GUESS_BURST: Final = 60
 GUESS_REFILL_SECONDS: Final = 5.0
-"""Links that are none, by one address: as many sources as a collection has of a link that was revoked, all reloaded."""
+"""Links that are none, by one address. A right one counts until it is found to be one: as many as may come at once."""
 
 AGAIN_SECONDS: Final = 5
 """Seconds after which a source asks again that could not be shown: nobody sits at OBS to do it."""
+
+assert GUESS_BURST >= LINK_BURST
 
 # What lies over a broadcast is seen by all who watch: a refusal there has no words.
 _NOTHING: Final = "<!doctype html><title>Commeow</title>"

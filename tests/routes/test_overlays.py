@@ -1,3 +1,4 @@
+import asyncio
 import json
 import secrets
 import uuid
@@ -158,6 +159,14 @@ async def test_one_link_has_its_pace_whoever_asks(by_proxy, pool, new_member):
     status, headers = await by_proxy("192.0.2.1", f"/overlay/{token}/speech/1")
     assert (status, headers["Content-Type"]) == (429, "application/problem+json")
     assert (await by_proxy("192.0.2.1", f"/overlay/{other}/alerts"))[0] == 200
+
+
+async def test_all_sources_of_a_collection_may_ask_at_once(by_proxy, pool, new_member):
+    token, _ = await _link(pool, await new_member("나비"))
+
+    found = await asyncio.gather(*(by_proxy("192.0.2.1", f"/overlay/{token}/alerts") for _ in range(LINK_BURST)))
+
+    assert {status for status, _ in found} == {200}
 
 
 async def test_one_address_guesses_no_faster_and_a_right_link_costs_it_nothing(by_proxy, pool, new_member):
