@@ -516,6 +516,7 @@ async def test_who_has_asked_nothing_for_longest_makes_room_and_who_is_busy_does
 ):
     monkeypatch.setattr(fronts, "_room", 3)
     monkeypatch.setattr(front, "ROOM_MADE", 1)
+    fronts._looking.cancel()  # Time passes where the test says so.
     oldest, idle, busy = [await dial(fronts.port) for _ in range(3)]
     busy.send(get(f"{folder}/{names['hint']}"))
     await _until(lambda: live.guard.counters.under_way == 1)
@@ -538,7 +539,6 @@ async def test_who_has_asked_nothing_for_longest_makes_room_and_who_is_busy_does
     assert await idle.end() == b""
     assert await (await dial(fronts.port)).end() == b""
     assert fronts._busy == {None}
-    fronts._looking.cancel()
     fronts._look()
     assert not fronts._busy
     assert {each._state for each in fronts.connections} == {front.State.WAITING, front.State.FREE}

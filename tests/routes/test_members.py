@@ -333,7 +333,7 @@ async def test_behind_our_proxy_each_visitor_has_tries_of_his_own(serve, doors, 
     assert (await client.post("/api/members/login", json=LOG_IN, headers=owner)).status == 200
 
 
-async def test_all_addresses_of_one_ipv6_household_share_their_tries(serve, doors):
+async def test_all_addresses_of_one_ipv6_household_share_their_tries(serve, doors, time_stands):
     client = await serve(doors.doors(), public_url="https://l.example")
     await client.post("/api/members", json=NABI)
     wrong = {**LOG_IN, "password": "wrong horse battery"}
