@@ -83,6 +83,7 @@ async function bundlePage(root, page, libraries, site) {
   });
   for (const made of [scripts, sheet]) keepFiles(made, site, web);
   const inputs = [
+    page, // What it links is what went in.
     ...Object.keys(graph).map((path) => path.split(sep).join("/")),
     ...styles.map((path) => path.slice(1)),
   ];

@@ -204,6 +204,7 @@ for (const page of pages) {
   test(`${page}: its bundle asks for all it needs at once, for no other, and is few files`, () => {
     const needed = [...needs(script)].filter((name) => name !== script).map((name) => `/built/${name}`);
     assert.deepEqual(bundle.needs, needed.sort());
+    assert.ok(bundle.inputs.includes(page), "a page that links other files is no longer the one that was bundled");
     assert.ok(needed.length <= 2, "a chunk and Lit");
     for (const address of [bundle.style, ...bundle.soon, ...bundle.later]) assert.ok(site.files.has(address.replace("/built/", "")), address);
   });
