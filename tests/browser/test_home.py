@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from playwright.async_api import expect
@@ -150,3 +151,27 @@ async def test_a_channel_that_sleeps_offers_who_is_awake(house, new_page, nickna
         await shoot(page, "channel-asleep", full_page=True)
         await demo.click()
         await page.wait_for_url("**/c/demo")
+
+
+async def test_whom_one_follows_is_offered_first_also_when_that_is_known_late(house, new_page, nickname):
+    sleeper, awake = await house.sign_up(nickname()), await house.sign_up(nickname())
+    known = asyncio.Event()
+
+    async def answer_late(route):
+        await known.wait()
+        await route.continue_()
+
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.goto(f"/c/{awake.nickname}")
+        follow = page.locator("channel-about button.follow")
+        await follow.click()
+        await expect(follow).to_have_attribute("aria-pressed", "true")
+        channels = [*LIVE, on_air(awake.nickname, "밤샘", "음악", 0)]
+        await page.route("**/api/channels?*", lambda route: route.fulfill(json={"channels": channels, "next": None}))
+        await page.route("**/api/members/me", answer_late)
+        await page.goto(f"/c/{sleeper.nickname}")
+        names = page.locator("also-live channel-card .by span:first-child")
+        await expect(names).to_have_text(["나비", "miso", "꾸벅이", awake.nickname])
+        known.set()
+        await expect(names).to_have_text([awake.nickname, "나비", "miso", "꾸벅이"])

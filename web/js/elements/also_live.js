@@ -14,16 +14,29 @@ import { LightElement } from "./light_element.js";
 /** @typedef {import("../net/api.js").Channel} Channel */
 
 export class AlsoLive extends LightElement {
-  static properties = { found: { state: true } };
+  static properties = { onAir: { state: true } };
 
   /** @type {Channel | null} */
   #beside = null;
 
   constructor() {
     super();
-    /** @type {Channel[]} */
-    this.found = [];
+    /** Who is on air now. @type {Channel[]} */
+    this.onAir = [];
   }
+
+  connectedCallback() {
+    super.connectedCallback();
+    following.addEventListener("change", this.#redraw);
+  }
+
+  disconnectedCallback() {
+    following.removeEventListener("change", this.#redraw);
+    super.disconnectedCallback();
+  }
+
+  /** Whom one follows may be known later than who is on air. */
+  #redraw = () => this.requestUpdate();
 
   /** @param {Channel | null} channel the one that is not on air; null when it is again */
   async show(channel) {
@@ -31,14 +44,15 @@ export class AlsoLive extends LightElement {
     // An offer that cannot be made is none.
     const channels = channel === null ? [] : await liveChannels().catch(() => []);
     if (this.#beside !== channel) return; // It came back meanwhile.
-    this.found = channel === null ? [] : offered(channels, channel, following.names ?? new Set());
+    this.onAir = channels;
   }
 
   render() {
-    if (this.found.length === 0) return nothing;
+    const found = this.#beside === null ? [] : offered(this.onAir, this.#beside, following.names ?? new Set());
+    if (found.length === 0) return nothing;
     return html`<section aria-labelledby="also-live-title">
       <h2 id="also-live-title">${t("home.live_now")}</h2>
-      <ul>${repeat(this.found, ({ nickname }) => nickname, (channel) => html`<li><channel-card .channel=${channel}></channel-card></li>`)}</ul>
+      <ul>${repeat(found, ({ nickname }) => nickname, (channel) => html`<li><channel-card .channel=${channel}></channel-card></li>`)}</ul>
     </section>`;
   }
 }
