@@ -53,3 +53,18 @@ async def test_a_channel_is_shared_by_its_address_and_as_a_player(house, new_pag
         await shoot(page, "share")
         await page.keyboard.press("Escape")
         await expect(dialog).to_be_hidden()
+
+
+async def test_where_a_phone_may_not_share_its_own_way_the_page_does(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB", has_touch=True, is_mobile=True) as page:
+        await page.add_init_script(
+            """navigator.share = async ({ url }) => {
+                window.asked = url;
+                throw new DOMException("", "NotAllowedError");
+            };"""
+        )
+        await page.goto(f"/c/{streamer}")
+        await page.get_by_role("button", name="Share").click()
+        await expect(page.get_by_role("dialog", name="Share this channel")).to_be_visible()
+        assert await page.evaluate("window.asked") == f"{house.url}/c/{streamer}"

@@ -112,12 +112,12 @@ async function give() {
   await dialog.open();
 }
 
-/** A phone has a way of its own to all its friends; it may be refused, or closed again. */
+/** A phone has a way of its own to all its friends. Whoever closes it has decided; where it is refused there is ours. */
 async function share() {
   const address = `${location.origin}/c/${encodeURIComponent(about.channel?.nickname ?? nickname)}`;
   if (matchMedia("(pointer: coarse)").matches && "share" in navigator) {
-    await navigator.share({ title: document.title, url: address }).catch(() => null);
-    return;
+    const failure = await navigator.share({ title: document.title, url: address }).catch((error) => error);
+    if (failure === undefined || failure.name === "AbortError") return;
   }
   const { ShareDialog } = await import("../elements/share_dialog.js");
   const dialog = document.querySelector("share-dialog");
