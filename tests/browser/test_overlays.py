@@ -48,6 +48,14 @@ SHOWN = """() => {
     focused: document.hasFocus() && document.activeElement !== document.body,
   };
 }"""
+# Every alert that a document has shown, in its turn: what was shown and is gone leaves no trace otherwise.
+TOLD = """
+  window.told = [];
+  new MutationObserver(() => {
+    const words = document.querySelector("overlay-alerts .alert .text")?.textContent;
+    if (words !== undefined && words !== window.told.at(-1)) window.told.push(words);
+  }).observe(document, { childList: true, characterData: true, subtree: true });
+"""
 PLAYED = """
   window.played = [];
   const play = HTMLMediaElement.prototype.play;
@@ -240,6 +248,7 @@ async def test_a_valkey_that_lost_its_numbers_costs_no_gift_and_doubles_none(hou
     token = await link(house, streamer)
     async with new_page() as page:
         await page.clock.install()
+        await page.add_init_script(TOLD)
         alert = page.locator("overlay-alerts .alert")
         async with hearing(page, talking, streamer):
             await page.goto(f"/overlay/{token}/alerts?lang=ko")
@@ -254,6 +263,7 @@ async def test_a_valkey_that_lost_its_numbers_costs_no_gift_and_doubles_none(hou
         await page.clock.fast_forward(8_000)
         await page.clock.fast_forward(1_000)
         await expect(alert).to_contain_text("이후")
+        assert await page.evaluate("window.told") == ["이전", "이후"]
 
         # The number at which it goes on is one of today's, and what it has shown it knows.
         await page.goto("about:blank")
@@ -263,3 +273,4 @@ async def test_a_valkey_that_lost_its_numbers_costs_no_gift_and_doubles_none(hou
         await page.clock.fast_forward(20_000)
         await page.clock.fast_forward(1_000)
         await expect(alert).to_have_count(0)
+        assert await page.evaluate("window.told") == ["다시"]
