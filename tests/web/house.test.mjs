@@ -229,7 +229,7 @@ test("a bundle is named by what is in it", async () => {
 });
 
 /** What a visitor's browser loads before it can be used. The player's chunk (hls.js) comes later, by `import()`. */
-const SCRIPT_KILOBYTES_MAX = { "index.html": 25, "channel.html": 60 };
+const SCRIPT_KILOBYTES_MAX = { "index.html": 20, "channel.html": 40 };
 for (const [page, kilobytes] of Object.entries(SCRIPT_KILOBYTES_MAX)) {
   test(`${page}: at most ${kilobytes} KB of script, zipped`, () => {
     assertWithin(kilobytes, needs(site.manifest.pages[page].script.replace("/built/", "")));
