@@ -138,10 +138,12 @@ class ClusterEars:
     async def _settle(self) -> None:
         """Ask for each channel at its node, and let ears without one go. Raises StoreUnavailable: a slot has none."""
         asked: dict[tuple[str, bool], list[bytes]] = {}
+        nowhere = False
         # Nothing is awaited in this loop: whoever is in `_at` has an ear there, also when the map changes meanwhile.
         for channel in [*self._homeless, *self._at]:
             node, before = self._node(channel), self._at.get(channel)
             if node is None or node.name == before:
+                nowhere = nowhere or before is None
                 continue
             if before is not None:
                 self._ears[before].lose(channel)
@@ -157,7 +159,7 @@ class ClusterEars:
         for name in [name for name, ear in self._ears.items() if not ear.channels]:
             del self._ears[name]
             self._tasks.pop(name).cancel()
-        if self._homeless:
+        if nowhere:  # Whoever has become homeless meanwhile has us look again.
             raise StoreUnavailable("slots without a node")
 
     def _node(self, channel: bytes) -> ClusterNode | None:

@@ -128,6 +128,26 @@ async def test_rooms_of_all_nodes_are_heard_in_order_and_kept(cluster, redis, bu
     assert 2 not in reader.heard
 
 
+async def test_rooms_that_are_opened_while_others_are_asked_for_are_nobodys_trouble(bus, monkeypatch):
+    monkeypatch.setattr(cluster_ears, "SILENCE_SECONDS_MAX", 60.0)  # However long this machine stands still.
+
+    async def opened_after(turns, room):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await bus.subscribe(room)
+
+    for room in ROOMS:
+        await bus.subscribe(room)
+    async with listening(bus) as news:
+        reader = Reader(bus, news)
+        await reader.until(lambda reader: reader.resyncs >= 3)
+        await asyncio.gather(*(opened_after(turns, 100 + turns) for turns in range(40)))
+        await asyncio.gather(*(bus.publish(room, b"heard") for room in range(100, 140)))
+        await reader.until(lambda reader: len(reader.heard) == 40)
+
+    assert reader.resyncs == 3
+
+
 async def test_paces_and_viewers_are_counted(bus):
     assert [await bus.pace(room, 1, 60, "a") for room in ROOMS] == [0] * 8
     assert await bus.pace(1, 1, 60, "b") > 0
