@@ -243,6 +243,8 @@ class Fanout:
         if data is None:
             data = encode(stream_id, payloads)
             if self._round is not None:
+                if len(self._encoded) >= limits.ENCODINGS_MAX:
+                    self._encoded.clear()
                 self._encoded[key] = data
         return data
 

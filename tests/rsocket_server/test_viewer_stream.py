@@ -291,6 +291,28 @@ async def test_events_of_one_turn_are_encoded_once_and_joined_in_one_write(fanou
     assert all(wire.written[0] is wires[0].written[0] for wire in wires[:5])
 
 
+async def test_a_round_keeps_few_encodings_however_many_stream_ids_there_are(fanout: Fanout, tell: Any) -> None:
+    kept: list[int] = []
+
+    class Looking(Wire):
+        def direct(self) -> Callable[[bytes], int]:
+            def send(data: bytes) -> int:
+                kept.append(len(fanout._encoded))
+                self.written.append(data)
+                return len(data)
+
+            return send
+
+    wires = [Looking() for _ in range(limits.ENCODINGS_MAX + 5)]
+    for number, wire in enumerate(wires):
+        watch(fanout, WireReader(wire, 2 * number + 1), n=UNBOUNDED)
+    tell(b"1")
+    await settled(fanout)
+
+    assert [[encode(2 * number + 1, [b"1"])] for number in range(len(wires))] == [wire.written for wire in wires]
+    assert max(kept) == limits.ENCODINGS_MAX
+
+
 async def test_everyone_hears_everything_in_one_order_whatever_their_pace(tell: Any, fanout: Fanout) -> None:
     readers = [Reader() for _ in range(20)]
     viewers = [watch(fanout, reader, n=number % 4) for number, reader in enumerate(readers)]
