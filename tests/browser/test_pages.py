@@ -90,6 +90,7 @@ async def test_sign_up_chat_and_donate_while_another_watches(house, new_page, ni
             gift = seen.locator("chat-list .line.donated", has_text="물고기 사세요")
             await expect(gift).to_contain_text(donor)
             await expect(gift.locator(".points")).to_contain_text("300")
+        await expect(watcher.locator("chat-room p[aria-live]")).to_contain_text("물고기 사세요")
         await playing_since(page, 1)
         await shoot(page, "channel")
         await shoot(watcher, "channel-en")

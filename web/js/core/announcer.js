@@ -10,6 +10,23 @@ export const WAITING_MAX = 3;
 
 /** @typedef {{ waiting: readonly string[], spokenAtMs: number }} Announcer */
 
+/** @typedef {import("./chat_log.js").Line} Line */
+
+/**
+ * What is worth saying of a draw: donations, and lines that speak to the reader. What the room said before it was
+ * entered is history and not news, in however many draws it comes.
+ * @param {readonly Line[]} before the lines that were drawn already
+ * @param {readonly Line[]} lines
+ * @param {number} enteredMs the house's time
+ * @returns {Line[]}
+ */
+export function news(before, lines, enteredMs) {
+  const known = new Set(before.map((line) => line.key));
+  return lines.filter(
+    (line) => (line.kind === "donated" || line.mentioned) && !known.has(line.key) && !(Date.parse(line.at) < enteredMs),
+  );
+}
+
 /** @returns {Announcer} */
 export function quiet() {
   return { waiting: [], spokenAtMs: -ANNOUNCE_EVERY_MS };

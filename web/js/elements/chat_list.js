@@ -10,6 +10,8 @@
  * @module
  */
 
+import { news } from "../core/announcer.js";
+import { momentMs } from "../core/broadcast_state.js";
 import { drafted, emptyLog, next, readBy, reduce, refused, withdrawn } from "../core/chat_log.js";
 import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
@@ -41,6 +43,8 @@ export class ChatList extends HTMLElement {
   #lastDrawMs = 0;
   #planned = 0;
   #paused = false;
+  /** When the room was first entered, by the house's clock; a reconnection enters nothing. */
+  #enteredMs = Number.NaN;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -87,10 +91,14 @@ export class ChatList extends HTMLElement {
     this.#credit = startCredit();
     this.#inbox = [];
     this.#rowless = 0;
+    this.#enteredMs = Number.NaN;
     this.#draw();
     this.#stream = wire.stream("chat.watch", {
       body: () => ({ channel, behind: BEHIND_MAX, ...(this.#log.seq === null ? { history: HISTORY_LINES } : { since: this.#newest() }) }),
-      onEvent: (event) => this.#received(event),
+      onEvent: (event) => {
+        if (Number.isNaN(this.#enteredMs)) this.#enteredMs = momentMs(wire.hello?.now);
+        this.#received(event);
+      },
       onRefused: (problem) => this.#tell("no-room", problem),
     });
     this.#stream.request(this.#credit.window);
@@ -221,17 +229,14 @@ export class ChatList extends HTMLElement {
     this.#drafts.replaceChildren(...rows);
   }
 
-  /** Donations, and lines that speak to the reader. @param {readonly Line[]} before */
+  /** @param {readonly Line[]} before */
   #say(before) {
-    if (before.length === 0) return; // History is not news.
-    const known = new Set(before.map((line) => line.key));
-    for (const line of this.#log.lines) {
-      if (known.has(line.key)) continue;
-      if (line.kind === "donated") {
-        this.#tell("worth-saying", t("chat.say_donated", { nickname: line.nickname || t("chat.anonymous"), count: line.points, text: line.text }));
-      } else if (line.mentioned) {
-        this.#tell("worth-saying", t("chat.say_mentioned", { nickname: line.nickname, text: line.text }));
-      }
+    for (const line of news(before, this.#log.lines, this.#enteredMs)) {
+      const words =
+        line.kind === "donated"
+          ? t("chat.say_donated", { nickname: line.nickname || t("chat.anonymous"), count: line.points, text: line.text })
+          : t("chat.say_mentioned", { nickname: line.nickname, text: line.text });
+      this.#tell("worth-saying", words);
     }
   }
 
