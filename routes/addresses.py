@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from media.household import household as household_of
+
 # RFC 9110 §7.2, without user information: what may be echoed into a page.
 _HOST = re.compile(r"\A([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 
@@ -96,21 +98,11 @@ def counted_as(peer: str | None, forwarded_for: str | None, *, public_url: str |
 
 
 def household(address: str | None) -> str | None:
-    """Say what stands for one customer of the network, whose connections and tries count together.
+    """Say what stands for one customer of the network (`media.household`); None for this machine.
 
-    Of IPv6 the first 64 bits: who has one address there has all of them (RFC 4291, §2.5.1). None for this machine: it
-    is the operator's own, or a proxy that does not say for whom it asks, and a limit there would lock out everybody.
+    That is the operator's own, or a proxy that does not say for whom it asks: a limit there would lock out everybody.
     """
-    if address is None or is_loopback(address):
-        return None
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    if mapped is not None:
-        return str(mapped)
-    return str(parsed) if parsed.version == 4 else f"{parsed.exploded[:19]}::/64"
+    return None if address is None or is_loopback(address) else household_of(address)
 
 
 def is_loopback(address: str | None) -> bool:

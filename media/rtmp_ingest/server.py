@@ -8,11 +8,11 @@ makes place, so that a flood of half handshakes cannot keep a publisher out.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from media.household import household
 from media.rtmp_ingest.connection import Connection
 from media.rtmp_ingest.publishers import Limits
 from media.rtmp_ingest.pulse import Pulse
@@ -104,16 +104,3 @@ async def serve(host: str, port: int, publishers: Publishers, *, limits: Limits 
     server = RtmpServer(publishers, limits or Limits())
     await server.listen(host, port)
     return server
-
-
-def household(host: str) -> str:
-    """Return what stands for one customer of the network: an IPv4 address, or the first half of an IPv6 one."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

@@ -37,6 +37,18 @@ async def opened(cluster):
         await redis.aclose()
 
 
+@asynccontextmanager
+async def reading_all(bus):
+    """Who reads every room, once each node is heard."""
+    for room in ROOMS:
+        await bus.subscribe(room)
+    async with listening(bus) as news:
+        reader = Reader(bus, news)
+        reader.heard = {room: [] for room in ROOMS}
+        await reader.until(lambda reader: reader.resyncs >= 3)
+        yield reader
+
+
 @pytest.fixture
 async def redis(cluster):
     async with opened(cluster) as redis:
@@ -178,12 +190,7 @@ async def test_logins_live_where_their_keys_are(redis):
 
 async def test_an_ear_that_is_cut_off_says_so_and_hears_on(cluster, bus):
     """As a node does to a subscriber that is too slow."""
-    for room in ROOMS:
-        await bus.subscribe(room)
-    async with listening(bus) as news:
-        reader = Reader(bus, news)
-        reader.heard = {room: [] for room in ROOMS}
-        await reader.until(lambda reader: reader.resyncs >= 3)
+    async with reading_all(bus) as reader:
         before = reader.resyncs
         for node in cluster.nodes:
             await node.admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
@@ -226,12 +233,7 @@ async def _say(bus, room, count):
 async def test_a_node_that_is_killed_comes_back_with_its_rooms_and_the_others_go_on(cluster, redis, bus):
     dead = await cluster.node_of("{1}")
     living = [room for room in ROOMS if await cluster.node_of(f"{{{room}}}") is not dead]
-    for room in ROOMS:
-        await bus.subscribe(room)
-    async with listening(bus) as news:
-        reader = Reader(bus, news)
-        reader.heard = {room: [] for room in ROOMS}
-        await reader.until(lambda reader: reader.resyncs >= 3)
+    async with reading_all(bus) as reader:
         await bus.publish(1, b"before")
         await reader.until(lambda reader: reader.heard[1])
         await ping(redis)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from media.rtmp_ingest.publishers import Limits
-from media.rtmp_ingest.server import household, serve
+from media.rtmp_ingest.server import serve
 from tests.media.rtmp_ingest.publisher import C0_C1, C2
 from tests.media.rtmp_ingest.studio import KEY, SECONDS, happens, run, serving, until
 
@@ -178,21 +178,6 @@ async def test_publishers_fill_the_house_and_the_next_is_turned_away(studio, dia
         await one.send(one.client.video(0))
         await two.send(two.client.video(0))
         await until(lambda: all(sink.video_tags for sink in studio.sinks))
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("-", "-"),
-    ],
-)
-def test_one_customer_of_the_network(host, expected):
-    assert household(host) == expected
 
 
 # --- time and the end ------------------------------------------------------------------------------------------------
