@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from house import ROOT, WAIT_SECONDS, House
+from house import ROOT, WAIT_SECONDS, Encoder, House
 from playwright.async_api import async_playwright, expect
 
 SHOTS = os.environ.get("COMMEOW_SHOTS")
@@ -20,6 +20,14 @@ REMEDY = "no Chromium here: apt-get install --no-install-recommends chromium fon
 # For whatever a page is waited for, also by `expect`, whose own five seconds a busy machine may need for one page.
 WAIT_MILLISECONDS = WAIT_SECONDS * 1000
 expect.set_options(timeout=WAIT_MILLISECONDS)
+# What the machine's pace and the tests before this one bring about in a house that they share. The pages are made for
+# both, and nobody can be told beforehand when they come.
+PASSING = (
+    # The encoder is late: the player asks anew.
+    re.compile(r"status of 503 .*/hls/"),
+    # A broadcast of a test before ended between the list and its picture: the cat comes (test_pages looks at that).
+    re.compile(r"status of 404 .*/thumbnails/n[0-9a-f]{10}\.jpg"),
+)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -50,7 +58,8 @@ def is_complaint(line) -> bool:
 
     hls.js revokes its media URL once it is attached; Chromium looks for it again when such a page is left.
     """
-    return line.type == "error" and not line.location["url"].startswith("blob:")
+    of_nobody = line.location["url"].startswith("blob:") or any(one.search(complaint(line)) for one in PASSING)
+    return line.type == "error" and not of_nobody
 
 
 def complaint(line) -> str:
@@ -84,6 +93,8 @@ def new_page(browser, house):
             yield page
             assert [text for text in complaints if not any(word in text for word in page.forgiven)] == []
         finally:
+            # An answer that a test still holds back, or fetches, has nobody to go to.
+            await page.unroute_all(behavior="ignoreErrors")
             await context.close()
 
     return open_page
@@ -115,6 +126,15 @@ def shoot_if_asked(shoot):
 def nickname():
     """Answer a nickname that nobody has."""
     return lambda: f"n{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+async def live(house, nickname, ffmpeg):
+    """A streamer on air in a room of their own, and somebody with a thousand points who may talk there."""
+    streamer, donor = await house.sign_up(nickname()), await house.rich_member(nickname(), 1000)
+    async with Encoder(ffmpeg, streamer.stream_server, streamer.stream_key), house.connect(donor) as talking:
+        await house.on_air(streamer.nickname)
+        yield streamer, donor, talking
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ async def donate_refused(walk: Walk) -> None:
 
 async def donate_thanks(walk: Walk) -> None:
     await walk.page.fill("donate-dialog input[type=number]", "30")
-    await walk.page.fill("donate-dialog textarea", "고양이 간식 🐟")
+    await walk.page.fill("donate-dialog textarea", "고양이 간식 🐟 " * 9)  # Long, so that its alert stays long.
     await walk.page.click("donate-dialog button[type=submit]")
     await expect(walk.find("donate-dialog .thanks")).to_be_visible()
     await walk.find("donate-dialog .thanks button").press("Enter")

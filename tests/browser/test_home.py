@@ -6,7 +6,7 @@ import asyncio
 import re
 
 from playwright.async_api import expect
-from visits import sign_up
+from visits import alone, sign_up
 
 
 def on_air(nickname, title, category, viewers):
@@ -62,6 +62,7 @@ async def test_the_list_narrows_as_one_types_and_the_way_back_leads_to_it(new_pa
 async def test_a_card_that_is_looked_at_comes_alive_and_rests_again(house, new_page, shoot):
     await house.on_air("demo")
     async with new_page() as page:
+        await alone(page, "demo")  # A card that moves is no longer under the pointer.
         link = page.locator("channel-card a[href='/c/demo']")
         video = link.locator("video[data-plays]")
         # Who wants less motion keeps the picture. The script comes with the page when that is idle, or for who points.
@@ -139,6 +140,7 @@ async def test_a_channel_that_sleeps_offers_who_is_awake(house, new_page, nickna
     sleeper = await house.sign_up(nickname())
     await house.on_air("demo")
     async with new_page(locale="en-GB") as page:
+        await alone(page, "demo")  # Only four are offered, and those with more viewers first.
         await page.goto(f"/c/{sleeper.nickname}")
         offers = page.get_by_role("region", name="Live now")
         demo = offers.locator("channel-card a[href='/c/demo']")

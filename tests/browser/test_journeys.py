@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -18,8 +19,9 @@ async def test_a_streamer_goes_live_with_what_the_page_says(new_page, nickname, 
         await sign_up(page, name)
         copied = []
         for field in (page.locator("copy-field").nth(0), page.locator("copy-field").nth(1)):
-            await field.locator("button.copy").click()
-            await expect(field.locator("[role=status]")).not_to_be_empty()
+            # It says so for two seconds: who looks only afterwards may come too late.
+            said = expect(field.locator("[role=status]")).not_to_be_empty()
+            await asyncio.gather(said, field.locator("button.copy").click())
             copied.append(await page.evaluate("navigator.clipboard.readText()"))
         server, key = sorted(copied, key=lambda text: not text.startswith("rtmp://"))
         await page.goto("/studio")

@@ -1,6 +1,9 @@
-"""What the visits to a page have in common: wait for the picture, sign up, log in."""
+"""What the visits to a page have in common: wait for the picture, sign up, log in, see one channel alone."""
 
 from __future__ import annotations
+
+import base64
+import json
 
 from house import PASSWORD, eventually
 from playwright.async_api import expect
@@ -14,6 +17,24 @@ async def playing_since(page, second: float) -> float:
         return at if at > second else None
 
     return await eventually(look, what=f"a picture past {second} s")
+
+
+def room_of(person) -> int:
+    """Read the number of a member's room off their token."""
+    claims = person.token.split(".")[1]
+    return int(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
+
+
+async def alone(page, nickname: str) -> None:
+    """Let the page hear of one channel only: those of the tests before go off air when they like."""
+
+    async def answer(route):
+        response = await route.fetch()
+        told = await response.json()
+        told["channels"] = [one for one in told["channels"] if one["nickname"] == nickname]
+        await route.fulfill(response=response, json=told)
+
+    await page.route("**/api/channels?*", answer)
 
 
 async def sign_up(page, nickname: str) -> str:
