@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from playwright.async_api import expect
 from visits import sign_up
 
@@ -56,3 +58,22 @@ async def test_a_picture_stands_where_its_code_is_said(new_page, nickname, axe, 
         await expect(desk.locator("li")).to_have_count(0)
         # A room asks anew over some seconds, not all of it at once.
         await expect(page.locator("chat-list .line .text img")).to_have_count(1)
+
+
+async def test_the_first_picture_has_the_focus_also_when_it_comes_after_the_picker_was_opened(
+    house, new_page, nickname
+):
+    owner, opened = await house.sign_up(nickname()), asyncio.Event()
+
+    async def answer_late(route):
+        await opened.wait()
+        await route.continue_()
+
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.route("**/emotes", answer_late)
+        await page.goto(f"/c/{owner.nickname}")
+        await page.locator("chat-room .pick").press("Enter")
+        await expect(page.locator("emote-picker .note")).to_be_visible()
+        opened.set()
+        await expect(page.locator("emote-picker button").first).to_be_focused()

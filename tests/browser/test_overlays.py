@@ -246,6 +246,35 @@ async def test_the_chat_and_the_goal_lie_over_the_picture_and_the_channel_shows_
     assert ground == "rgba(0, 0, 0, 0)"
 
 
+async def test_a_gift_of_before_is_counted_once_however_late_the_room_tells_of_it(house, new_page, live):
+    streamer, _, talking = live
+    await talking.give(streamer.nickname, 40, "아까")
+    held = []
+
+    def carry(socket):
+        server = socket.connect_to_server()
+
+        def down(message):
+            if b'"donated"' in message:
+                held.append((socket, message))
+            else:
+                socket.send(message)
+
+        server.on_message(down)
+
+    async with new_page(locale="en-GB") as page:
+        await page.route_web_socket("**/rsocket", carry)
+        await page.goto(f"/c/{streamer.nickname}")
+        given = page.locator("channel-support li span")
+        await expect(given).to_have_text("40")
+        await eventually(lambda: held, what="the gift in the room's history")
+        for socket, message in held:
+            socket.send(message)
+        await expect(page.locator("chat-list .donated", has_text="아까")).to_be_visible()
+
+        assert await given.text_content() == "40"
+
+
 async def test_a_valkey_that_lost_its_numbers_costs_no_gift_and_doubles_none(house, new_page, live):
     streamer, _, talking = live
     token = await link(house, streamer)

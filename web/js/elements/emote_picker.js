@@ -17,6 +17,9 @@ export class EmotePicker extends LightElement {
     open: { type: Boolean },
   };
 
+  /** It was opened, and its first picture has not been given the focus yet. */
+  #welcoming = false;
+
   constructor() {
     super();
     /** @type {Emotes} */
@@ -26,7 +29,13 @@ export class EmotePicker extends LightElement {
 
   /** @param {Map<string, unknown>} changed */
   updated(changed) {
-    if (changed.has("open") && this.open) this.querySelector("button")?.focus();
+    if (changed.has("open")) this.#welcoming = this.open;
+    if (!this.#welcoming) return;
+    const first = this.querySelector("button");
+    if (first === null) return; // The pictures are still on their way.
+    this.#welcoming = false;
+    // Who has gone on to write meanwhile stays there.
+    if (changed.has("open") || !(document.activeElement instanceof HTMLTextAreaElement)) first.focus();
   }
 
   render() {

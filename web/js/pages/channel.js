@@ -23,7 +23,7 @@ import { fill, t } from "../net/words.js";
 /** While nothing is on, the room cannot be heard or the picture is troubled, the API is asked this often. */
 const ASK_EVERY_MS = 10_000;
 const THEATRE = "commeow.theatre";
-/** After the room is open: what it remembers has been told by then, and is in the sums that are asked for. */
+/** After the room is open. */
 const SUPPORT_AFTER_MS = 1_500;
 
 const nickname = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -35,6 +35,8 @@ const wire = new Wire(setting("commeow-rsocket"), (how) => identity.token(how));
 let broadcast = NOTHING_KNOWN;
 /** @type {import("../elements/channel_support.js").ChannelSupport | null} */
 let support = null;
+/** When the room was entered, by the house's clock: what was given before is in the sums, however late the room tells it. */
+let enteredMs = Number.NaN;
 
 fill(document);
 document.title = t("page_title", { page: nickname });
@@ -42,12 +44,13 @@ player.nickname = nickname;
 spread(kept(THEATRE) !== null);
 
 wire.addEventListener("state", () => {
+  if (wire.state === "open" && Number.isNaN(enteredMs)) enteredMs = momentMs(wire.hello?.now);
   if (wire.state === "open") void ask();
   if (wire.state === "open" && support === null) setTimeout(showSupport, SUPPORT_AFTER_MS);
 });
 room.addEventListener("room-news", (event) => {
   const { detail } = /** @type {CustomEvent<import("../core/chat_log.js").RoomEvent>} */ (event);
-  if (detail.kind === "donated") support?.given(detail);
+  if (detail.kind === "donated" && !(momentMs(detail.at) < enteredMs)) support?.given(detail);
   if (detail.kind === "on_air" || detail.kind === "interrupted" || detail.kind === "off_air") {
     become(told(broadcast, detail, momentMs(wire.hello?.now)));
     // The title may have changed with it, and the time it began has.
