@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.asyncio import RedisCluster
 
@@ -46,8 +46,8 @@ _PUBLISH = """
 local first = redis.call('GET', KEYS[3])
 if first then return tonumber(first) end
 local seq = redis.call('INCR', KEYS[1])
--- A counter that began anew must not meet the lines of an old one.
-if seq == 1 then redis.call('DEL', KEYS[2]) end
+-- A counter that began anew must not meet the lines of an old one, nor pass for it.
+if seq == 1 and redis.call('DEL', KEYS[2]) == 1 then redis.call('DEL', KEYS[4]) end
 local number = string.format('%.0f', seq)
 redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[2], number .. '-0', 'p', ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
@@ -56,6 +56,17 @@ local told = redis.pcall('SPUBLISH', ARGV[5], number .. ':' .. ARGV[1])
 -- A server older than Redis 7 has no channels of a shard.
 if type(told) == 'table' then redis.call('PUBLISH', ARGV[5], number .. ':' .. ARGV[1]) end
 return seq
+"""
+
+# Numbers are of a new epoch where the store has forgotten the old one, or numbers that somebody has seen.
+_NUMBERS = """
+local head = redis.call('GET', KEYS[1]) or '0'
+local epoch = redis.call('GET', KEYS[2])
+if not epoch or (epoch == ARGV[1] and tonumber(head) < tonumber(ARGV[2])) then
+    epoch = ARGV[3]
+    redis.call('SET', KEYS[2], epoch)
+end
+return {head, epoch}
 """
 
 _ANNOUNCE = """
@@ -109,6 +120,13 @@ class Entry:
     payload: bytes
 
 
+class Numbers(NamedTuple):
+    """How far a room's numbers have come, and which numbers: another epoch counts anew from 1."""
+
+    head: int
+    epoch: str
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """One thing heard: a room's event (`room`, `seq`), an announcement (`topic`), or `topic` "resync"."""
@@ -125,6 +143,7 @@ class Bus:
     def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._publish = Script(redis, _PUBLISH)
+        self._numbers = Script(redis, _NUMBERS)
         self._announce = Script(redis, _ANNOUNCE)
         self._pace = Script(redis, _PACE)
         self._report = Script(redis, _REPORT)
@@ -144,7 +163,7 @@ class Bus:
         with telling():
             return int(
                 await self._publish(
-                    keys=[_head_key(room), _history_key(room), f"commeow:{{{room}}}:once:{key}"],
+                    keys=[_head_key(room), _history_key(room), f"commeow:{{{room}}}:once:{key}", _epoch_key(room)],
                     args=[payload, HISTORY_LINES_MAX, HISTORY_SECONDS_MAX, seconds, _ROOM_CHANNEL % room],
                 )
             )
@@ -161,6 +180,18 @@ class Bus:
         """Return the number of a room's latest event, 0 before the first. Raises StoreUnavailable."""
         with asking():
             return int(await self._redis.get(_head_key(room)) or 0)
+
+    async def numbers(self, room: int, *, epoch: str = "", seen: int = 0) -> Numbers:
+        """Return the number of a room's latest event, and its epoch: another one than `epoch` counts anew.
+
+        `seen` is the highest number of `epoch` that the caller knows: a store that has not come so far has lost its end
+        (a crash between two writes of its file), and what it gives next is of a new epoch. Raises StoreUnavailable.
+        """
+        with asking():
+            head, now = await self._numbers(
+                keys=[_head_key(room), _epoch_key(room)], args=[epoch, seen, secrets.token_hex(8)]
+            )
+        return Numbers(int(head), now.decode())
 
     async def history(self, room: int, *, after: int, limit: int) -> list[Entry]:
         """Return the newest `limit` events with a number above `after`, the oldest of them first.
@@ -245,3 +276,7 @@ def _head_key(room: int) -> str:
 
 def _history_key(room: int) -> str:
     return f"commeow:{{{room}}}:history"
+
+
+def _epoch_key(room: int) -> str:
+    return f"commeow:{{{room}}}:epoch"

@@ -73,6 +73,7 @@ class Bot(Subscriber):
         self._channel = channel
         self._given: Counter[str] = Counter()
         self.seq: int | None = None
+        self.epoch = ""
         self.come_back_ms = 0
 
     def begin(self) -> Up:
@@ -97,6 +98,10 @@ class Bot(Subscriber):
                 asyncio.get_running_loop().create_task(self._answer(text.strip(), nickname))
             case {"kind": "donated", "points": points, "from": {"nickname": nickname}}:
                 self._given[nickname] += points
+            case {"kind": "epoch", "epoch": epoch}:
+                if self.epoch not in {"", epoch}:
+                    self.seq = 0  # The numbers began anew, and we have seen none of these.
+                self.epoch = epoch
             case {"kind": "refused", "code": code}:
                 print(f"refused: {code}", file=sys.stderr)
             case {"kind": "drain", "retry_after_ms": milliseconds}:
@@ -154,7 +159,8 @@ async def talk(bot: Bot, websocket: aiohttp.ClientWebSocketResponse, channel: st
         max_lifetime_period=timedelta(seconds=90),
     )
     async with client:
-        first = {"channel": channel, "history": 0} if bot.seq is None else {"channel": channel, "since": bot.seq}
+        place = {"history": 0} if bot.seq is None else {"since": bot.seq}
+        first = {"channel": channel, "epoch": bot.epoch, **place}
         request = Payload(json.dumps(first).encode(), composite(route("chat.talk")))
         client.request_channel(request, up).initial_request_n(CREDIT).subscribe(bot)
         print("talking", flush=True)

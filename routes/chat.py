@@ -130,6 +130,7 @@ class ChatDoors:
                 history=wanted.history,
                 greeting=greeting,
                 behind=wanted.behind,
+                epoch=wanted.epoch,
             )
             # From here to the first subscriber nothing is awaited. What changed until now is asked again; what changes
             # later shows out a guest who is in.

@@ -124,6 +124,12 @@ class Gap(Struct, frozen=True, tag="gap", tag_field="kind"):
     to_seq: int
 
 
+class Epoch(Struct, frozen=True, tag="epoch", tag_field="kind"):
+    """Of which numbers the following events are: of another epoch than before, they began anew from 1."""
+
+    epoch: str
+
+
 class Refused(Struct, frozen=True, omit_defaults=True, tag="refused", tag_field="kind"):
     """A fire-and-forget line of this very connection was refused; `code` as in problems."""
 
@@ -210,6 +216,11 @@ def keep(payload: bytes) -> bool:
 def gap(skipped: int, from_seq: int, to_seq: int) -> bytes:
     """Encode what a slow or returning viewer missed."""
     return write(Gap(skipped=skipped, from_seq=from_seq, to_seq=to_seq))
+
+
+def epoch(name: str) -> bytes:
+    """Encode of which numbers the following events are."""
+    return write(Epoch(epoch=name))
 
 
 def drain(retry_after_ms: int) -> bytes:

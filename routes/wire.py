@@ -33,6 +33,9 @@ LINE_CHARS_MAX = 4_000
 LINE_ID_CHARS_MAX = 64
 """Characters of the id a client gives its chat line: a UUID with room to spare."""
 
+EPOCH_CHARS_MAX = 64
+"""Four times what the house gives."""
+
 TOKEN_CHARS_MAX = 4_096
 """Characters of a token, as in routes/tokens.py."""
 
@@ -258,13 +261,15 @@ class Readiness(Struct, frozen=True):
 class Watch(Struct, frozen=True):
     """chat.watch: `since` replays what came after that sequence number, `history` the last lines.
 
-    Who says `behind` is never so many events late: the older ones become a gap.
+    Who says `behind` is never so many events late: the older ones become a gap. Who says `epoch`, of which numbers
+    `since` is (or "" where that is not known), is told whenever they are others.
     """
 
     channel: Credential
     since: Count | None = None
     history: Count | None = None
     behind: Count | None = None
+    epoch: Annotated[str, Meta(max_length=EPOCH_CHARS_MAX)] | None = None
 
 
 class Say(Struct, frozen=True):

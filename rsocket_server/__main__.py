@@ -119,6 +119,7 @@ def _rooms(bus: Bus) -> Rooms:
         node=_node(),
         takes_back=events.takes_back,
         voice=events.voice,
+        epoch=events.epoch,
     )
 
 

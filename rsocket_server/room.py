@@ -154,6 +154,7 @@ class Room:
 
     Attributes:
         log: recent events.
+        epoch: of which numbers they are; "" before the first history was read.
         total: viewers over all workers, as far as known; this worker's own where nobody said more.
     """
 
@@ -163,6 +164,7 @@ class Room:
         voice: Callable[[bytes], str | None] = _nobody,
     ) -> None:
         self.log = Log()
+        self.epoch = ""
         self.total = 0
         self._takes_back = takes_back
         self._voice = voice
@@ -191,18 +193,22 @@ class Room:
         self._renumbered = True
         return Place.ASTRAY
 
-    def history_cursor(self, head: int) -> int:
-        """Answer after which event to read the history, `head` being the newest that the bus knows."""
-        return 0 if self._renumbered or head < self.log.head else self.log.head
+    def history_cursor(self, head: int, epoch: str = "") -> int:
+        """Answer after which event to read the history, `head` being the newest that the bus knows, of that epoch."""
+        return 0 if self._began_anew(head, epoch) else self.log.head
 
-    def refill(self, head: int, events: Iterable[tuple[int, bytes, bool]]) -> bool:
-        """Take in the history after `history_cursor(head)`, ascending: (seq, payload, kept).
+    def _began_anew(self, head: int, epoch: str) -> bool:
+        return self._renumbered or head < self.log.head or self.epoch not in {"", epoch}
+
+    def refill(self, head: int, events: Iterable[tuple[int, bytes, bool]], epoch: str = "") -> bool:
+        """Take in the history after `history_cursor(head, epoch)`, ascending: (seq, payload, kept).
 
         What the history no longer has leaves a hole, and a ring has none: the log then begins after it. True means that
         the numbers began anew, so that no cursor from before means anything.
         """
         log = self.log
-        anew = self._renumbered or head < log.head
+        anew = self._began_anew(head, epoch)
+        self.epoch = epoch
         if anew:
             log.begin_anew()
             self._replaced.clear()
@@ -226,12 +232,15 @@ class Room:
         if len(self._replaced) > limits.LOG_EVENTS_MAX:
             self._replaced = {seq for seq in self._replaced if seq >= self.log.first}
 
-    def join_cursor(self, since: int | None, history: int | None) -> int:
+    def join_cursor(self, since: int | None, history: int | None, epoch: str | None = None) -> int:
         """Answer the cursor of a new watcher: the last event that it does not need.
 
-        `since` is what it has seen; a number that this log never gave is as none. `history` is how many it wants.
+        `since` is what it has seen; a number that this log never gave is as none, and of the numbers of another `epoch`
+        than it says, it has seen none yet. `history` is how many it wants.
         """
         log = self.log
+        if since is not None and epoch and epoch != self.epoch:
+            since = 0
         if since is not None and 0 <= since <= log.head:
             return since
         wanted = limits.JOIN_EVENTS_DEFAULT if history is None else min(max(history, 0), limits.JOIN_EVENTS_MAX)

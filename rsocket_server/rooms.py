@@ -47,9 +47,9 @@ class Hall:
         touched_at: when someone last wanted it.
     """
 
-    def __init__(self, room_id: int, room: Room, gap: Callable[[int, int, int], bytes], now: float) -> None:
-        self.room = room
-        self.fanout = Fanout(room_id, self.room, gap)
+    def __init__(self, fanout: Fanout, now: float) -> None:
+        self.room = fanout.room
+        self.fanout = fanout
         self.totals: Subject[int] = Subject()
         self.loading: asyncio.Task[None] | None = None
         self.pending: list[tuple[int, bytes, bool]] = []
@@ -82,6 +82,7 @@ class Rooms:
         node: this worker's name in the count, unlike any other's.
         takes_back: what an event with its number puts in the places of earlier ones.
         voice: who has said an event with its number, whose own watches never miss it.
+        epoch: writes the event that says of which numbers the following events are.
 
     Attributes:
         counts: (room, viewers) whenever a count is told; an Rx observable for lists of channels.
@@ -98,6 +99,7 @@ class Rooms:
         node: str,
         takes_back: Callable[[bytes], Mapping[int, bytes]] = lambda _payload: {},
         voice: Callable[[bytes], str | None] = lambda _payload: None,
+        epoch: Callable[[str], bytes] = str.encode,
     ) -> None:
         self._bus = bus
         self._stamp = stamp
@@ -107,6 +109,7 @@ class Rooms:
         self._node = node
         self._takes_back = takes_back
         self._voice = voice
+        self._epoch = epoch
         self._halls: dict[int, Hall] = {}
         self._topics: dict[str, Subject[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,6 +126,7 @@ class Rooms:
         history: int | None,
         greeting: bytes | None = None,
         behind: int | None = None,
+        epoch: str | None = None,
     ) -> Watch:
         """Answer a Publisher of a room's events.
 
@@ -133,6 +137,8 @@ class Rooms:
             history: how many past events to begin with where there is no `since` (default 50, at most 100).
             greeting: an event for this watcher alone, before all others.
             behind: by how many events this watch may be late before it is brought forward.
+            epoch: of which numbers `since` is, "" if that is not known: this watch is told of which they are now. None:
+                it does not ask.
 
         Raises:
             db.errors.StoreError: the bus is away and the room is not open here yet.
@@ -143,7 +149,7 @@ class Rooms:
         if hall.loading is not None and not hall.fanout.viewers:
             await asyncio.shield(hall.loading)
         hall.touched_at = _now()
-        return Watch(hall.fanout, seat, since, history, greeting, behind=behind)
+        return Watch(hall.fanout, seat, since, history, greeting, behind=behind, epoch=epoch)
 
     async def say(
         self,
@@ -261,7 +267,8 @@ class Rooms:
     def _hall(self, room_id: int) -> Hall:
         hall = self._halls.get(room_id)
         if hall is None:
-            hall = self._halls[room_id] = Hall(room_id, Room(self._takes_back, self._voice), self._gap, _now())
+            fanout = Fanout(room_id, Room(self._takes_back, self._voice), self._gap, self._epoch)
+            hall = self._halls[room_id] = Hall(fanout, _now())
             # A count is encoded once for everyone, and only when it differs from the one before.
             hall.totals.pipe(operators.distinct_until_changed(), operators.map(self._count)).subscribe(hall.fanout.note)
             hall.totals.pipe(operators.map(lambda total: (room_id, total))).subscribe(self.counts)
@@ -285,8 +292,8 @@ class Rooms:
                         # First the news, then the history: nothing can fall between.
                         await self._bus.subscribe(room_id)
                         hall.subscribed = True
-                    head = await self._bus.head(room_id)
-                    after = room.history_cursor(head)
+                    head, epoch = await self._bus.numbers(room_id, epoch=room.epoch, seen=room.log.head)
+                    after = room.history_cursor(head, epoch)
                     entries = await self._bus.history(room_id, after=after, limit=limits.LOG_EVENTS_MAX)
                     break
                 except Exception:
@@ -297,7 +304,7 @@ class Rooms:
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             hall.loading = None
-        anew = room.refill(head, [self._event(entry.seq, entry.payload) for entry in entries])
+        anew = room.refill(head, [self._event(entry.seq, entry.payload) for entry in entries], epoch)
         if anew:
             hall.fanout.restart()
         hall.fanout.wake()

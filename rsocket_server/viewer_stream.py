@@ -36,16 +36,19 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
     """One watch of a room: rsocket-py's Subscription. It holds a cursor and a credit, no queue and no task."""
 
     __slots__ = (
-        *("_carrier", "_fanout", "_subscriber", "dead", "group", "outbox"),
+        *("_carrier", "_fanout", "_subscriber", "dead", "group", "hears_epoch", "outbox"),
         *("room_id", "seat", "stream_id", "writer"),
     )
 
-    def __init__(self, fanout: Fanout, subscriber: Any, seat: Seat, outbox: Outbox) -> None:
+    def __init__(
+        self, fanout: Fanout, subscriber: Any, seat: Seat, outbox: Outbox, *, hears_epoch: bool = False
+    ) -> None:
         self._fanout = fanout
         self._subscriber = subscriber
         self.seat = seat
         self.room_id = fanout.room_id
         self.outbox = outbox
+        self.hears_epoch = hears_epoch  # Whether it is told of which numbers the events are.
         self.dead = False
         self._carrier, self.stream_id = carrier_of(subscriber)
         self.group: Group | None = None
@@ -138,18 +141,23 @@ class Watch(DefaultPublisher):  # type: ignore[misc]
         greeting: bytes | None = None,
         *,
         behind: int | None = None,
+        epoch: str | None = None,
     ) -> None:
         self._fanout = fanout
         self._seat = seat
         self._since = since
+        self._epoch = epoch
         self._history = history
         self._greeting = greeting
         self._behind = behind
 
     def subscribe(self, subscriber: Any) -> None:
         """Join the room. Nothing is sent before the subscriber requests."""
-        cursor = self._fanout.room.join_cursor(self._since, self._history)
-        viewer = Viewer(self._fanout, subscriber, self._seat, Outbox(cursor, self._behind))
+        cursor = self._fanout.room.join_cursor(self._since, self._history, self._epoch)
+        outbox = Outbox(cursor, self._behind)
+        viewer = Viewer(self._fanout, subscriber, self._seat, outbox, hears_epoch=self._epoch is not None)
+        if viewer.hears_epoch:
+            outbox.whisper(self._fanout.epoch(self._fanout.room.epoch))
         if self._greeting is not None:
             viewer.outbox.whisper(self._greeting)
         subscriber.on_subscribe(viewer)
@@ -163,12 +171,20 @@ class Fanout:
         room_id: the room's number.
         room: its log, and who is counted.
         gap: writes the event that stands for events no longer in the log.
+        epoch: writes the event that says of which numbers the following events are.
     """
 
-    def __init__(self, room_id: int, room: Room, gap: Callable[[int, int, int], bytes]) -> None:
+    def __init__(
+        self,
+        room_id: int,
+        room: Room,
+        gap: Callable[[int, int, int], bytes],
+        epoch: Callable[[str], bytes] = str.encode,
+    ) -> None:
         self.room_id = room_id
         self.room = room
         self.gap = gap
+        self.epoch = epoch
         self.viewers: dict[Viewer, None] = {}
         # Who is ready is in a group, all of whose members are level, or goes alone.
         self._groups: dict[Group, None] = {}
@@ -268,9 +284,12 @@ class Fanout:
     def restart(self) -> None:
         """Put everyone before the log's first event: it began anew, and no cursor means anything in it."""
         before = self.room.log.first - 1
+        epoch = self.epoch(self.room.epoch)
         for viewer in list(self.viewers):
             self.rest(viewer)
             viewer.outbox.rewind(before)
+            if viewer.hears_epoch:
+                viewer.outbox.whisper(epoch)
             viewer.flush()
 
     def complete(self) -> None:

@@ -138,6 +138,45 @@ async def test_a_lost_counter_does_not_stop_a_room(redis, bus):
     assert [Entry(1, b"new")] == await bus.history(7, after=0, limit=10)
 
 
+async def test_numbers_are_of_one_epoch_until_the_store_forgets_them(redis, redis_url, bus):
+    head, epoch = await bus.numbers(7)
+    assert 0 == head
+    assert epoch
+    await bus.publish(7, b"x")
+    await bus.publish(7, b"x")
+    async with opened(redis_url) as other:
+        assert (2, epoch) == await other.numbers(7, epoch="of long ago", seen=9)
+        assert epoch != (await other.numbers(8)).epoch
+    assert (2, epoch) == await bus.numbers(7, epoch=epoch, seen=2)
+    await redis.flushall()
+    await bus.publish(7, b"new")
+
+    again = await bus.numbers(7, epoch=epoch, seen=1)
+    assert 1 == again.head
+    assert again.epoch not in {"", epoch}
+    assert again == await bus.numbers(7)
+
+
+async def test_numbers_that_somebody_has_seen_and_the_store_forgot_are_of_an_old_epoch(bus):
+    """A store that crashed between two writes of its file gives the last numbers a second time."""
+    await bus.publish(7, b"x")
+    epoch = (await bus.numbers(7)).epoch
+
+    first = await bus.numbers(7, epoch=epoch, seen=3)
+    assert 1 == first.head
+    assert first.epoch != epoch
+    assert first == await bus.numbers(7, epoch=epoch, seen=2)  # Another worker that saw it: once is enough.
+
+
+async def test_a_counter_that_was_lost_alone_is_of_a_new_epoch(redis, bus):
+    await bus.publish(7, b"old")
+    epoch = (await bus.numbers(7)).epoch
+    await redis.delete("commeow:{7}:head")
+    await bus.publish(7, b"new")
+
+    assert epoch != (await bus.numbers(7)).epoch
+
+
 async def test_a_once_is_published_once(redis, bus):
     await bus.subscribe(7)
     async with listening(bus) as news:

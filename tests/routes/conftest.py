@@ -286,6 +286,7 @@ async def conversing(pool, redis, tokens, connect, name="one"):
         node=f"test {name}",
         takes_back=events.takes_back,
         voice=events.voice,
+        epoch=events.epoch,
     )
     acts = Acts(pool)
     laws = Laws(acts, rooms)

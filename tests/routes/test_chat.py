@@ -61,6 +61,19 @@ async def test_a_line_comes_back_to_everyone_with_its_number_and_its_author(conv
     assert await conversation.bus.head(streamer.id) == 2
 
 
+async def test_a_watch_that_asks_is_told_of_which_numbers_its_events_are(conversation, new_member):
+    streamer = await new_member("streamer")
+    guest = await conversation.connect()
+    await conversation.bus.publish(streamer.id, b'{"kind":"off_air"}')
+    epoch = (await conversation.bus.numbers(streamer.id)).epoch
+
+    seen = guest.watch("chat.watch", {"channel": "streamer", "since": 0, "epoch": ""})
+    assert await seen.next("epoch") == {"kind": "epoch", "epoch": epoch}
+    assert await seen.next("off_air") == {"seq": 1, "kind": "off_air"}
+    seen = guest.watch("chat.watch", {"channel": "streamer", "since": 1, "epoch": "another"})
+    assert await seen.next("off_air") == {"seq": 1, "kind": "off_air"}
+
+
 async def test_the_author_is_the_connections_member_whatever_the_line_says(conversation, new_member):
     await new_member("streamer")
     nabi = await conversation.connect(await new_member("나비"))

@@ -87,6 +87,35 @@ def test_numbers_that_begin_anew_are_noticed_by_their_head() -> None:
     assert not room.refill(2, [])
 
 
+def test_numbers_that_begin_anew_are_noticed_by_their_epoch_however_far_they_came() -> None:
+    room = Room()
+    assert not room.refill(2, [(1, b"a", False), (2, b"b", False)], "first")
+    assert (room.history_cursor(5, "first"), room.history_cursor(5, "second")) == (2, 0)
+
+    assert room.refill(5, [(seq, b"new", False) for seq in range(1, 6)], "second")
+    assert [b"new"] * 5 == room.log.after(0, 5)
+    assert not room.refill(5, [], "second")
+
+
+@pytest.mark.parametrize(
+    ("since", "epoch", "cursor"),
+    [
+        (3, None, 3),
+        (3, "", 3),
+        (3, "second", 3),
+        (3, "first", 0),
+        (99, "first", 0),
+        (None, "first", 2),
+        (99, "second", 2),
+    ],
+)
+def test_of_another_epoch_nothing_was_seen(since: int | None, epoch: str | None, cursor: int) -> None:
+    room = Room()
+    room.refill(5, [(seq, b"new", False) for seq in range(1, 6)], "second")
+
+    assert room.join_cursor(since, 3, epoch) == cursor
+
+
 def test_numbers_that_begin_anew_are_noticed_by_other_words() -> None:
     room = Room()
     for seq in range(1, 4):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from db.bus import Bus, News
+from db.bus import Bus, News, Numbers
 from db.errors import StoreUnavailable
 from rsocket_server import limits
 from rsocket_server.room import Empty, Seat, TooFast
@@ -80,11 +80,17 @@ async def worker(redis: Any, no_task_left: None) -> AsyncIterator[Callable[..., 
 
 
 async def watch(
-    rooms: Rooms, *, since: int | None = None, history: int | None = None, member: Any = None, n: int = UNBOUNDED
+    rooms: Rooms,
+    *,
+    since: int | None = None,
+    history: int | None = None,
+    member: Any = None,
+    n: int = UNBOUNDED,
+    epoch: str | None = None,
 ) -> Reader:
     reader = Reader()
     seat = Seat(member.id, voice=member.nickname) if member else Seat(object())
-    (await rooms.watch(ROOM, seat=seat, since=since, history=history)).subscribe(reader)
+    (await rooms.watch(ROOM, seat=seat, since=since, history=history, epoch=epoch)).subscribe(reader)
     reader.subscription.request(n)
     return reader
 
@@ -187,6 +193,30 @@ async def test_an_event_that_valkey_dropped_is_mended_from_the_history(worker: A
     await dropped.publish(ROOM, b"four")
 
     assert [b"1:one", b"2:two", b"3:three", b"4:four"] == await reader.heard(4)
+
+
+async def test_who_was_away_while_the_store_lost_its_history_gets_the_new_numbers_from_the_first(
+    worker: Any, redis: Any
+) -> None:
+    bus = Bus(redis)
+    rooms = await worker()
+    before = await watch(rooms, epoch="")
+    await say(rooms, "one", "two")
+    old, *_ = await before.heard(3)
+    await redis.flushall()
+    for number in range(1, 5):
+        await bus.publish(ROOM, b"new %d" % number)
+    new = (await bus.numbers(ROOM)).epoch.encode()
+    lines = [b"%d:new %d" % (number, number) for number in range(1, 5)]
+
+    # The numbers have come further than it had seen: by them alone nobody could tell.
+    other = await worker()
+    assert [new, *lines] == await (await watch(other, since=2, epoch=old.decode())).heard(5)
+    assert [new, *lines[2:]] == await (await watch(other, since=2, epoch=new.decode())).heard(3)
+    assert lines[2:] == await (await watch(other, since=2)).heard(2)
+    # Nor could a worker that was away.
+    rooms._deliver(News(room=None, seq=None, topic="resync", payload=b""))
+    assert [old, b"1:one", b"2:two", new, *lines] == await before.heard(8)
 
 
 async def test_a_line_that_breaks_again_while_the_history_is_read_is_mended(worker: Any, redis: Any) -> None:
@@ -368,10 +398,10 @@ async def test_a_room_where_someone_only_speaks_is_left_too(worker: Any) -> None
 
 async def test_a_bus_that_is_away_is_the_watchers_to_know_and_tried_again(worker: Any, redis: Any) -> None:
     class Away(Bus):
-        async def head(self, room: int) -> int:
+        async def numbers(self, room: int, **known: Any) -> Any:
             if away:
                 raise StoreUnavailable("away")
-            return await super().head(room)
+            return await super().numbers(room, **known)
 
     away = True
     rooms = await worker(Away(redis))
@@ -389,12 +419,12 @@ async def test_a_history_that_cannot_be_read_again_is_tried_until_it_can(
     monkeypatch.setattr("rsocket_server.rooms.RETRY_SECONDS", 0.001)
 
     class Away(Bus):
-        async def head(self, room: int) -> int:
+        async def numbers(self, room: int, **known: Any) -> Any:
             nonlocal failures
             if away:
                 failures += 1
                 raise StoreUnavailable("away")
-            return await super().head(room)
+            return await super().numbers(room, **known)
 
     away, failures = False, 0
     rooms = await worker(Away(redis))
@@ -484,8 +514,8 @@ async def test_news_of_nobodys_and_news_that_breaks_a_stamp_silence_nobody(worke
 
         async def subscribe(self, room: int) -> None: ...
 
-        async def head(self, room: int) -> int:
-            return 0
+        async def numbers(self, room: int, **known: Any) -> Numbers:
+            return Numbers(0, "first")
 
         async def history(self, room: int, *, after: int, limit: int) -> list[Any]:
             return []

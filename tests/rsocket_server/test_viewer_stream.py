@@ -549,6 +549,19 @@ async def test_numbers_that_begin_anew_begin_anew_for_everyone(fanout: Fanout, t
     assert all(reader.items[-3:] == [b"new", b"newer", b"newest"] for reader in readers)
 
 
+async def test_who_asks_is_told_of_which_numbers_they_are_and_of_which_they_become(fanout: Fanout) -> None:
+    fanout.room.refill(1, [(1, b"old", False)], "first")
+    asks, asks_not = Reader(), Reader()
+    for reader, epoch in ((asks, ""), (asks_not, None)):
+        Watch(fanout, Seat(object()), None, 5, b"hello", epoch=epoch).subscribe(reader)
+        reader.subscription.request(UNBOUNDED)
+    fanout.room.refill(1, [(1, b"new", False)], "second")
+    fanout.restart()
+
+    assert asks.items == [b"first", b"hello", b"old", b"second", b"new"]
+    assert asks_not.items == [b"hello", b"old", b"new"]
+
+
 async def test_notes_pass_and_only_the_latest_is_kept(fanout: Fanout, tell: Any) -> None:
     fast, slow = Reader(), Reader()
     watch(fanout, fast, n=UNBOUNDED)

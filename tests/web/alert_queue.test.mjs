@@ -39,6 +39,17 @@ test("a store that lost the room's numbers costs no gift and doubles none", () =
   assert.deepEqual(queue.waiting.map((alert) => alert.id), ["g37", "new", "g3"]);
 });
 
+test("after a reload a store that lost the room's numbers is known by its epoch", () => {
+  const epoch = (name) => ({ kind: "epoch", epoch: name });
+  let queue = [epoch("first"), donated(36), donated(37)].reduce(heard, emptyQueue(35));
+  assert.deepEqual([queue.epoch, queue.seq, resumeAt(queue)], ["first", 37, 35]);
+  queue = heard(queue, epoch("second"));
+  assert.deepEqual([queue.epoch, queue.seq, resumeAt(queue)], ["second", 0, 0]);
+  queue = [{ ...donated(1), id: "g37" }, { ...donated(2), id: "new" }].reduce(heard, queue);
+  assert.deepEqual(queue.waiting.map((alert) => [alert.id, alert.seq]), [["g36", 0], ["g37", 0], ["new", 2]]);
+  assert.equal(emptyQueue(36, [], "first").epoch, "first");
+});
+
 test("after a reload what was shown is known, whatever its number has become", () => {
   const before = ticked([donated(36), donated(37)].reduce(heard, emptyQueue(35)), 0);
   assert.deepEqual(shownIds(before), ["g36"]);

@@ -46,6 +46,25 @@ test("a room whose numbers began anew is heard, and the new numbers count", () =
   assert.equal(after.seq, 1);
 });
 
+test("of another epoch no number was seen, and none of before means anything", () => {
+  const epoch = (name) => ({ kind: "epoch", epoch: name });
+  let log = reduce(emptyLog(null), [epoch("first"), said(1), said(2)]);
+  assert.deepEqual([log.seq, log.epoch], [2, "first"]);
+  log = next(log, epoch("first")); // A reconnection.
+  assert.deepEqual([log.seq, log.lines.length], [2, 2]);
+  log = next(log, epoch("second"));
+  assert.deepEqual([log.seq, log.epoch], [0, "second"]);
+  log = reduce(log, [said(1, "new", "mia", "another"), { kind: "removed", seqs: [1, 2], ids: [], at: "" }]);
+  assert.deepEqual(log.lines.map(({ kind, skipped, text, removed }) => [kind, skipped, text, removed]), [
+    ["said", 0, "line 1", false], ["said", 0, "line 2", false], ["gap", 0, "", false], ["said", 0, "", true],
+  ]);
+});
+
+test("numbers that begin anew before the first line leave no gap", () => {
+  const log = reduce(emptyLog(null), [{ kind: "epoch", epoch: "first" }, { kind: "epoch", epoch: "second" }, said(1)]);
+  assert.deepEqual(log.lines.map((line) => line.kind), ["said"]);
+});
+
 test("a kept donation may come after its gap", () => {
   const donated = { ...said(50, "thanks"), kind: "donated", points: 500 };
   const log = reduce(emptyLog(null), [said(1), { kind: "gap", skipped: 98, from_seq: 2, to_seq: 100 }, donated, said(101)]);

@@ -36,16 +36,18 @@ export const KNOWN_MAX = 1_000;
  * @property {Alert | null} shown
  * @property {number} untilMs when what is now, an alert or the pause behind it, is over
  * @property {number | null} seq the last event's number
+ * @property {string} epoch of which numbers they are; "" before the house said so
  * @property {readonly string[]} known ids of gifts that have been heard of, the latest last
  */
 
-/** @param {number | null} seq where to go on; null: from now on @param {readonly string[]} [known] @returns {Queue} */
-export function emptyQueue(seq, known = []) {
-  return { waiting: [], shown: null, untilMs: 0, seq, known };
+/** @param {number | null} seq where to go on; null: from now on @param {readonly string[]} [known] @param {string} [epoch] @returns {Queue} */
+export function emptyQueue(seq, known = [], epoch = "") {
+  return { waiting: [], shown: null, untilMs: 0, seq, epoch, known };
 }
 
 /** @param {Queue} queue @param {RoomEvent} event @returns {Queue} */
 export function heard(queue, event) {
+  if (event.kind === "epoch" && typeof event.epoch === "string") return inEpoch(queue, event.epoch);
   if (typeof event.seq !== "number") return queue;
   const next = { ...(queue.seq !== null && event.seq <= queue.seq ? renumbered(queue) : queue), seq: event.seq };
   if (event.kind === "removed") return withoutWords(next, Array.isArray(event.seqs) ? event.seqs : []);
@@ -94,6 +96,11 @@ export function resumeAt({ waiting, seq }) {
 export function shownIds({ waiting, known }) {
   const waits = new Set(waiting.map(({ id }) => id));
   return known.filter((id) => !waits.has(id));
+}
+
+/** @param {Queue} queue @param {string} epoch @returns {Queue} */
+function inEpoch(queue, epoch) {
+  return queue.epoch === "" || queue.epoch === epoch ? { ...queue, epoch } : { ...renumbered(queue), seq: 0, epoch };
 }
 
 /** No number that was given before means anything now. @param {Queue} queue @returns {Queue} */

@@ -14,14 +14,14 @@ export const DRAFTS_MAX = 20;
  * @typedef {object} Line
  * @property {string} key unlike any other in this log
  * @property {"said" | "donated" | "gap"} kind
- * @property {number} seq its number in the room; 0 for a gap
+ * @property {number} seq its number in the room; 0 for a gap, and when the numbers have begun anew since
  * @property {string} id of the message; "" for a gap
  * @property {string} nickname
  * @property {readonly string[]} roles
  * @property {string} text "" when it was removed
  * @property {string} at
  * @property {number} points of a donation
- * @property {number} skipped lines of a gap
+ * @property {number} skipped lines of a gap; 0 if nobody knows how many
  * @property {boolean} mine
  * @property {boolean} mentioned it speaks to the reader
  * @property {boolean} removed
@@ -34,12 +34,13 @@ export const DRAFTS_MAX = 20;
  * @property {readonly Line[]} lines oldest first
  * @property {readonly Draft[]} drafts
  * @property {number | null} seq the newest event's number: where to go on after a reconnection
+ * @property {string} epoch of which numbers they are; "" before the house said so
  * @property {number | null} viewers
  */
 
 /** @param {string | null} me @returns {Log} */
 export function emptyLog(me) {
-  return { me, lines: [], drafts: [], seq: null, viewers: null };
+  return { me, lines: [], drafts: [], seq: null, epoch: "", viewers: null };
 }
 
 /** @param {Log} log @param {RoomEvent} event @returns {Log} */
@@ -56,7 +57,7 @@ export function next(log, event) {
 export function reduce(log, events) {
   const lines = [...log.lines];
   const keys = new Set(lines.map((line) => line.key));
-  let { drafts, seq, viewers } = log;
+  let { drafts, seq, epoch, viewers } = log;
 
   for (const event of events) {
     switch (event.kind) {
@@ -79,6 +80,13 @@ export function reduce(log, events) {
       case "removed":
         remove(lines, event);
         break;
+      case "epoch":
+        if (epoch !== "" && event.epoch !== epoch) {
+          beginAnew(lines, string(event.epoch));
+          seq = 0;
+        }
+        epoch = string(event.epoch);
+        break;
       case "refused":
         drafts = withCode(drafts, string(event.id), string(event.code) || "internal", number(event.retry_after_ms));
         break;
@@ -89,7 +97,7 @@ export function reduce(log, events) {
     if (lines.length > 2 * LINES_MAX) forget(lines, keys);
   }
   forget(lines, keys);
-  return { ...log, lines, drafts, seq, viewers };
+  return { ...log, lines, drafts, seq, epoch, viewers };
 }
 
 /**
@@ -149,9 +157,21 @@ function addGap(lines, event) {
   const last = lines.at(-1);
   const before = last?.kind === "gap" ? last.skipped : 0;
   if (last?.kind === "gap") lines.pop();
-  const key = `gap:${number(event.from_seq)}:${number(event.to_seq)}`;
-  const gap = { seq: 0, id: "", nickname: "", roles: [], text: "", at: "", points: 0, mine: false, mentioned: false, removed: false };
-  lines.push({ ...gap, key, kind: "gap", skipped: before + skipped });
+  lines.push(gapLine(`gap:${number(event.from_seq)}:${number(event.to_seq)}`, before + skipped));
+}
+
+/**
+ * No number that was given before means anything now, and nobody knows what was said in between.
+ * @param {Line[]} lines @param {string} epoch
+ */
+function beginAnew(lines, epoch) {
+  lines.forEach((line, index) => (lines[index] = { ...line, seq: 0 }));
+  if (lines.length > 0) lines.push(gapLine(`gap:${epoch}`, 0));
+}
+
+/** @param {string} key @param {number} skipped @returns {Line} */
+function gapLine(key, skipped) {
+  return { key, kind: "gap", skipped, seq: 0, id: "", nickname: "", roles: [], text: "", at: "", points: 0, mine: false, mentioned: false, removed: false };
 }
 
 /** By number; by id where the house gave none, for an id is its sender's own choice. @param {Line[]} lines @param {RoomEvent} event */

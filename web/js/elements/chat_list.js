@@ -23,8 +23,8 @@ import { draftRow, lineRow } from "./chat_rows.js";
 
 /** What a newcomer is shown of the conversation before. */
 const HISTORY_LINES = 50;
-/** Kinds that become rows; the others are news for the page and are told at once. */
-const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed"]);
+/** Kinds that become rows or change what rows are; the others are news for the page and are told at once. */
+const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed", "epoch"]);
 
 export class ChatList extends HTMLElement {
   #log = emptyLog(null);
@@ -94,7 +94,11 @@ export class ChatList extends HTMLElement {
     this.#enteredMs = Number.NaN;
     this.#draw();
     this.#stream = wire.stream("chat.watch", {
-      body: () => ({ channel, behind: BEHIND_MAX, ...(this.#log.seq === null ? { history: HISTORY_LINES } : { since: this.#newest() }) }),
+      body: () => {
+        // What has arrived is not asked for again, drawn or not.
+        const { seq, epoch } = reduce(this.#log, this.#inbox);
+        return { channel, behind: BEHIND_MAX, epoch, ...(seq === null ? { history: HISTORY_LINES } : { since: seq }) };
+      },
       onEvent: (event) => {
         if (Number.isNaN(this.#enteredMs)) this.#enteredMs = momentMs(wire.hello?.now);
         this.#received(event);
@@ -135,12 +139,6 @@ export class ChatList extends HTMLElement {
     this.#paused = false;
     this.#draw();
     this.scrollTop = this.scrollHeight;
-  }
-
-  /** The newest event that has arrived, drawn or not: a reconnection goes on after it. */
-  #newest() {
-    const last = this.#inbox.findLast((event) => typeof event.seq === "number");
-    return last === undefined ? this.#log.seq : last.seq;
   }
 
   /** @param {RoomEvent} event */
@@ -242,7 +240,7 @@ export class ChatList extends HTMLElement {
 
   #tellUnseen() {
     const unseen = this.#inbox.reduce(
-      (sum, event) => sum + (event.kind === "gap" ? Number(event.skipped) || 0 : 1),
+      (sum, event) => sum + (event.kind === "gap" ? Number(event.skipped) || 0 : event.kind === "epoch" ? 0 : 1),
       0,
     );
     // All credit is used: more may have been said than was sent.

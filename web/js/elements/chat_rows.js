@@ -17,7 +17,7 @@ import { Problem } from "../core/problem.js";
 export function lineRow(line, channel, split) {
   switch (line.kind) {
     case "gap":
-      return part("div", "line gap", t("chat.gap", { count: line.skipped }));
+      return part("div", "line gap", line.skipped > 0 ? t("chat.gap", { count: line.skipped }) : t("chat.gap_unknown"));
     case "donated":
       return donation(line, split);
     default:

@@ -46,7 +46,10 @@ export class OverlayAlerts extends LightElement {
     this.#key = `commeow.alerts.${channel}`;
     this.#queue = asItWas(this.#key);
     const stream = wire.stream("chat.watch", {
-      body: () => (this.#queue.seq === null ? { channel, history: 0 } : { channel, since: this.#queue.seq }),
+      body: () => {
+        const { seq, epoch } = this.#queue;
+        return seq === null ? { channel, epoch, history: 0 } : { channel, epoch, since: seq };
+      },
       onEvent: (event) => {
         this.#become(heard(this.#queue, event));
         this.#owed += 1;
@@ -103,7 +106,7 @@ export class OverlayAlerts extends LightElement {
     const next = ticked(queue, now, seen);
     const seq = resumeAt(next);
     if (seq !== resumeAt(this.#queue) || next.waiting.length < this.#queue.waiting.length) {
-      keep(this.#key, JSON.stringify({ seq, ids: shownIds(next), at: now }));
+      keep(this.#key, JSON.stringify({ seq, epoch: next.epoch, ids: shownIds(next), at: now }));
     }
     this.#queue = next;
     this.shown = next.shown;
@@ -117,8 +120,9 @@ export class OverlayAlerts extends LightElement {
 /** @param {string} key @returns {import("../core/alert_queue.js").Queue} an empty one: begin with what comes from now on */
 function asItWas(key) {
   try {
-    const { seq, ids, at } = JSON.parse(kept(key) ?? "{}");
-    if (Number.isSafeInteger(seq) && Array.isArray(ids) && Date.now() - at < KEPT_MS) return emptyQueue(seq, ids.map(String));
+    const { seq, ids, at, epoch } = JSON.parse(kept(key) ?? "{}");
+    const old = Date.now() - at >= KEPT_MS;
+    if (Number.isSafeInteger(seq) && Array.isArray(ids) && !old) return emptyQueue(seq, ids.map(String), String(epoch ?? ""));
   } catch {
     // Another version's, or nobody's.
   }

@@ -21,6 +21,7 @@ export class OverlayGoal extends LightElement {
   #owed = 0;
   /** @type {number | null} */
   #seq = null;
+  #epoch = "";
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -34,9 +35,13 @@ export class OverlayGoal extends LightElement {
   watch(wire, channel) {
     this.#channel = channel;
     const stream = wire.stream("chat.watch", {
-      body: () => (this.#seq === null ? { channel, history: 0 } : { channel, since: this.#seq }),
+      body: () => {
+        const epoch = this.#epoch;
+        return this.#seq === null ? { channel, epoch, history: 0 } : { channel, epoch, since: this.#seq };
+      },
       onEvent: (event) => {
         if (typeof event.seq === "number") this.#seq = event.seq;
+        if (event.kind === "epoch") this.#count(String(event.epoch));
         if (event.kind === "donated") this.#soon(AFTER_GIFT_MS);
         if (event.kind === "drain") wire.renew(Number(event.retry_after_ms) || 0);
         this.#owed += 1;
@@ -54,6 +59,12 @@ export class OverlayGoal extends LightElement {
   disconnectedCallback() {
     clearTimeout(this.#timer);
     super.disconnectedCallback();
+  }
+
+  /** Of another epoch no number has been seen. @param {string} epoch */
+  #count(epoch) {
+    if (this.#epoch !== "" && this.#epoch !== epoch) this.#seq = 0;
+    this.#epoch = epoch;
   }
 
   /** @param {number} waitMs */
