@@ -251,6 +251,14 @@ class House:
         return await eventually(look, what=f"{nickname} on air")
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; of one that is just ending (a still picture's ffmpeg lives for a moment), none."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def describe(processes: list[psutil.Process]) -> list[str]:
     """Say who of them still runs. A zombie does not: PID 1 of a container may not reap, and that is not ours."""
     alive = []

@@ -7,7 +7,7 @@ import re
 
 import aiohttp
 import pytest
-from house import Encoder, RefusedError, eventually
+from house import Encoder, RefusedError, eventually, words_of
 
 
 async def decoded(ffmpeg, film: bytes, tmp_path) -> str:
@@ -142,7 +142,7 @@ async def test_a_sidecar_that_is_killed_comes_back_with_the_sequence_unbroken(
         before = await house.on_air(streamer.nickname)
         playing = await player(house, before)
         first = await playing.playlist(msn=(await playing.playlist()).next_sequence)
-        [sidecar] = [each for each in house.family() if each.cmdline()[1:] == ["-m", "media"]]
+        [sidecar] = [each for each in house.family() if words_of(each)[1:] == ["-m", "media"]]
         sidecar.kill()
 
     async def back():

@@ -6,17 +6,8 @@ import os
 import signal
 import socket
 
-import psutil
 import pytest
-from house import Encoder, House, console_environment, eventually, reserve_port, run_console
-
-
-def words_of(process):
-    """Its command line; of one that is just ending, none."""
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+from house import Encoder, House, console_environment, eventually, reserve_port, run_console, words_of
 
 
 async def everything_gone(house, family):
