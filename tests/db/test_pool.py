@@ -183,9 +183,9 @@ async def test_a_burst_of_commands_waits_its_turn(redis_url):
 
 
 async def test_a_pool_that_is_all_lent_says_so(database_url, monkeypatch):
-    monkeypatch.setattr("db.pool.ACQUIRE_SECONDS_MAX", 0.05)
     pool = await open_pool(database_url, size=1)
     async with writing(pool):
+        monkeypatch.setattr("db.pool.ACQUIRE_SECONDS_MAX", 0.05)
         with pytest.raises(StoreUnavailable, match="TimeoutError"):
             async with writing(pool):
                 pass

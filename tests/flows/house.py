@@ -237,6 +237,21 @@ class House:
         """An RSocket connection of rsocket-py: `async with house.connect(member) as connection`."""
         return Connection(self.rsocket_url, person.token if person else None)
 
+    async def well(self) -> None:
+        """Wait until every part says it is well: on a busy machine one may be late with its word (PART_SECONDS_MAX)."""
+        told = ""
+
+        async def look() -> bool:
+            nonlocal told
+            async with self.http.get("/readyz") as answer:
+                told = await answer.text()
+                return answer.status == 200
+
+        try:
+            await eventually(look, what="a house that is well")
+        except AssertionError as error:
+            raise AssertionError(told) from error
+
     async def live_channels(self) -> dict[str, Any]:
         """Who is on air now, by nickname."""
         answer = await self.api("GET", "/api/channels?live=1")

@@ -55,7 +55,7 @@ async def test_a_second_rendition_has_the_sources_parts(new_house, ffmpeg, nickn
     async with Encoder(ffmpeg, streamer.stream_server, streamer.stream_key):
         playing = await player(house, await house.on_air(streamer.nickname))
         for msn in range(1, 5):  # One at a time: who asks too far ahead is refused.
-            source = await playing.playlist(msn=msn)
+            await playing.playlist(msn=msn)
 
         async def has_both():
             text = (await playing.get(playing.playback))[0].decode()
@@ -64,22 +64,37 @@ async def test_a_second_rendition_has_the_sources_parts(new_house, ffmpeg, nickn
         listed = await eventually(has_both, what="the second rendition")
         lesser = await player(house, {"playback": playing.playback})
         lesser.media_url = playing.media_url.replace("source.m3u8", "144p.m3u8")
-        rung = await lesser.playlist(msn=4)
+
+        async def whole():  # On a busy machine the encoder may be too late for a segment, which is a gap then.
+            rung = await lesser.playlist(msn=4)
+            return rung if "#EXT-X-GAP" not in "".join(rung.text.split("#EXTINF")[-3:-1]) else None
+
+        rung = await eventually(whole, what="two whole segments of the second rendition")
+        source = await playing.playlist()  # After the rung's, so that it has all of that; on a busy machine more.
         [init] = rung.maps
         film = b"".join([await lesser.resource(name) for name in (init, *rung.segments[-2:])])
         words = await decoded(ffmpeg, film, tmp_path)
 
     # What an adaptive player needs to change between them at any segment: the same numbers at the same times.
-    times = re.compile(r"#EXT-X-PROGRAM-DATE-TIME:.*|#EXTINF:.*")
-    both = [times.findall(playlist.text) for playlist in (source, rung)]
-    shared = min(len(lines) for lines in both)
+    both = [times_by_number(playlist) for playlist in (source, rung)]
+    shared = both[0].keys() & both[1].keys()
 
     assert re.findall(r"RESOLUTION=(\S+?),", listed) == ["320x180", "256x144"]
-    assert source.sequence == rung.sequence
-    assert both[0][:shared] == both[1][:shared]
-    assert shared >= 6
+    assert [both[0][number] for number in shared] == [both[1][number] for number in shared]
+    assert len(shared) >= 3
     assert "256x144" in words
     assert "Audio: aac" in words
+
+
+def times_by_number(playlist):
+    """When each whole segment was filmed, and how long it is, by its number."""
+    times = re.findall(r"#EXT-X-PROGRAM-DATE-TIME:(.*)|#EXTINF:(.*)", playlist.text)
+    date, found = "", {}
+    for dated, length in times:
+        date = dated or date
+        if length:
+            found[playlist.sequence + len(found)] = (date, length)
+    return found
 
 
 async def test_a_wrong_key_is_refused_with_a_readable_word(house, ffmpeg):

@@ -23,8 +23,9 @@ def film(ffmpeg, tmp_path_factory):
 
 
 @pytest.fixture
-async def spool(tmp_path):
-    """A spool on a real disk."""
+async def spool(tmp_path, monkeypatch):
+    """A spool on a real disk, however slow that is."""
+    monkeypatch.setattr("media.spool.CLOSE_SECONDS_MAX", 60.0)
     spool = Spool(tmp_path / "hls", quota_bytes=2**30)
     spool.start()
     yield spool
@@ -34,7 +35,8 @@ async def spool(tmp_path):
 @pytest.fixture
 def patient(monkeypatch):
     """Nobody gives an encoder up for being slow: films are played quicker than life, and machines are busy."""
-    monkeypatch.setattr("media.backlog.BACKLOG_MS_MAX", 60_000)
+    monkeypatch.setattr("media.backlog.BACKLOG_MS_MAX", 600_000)
+    monkeypatch.setattr("media.encoder_watch.STALL_SECONDS", 60.0)
     for module in ("media.encoder_run", "media.transcoder"):
         monkeypatch.setattr(f"{module}.DRAIN_SECONDS_MAX", 60.0)
     monkeypatch.setattr("media.hls_writer.writer.START_SECONDS_MAX", 60.0)

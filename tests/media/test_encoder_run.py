@@ -61,12 +61,18 @@ def rung_has_parts(studio: Studio) -> bool:
     return studio.writer._renditions["180p"].timeline.ready
 
 
-async def test_who_eats_and_gives_nothing_is_started_again(film, program, ffmpeg, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("media.encoder_watch.STALL_SECONDS", 2.0)  # ffmpeg itself takes a tenth.
-    monkeypatch.setattr("media.encoder_run.WATCH_SECONDS", 0.05)
+async def test_who_eats_and_gives_nothing_is_started_again(
+    film, program, ffmpeg, tmp_path, monkeypatch, caplog, patient
+):
+    monkeypatch.setattr("media.encoder_run.WATCH_SECONDS", 0.02)
     monkeypatch.setattr("media.restarts.BACK_OFF_SECONDS_MIN", 0.01)
     studio = Studio(program(EATS), await detect(ffmpeg), tmp_path)
-    await play_until(studio, pictures(film("plain"), 120), lambda: rung_has_parts(studio))
+    events = pictures(film("plain"), 240)
+    await play_until(studio, events, lambda: any((tmp_path / "starts").iterdir()))
+    monkeypatch.setattr("media.encoder_watch.STALL_SECONDS", 0.1)
+    await play_until(studio, events, lambda: "180p: nothing came out" in caplog.text)
+    monkeypatch.setattr("media.encoder_watch.STALL_SECONDS", 60.0)  # The next one is ffmpeg, and may take its time.
+    await play_until(studio, events, lambda: rung_has_parts(studio))
     await studio.transcoder.close()
 
     assert "180p: nothing came out" in caplog.text
@@ -88,7 +94,7 @@ def test_a_picture_for_a_process_that_died_a_moment_ago_is_no_failure_of_ours(tm
         runner.run(feed())
 
 
-async def test_who_never_gives_anything_is_given_up(film, program, tmp_path, monkeypatch, caplog):
+async def test_who_never_gives_anything_is_given_up(film, program, tmp_path, monkeypatch, caplog, patient):
     monkeypatch.setattr("media.encoder_watch.STALL_SECONDS", 0.1)
     monkeypatch.setattr("media.encoder_run.WATCH_SECONDS", 0.02)
     monkeypatch.setattr("media.restarts.BACK_OFF_SECONDS_MIN", 0.001)
@@ -99,7 +105,9 @@ async def test_who_never_gives_anything_is_given_up(film, program, tmp_path, mon
     assert caplog.text.count("180p: nothing came out") == FAILURES_MAX + 1
 
 
-async def test_where_there_is_no_room_the_largest_rung_goes_and_the_others_go_on(film, ffmpeg, tmp_path, caplog):
+async def test_where_there_is_no_room_the_largest_rung_goes_and_the_others_go_on(
+    film, ffmpeg, tmp_path, caplog, patient
+):
     studio = Studio(ffmpeg, await detect(ffmpeg), tmp_path, ladder=("source", "180p", "90p"))
     events = pictures(film("plain"), 240)
     studio.transcoder.shed()  # before anything runs: nothing to shed
@@ -115,7 +123,7 @@ async def test_where_there_is_no_room_the_largest_rung_goes_and_the_others_go_on
     assert caplog.text.count("encoder_ended") == 1
 
 
-async def test_kills_one_after_another_leave_nothing_behind_and_are_played_over(film, ffmpeg, tmp_path):
+async def test_kills_one_after_another_leave_nothing_behind_and_are_played_over(film, ffmpeg, tmp_path, patient):
     """tests/bench/bench_encoder_kills.py does it twenty times, in real time."""
     studio = Studio(ffmpeg, await detect(ffmpeg), tmp_path)
     events, killed = pictures(film("video_only"), 600), []

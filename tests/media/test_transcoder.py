@@ -169,7 +169,7 @@ def fake(tmp_path):
     return make
 
 
-async def test_what_dies_at_once_is_given_up_and_the_source_goes_on(film, fake, tmp_path, monkeypatch, caplog):
+async def test_what_dies_at_once_is_given_up_and_the_source_goes_on(film, fake, tmp_path, monkeypatch, caplog, patient):
     monkeypatch.setattr("media.restarts.BACK_OFF_SECONDS_MIN", 0.001)
     studio = Studio(fake("sys.stderr.write('no luck\\n'); sys.exit(1)"), (9, 0), tmp_path)
     # One keyframe interval after another: each start needs a keyframe.

@@ -2,6 +2,7 @@ import asyncio
 import json
 import uuid
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -321,7 +322,13 @@ async def test_a_forgotten_line_that_takes_too_long_comes_back_refused(conversat
 
 
 async def test_who_is_too_fast_is_made_to_wait_and_nobody_else(conversation, new_member, monkeypatch, time_stands):
-    monkeypatch.setattr(chat, "PENANCE_SECONDS", 2.0)
+    over = asyncio.Event()
+
+    async def penance(seconds):
+        assert seconds == chat.PENANCE_SECONDS
+        await over.wait()
+
+    monkeypatch.setattr(chat, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": penance}))
     await new_member("streamer")
     nabi, mimi = [await conversation.connect(await new_member(name)) for name in ("나비", "mimi")]
     seen = nabi.watch("chat.watch", {"channel": "streamer"})
@@ -332,10 +339,11 @@ async def test_who_is_too_fast_is_made_to_wait_and_nobody_else(conversation, new
 
     await mimi.call("chat.say", _line("streamer", "honest"))
 
-    kinds = []
-    while "refused" not in kinds:
-        kinds.append((await seen.next())["kind"])
-    assert "said" in kinds
+    said = await seen.next("said")
+    while said["text"] != "honest":
+        said = await seen.next("said")
+    over.set()
+    assert (await seen.next("refused"))["id"] == str(limits.SPEECH_LINES_MAX + 1)
 
 
 async def test_a_guest_with_many_watches_is_one_viewer(conversation, new_member):

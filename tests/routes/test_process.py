@@ -278,10 +278,13 @@ async def test_a_walk_through_the_house(house, connect, pool):
 
 
 async def test_the_house_speaks_for_all_its_parts_and_shows_its_pages(house):
-    async with house.get("/readyz") as answer:
-        readiness = await answer.json()
+    async with asyncio.timeout(60):
+        while True:  # On a busy machine a part may be late with its word.
+            async with house.get("/readyz") as answer:
+                readiness = await answer.json()
+            if answer.status == 200:
+                break
 
-    assert answer.status == 200, readiness
     assert set(readiness["parts"]) == {"database", "redis", "rsocket_server", "ingest", "disk"}
     assert all(part["ok"] for part in readiness["parts"].values())
     async with house.get("/openapi.json") as answer:

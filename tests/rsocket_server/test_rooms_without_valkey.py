@@ -76,6 +76,16 @@ async def say_until_said(rooms: Rooms, text: str, reader: Reader) -> None:
             await asyncio.sleep(0.01)
 
 
+async def enter(rooms: Rooms) -> Reader:
+    """Watch as a client does: again while it is told to come back."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await watch(rooms)
+            except StoreUnavailable:
+                await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, no_task_left: None) -> Path:
     return tmp_path / "valkey"
@@ -116,7 +126,7 @@ async def test_a_valkey_that_hangs_holds_up_its_speakers_and_nobody_else(folder:
         monkeypatch.setattr(pool, "REDIS_ANSWER_SECONDS_MAX", 1.0)
         monkeypatch.setattr(pool, "REDIS_RETRIES", 0)
         async with rooms_at(server.url) as rooms:
-            reader = await watch(rooms)
+            reader = await enter(rooms)
             await say_until_said(rooms, "one", reader)
             os.kill(pid, signal.SIGSTOP)
             try:
@@ -141,13 +151,7 @@ async def test_a_room_is_not_entered_while_nobody_knows_its_past(folder: Path) -
         with pytest.raises(StoreUnavailable):
             await watch(rooms)
         async with Valkey(folder):
-            async with asyncio.timeout(60):
-                while True:
-                    try:
-                        reader = await watch(rooms)
-                        break
-                    except StoreUnavailable:
-                        await asyncio.sleep(0.02)
+            reader = await enter(rooms)
             await say_until_said(rooms, "one", reader)
 
             assert reader.lines == [b"1:one"]

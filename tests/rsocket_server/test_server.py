@@ -169,8 +169,8 @@ def quick(monkeypatch: Any) -> None:
 async def test_who_never_says_setup_is_closed_not_as_rsocket_py(
     quick: None, house: Any, connect: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(limits, "FIRST_FRAME_SECONDS", 0.5)  # Time enough to open the WebSocket.
     client = await connect(await house(), b"")
+    monkeypatch.setattr(limits, "FIRST_FRAME_SECONDS", 0.0)
 
     assert await client.closed() == 1002
     assert (1, b"setup.missing") == (client.frames[0].code, client.frames[0].data)
@@ -354,7 +354,7 @@ async def test_a_newer_badge_keeps_a_connection_alive(house: Any, connect: Any, 
         return b"renewed"
 
     server = await house(
-        Door("renew", "response", True, renew), verify=lambda _token: Badge(NABI, seconds=-limits.RENEW_SECONDS + 1.0)
+        Door("renew", "response", True, renew), verify=lambda _token: Badge(NABI, seconds=-limits.RENEW_SECONDS + 60.0)
     )
     client = await connect(server, setup(metadata=bearer(b"x")), request(RESPONSE, 1, "renew"))
 
