@@ -76,6 +76,32 @@ async def test_where_there_is_no_media_source_the_browser_itself_plays_and_is_he
         page.forgiven.append("/hls/nobody/")
 
 
+async def test_a_broadcast_of_sound_alone_that_gets_a_picture_and_loses_it_plays_on(house, new_page, nickname, ffmpeg):
+    """No media source takes both into one buffer: hls.js gives up, and the page used to stand still, paused."""
+    streamer = await house.sign_up(nickname())
+    to = ffmpeg, streamer.stream_server, streamer.stream_key
+
+    def sound():
+        return Encoder(*to, "-vn", "-af", "arealtime")
+
+    async with new_page() as page:
+        async with sound():
+            await house.on_air(streamer.nickname)
+            await page.goto(f"/c/{streamer.nickname}")
+            await playing_since(page, 0)
+        for encoder, wide in ((Encoder(*to), True), (sound(), False)):
+            async with encoder:
+                await page.wait_for_function(
+                    """(wide) => {
+                        const { paused, readyState, videoWidth } = document.querySelector("video");
+                        return !paused && readyState > 2 && (videoWidth > 0) === wide;
+                    }""",
+                    arg=wide,
+                )
+                await playing_since(page, await page.evaluate("document.querySelector('video').currentTime"))
+        page.forgiven.append("404")
+
+
 async def test_theatre_sound_and_pause_by_keys_from_anywhere_on_the_page(house, new_page, shoot):
     streamer = (await house.on_air("demo"))["nickname"]
     async with new_page() as page:

@@ -11,6 +11,7 @@ from media.hls_writer import writer as module
 from media.hls_writer.errors import NoSuchRendition, NotListed, PartWithoutMsn, TimedOut, TooFarAhead
 from media.hls_writer.fmp4 import VIDEO_TRACK
 from media.hls_writer.line import START_MS
+from media.hls_writer.waiting import Waiting
 from media.hls_writer.writer import Resource, Writer
 from media.intake import Began, Intake, Video
 from tests.media import films
@@ -265,6 +266,16 @@ async def test_a_wait_that_is_too_long_ends(quick):
         await playlist(writer, msn=listed.segments[-1].msn + 1)
     with pytest.raises(TimedOut):
         await writer.resource(listed.hint)
+
+
+async def test_a_wait_may_last_three_target_durations(monkeypatch):
+    writer, held = Writer(7), []
+    await play(writer, hand_made())
+    listed = read(await playlist(writer))
+    monkeypatch.setattr(Waiting, "hold", lambda _waiting, _ask, _take, seconds: held.append(seconds))
+    writer.hold(writer.playlist_ask("source", msn=listed.segments[-1].msn + 1, part=None, skip=False), held.append)
+
+    assert held == [3 * listed.target]
 
 
 async def test_a_broadcast_that_has_nothing_yet_ends_the_wait_too(quick):

@@ -36,3 +36,14 @@ export function levelName({ height = 0, frameRate = 0, bitrate = 0 }) {
   if (height > 0) return `${height}p${frameRate > 31 ? Math.round(frameRate) : ""}`;
   return bitrate > 0 ? `${Math.round(bitrate / 1000)}k` : "";
 }
+
+const TRACKS = ["audio", "video", "audiovideo"];
+
+/**
+ * Which buffers a stretch of media needs: sound alone needs another one than a picture with sound, and what has one
+ * cannot take the other.
+ * @param {object} codecs as hls.js tells of them
+ */
+export function tracksOf(codecs) {
+  return TRACKS.filter((track) => track in codecs).join("+");
+}

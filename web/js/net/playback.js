@@ -5,7 +5,7 @@
 
 import { waitMs } from "../core/backoff.js";
 import { rateOf } from "../core/catch_up.js";
-import { HLS_CONFIG, isAtLive, levelName } from "../core/hls_config.js";
+import { HLS_CONFIG, isAtLive, levelName, tracksOf } from "../core/hls_config.js";
 import { secondOf } from "../core/rewind.js";
 import { look, startWatch } from "../core/watchdog.js";
 import { keep, kept } from "./storage.js";
@@ -40,12 +40,19 @@ export class Playback extends EventTarget {
   #mendedAtMs = Number.NEGATIVE_INFINITY;
   /** The moment that was gone back to; null at the edge. @type {number | null} */
   #momentMs = null;
+  /** What hls.js has made buffers for; "" before it has. */
+  #tracks = "";
+  /** When that began which is being loaded. */
+  #loadingMs = 0;
+  /** Where the tracks changed, as long as it has not begun anew there. @type {number | null} */
+  #changedMs = null;
 
   /** @param {HTMLVideoElement} video */
   constructor(video) {
     super();
     this.video = video;
     video.addEventListener("timeupdate", () => this.#keepUp());
+    for (const name of ["play", "waiting"]) video.addEventListener(name, () => this.#beyondChange());
     // hls.js hears of its own faults; without it the element alone tells.
     video.addEventListener("error", () => {
       if (this.#isNative) this.#again();
@@ -64,7 +71,7 @@ export class Playback extends EventTarget {
   load(url) {
     this.stop();
     this.#url = url;
-    this.#momentMs = null;
+    this.#momentMs = this.#changedMs = null;
     this.#attempt = 0;
     this.#watch = startWatch(performance.now());
     this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
@@ -107,6 +114,7 @@ export class Playback extends EventTarget {
   /** @param {number | null} momentMs null: the edge */
   #turnTo(momentMs) {
     this.#momentMs = momentMs;
+    this.#changedMs = null;
     this.#detach();
     void this.#attach();
   }
@@ -188,11 +196,17 @@ export class Playback extends EventTarget {
   /** @param {HlsPlayer} hls @param {typeof import("hls.js").default} Hls @param {string} url */
   #follow(hls, Hls, url) {
     this.#hls = hls;
-    const momentMs = this.#momentMs;
+    const momentMs = this.#changedMs ?? this.#momentMs;
+    this.#changedMs = null;
+    this.#tracks = "";
     if (momentMs !== null) {
       // The list tells where the moment lies, so loading begins there and not at the edge.
       hls.once(Hls.Events.LEVEL_LOADED, (_, { details }) => hls.startLoad(secondOf(details.fragments, momentMs)));
     }
+    hls.on(Hls.Events.FRAG_LOADING, (_, { frag }) => {
+      if (frag.sn !== "initSegment") this.#loadingMs = frag.programDateTime ?? 0;
+    });
+    hls.on(Hls.Events.BUFFER_CODECS, (_, codecs) => this.#onTracks(hls, tracksOf(codecs)));
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       this.#chooseAsBefore(hls);
       this.dispatchEvent(new Event("levels"));
@@ -205,12 +219,14 @@ export class Playback extends EventTarget {
       this.dispatchEvent(new Event("smooth"));
     });
     hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
-      if (!fatal) return;
+      if (!fatal || this.#changedMs !== null) return;
       const nowMs = performance.now();
+      const { paused } = this.video;
       // A decoder that stumbled is mended in place, once; twice in ten seconds is no stumble.
       if (type === Hls.ErrorTypes.MEDIA_ERROR && nowMs - this.#mendedAtMs > 10_000) {
         this.#mendedAtMs = nowMs;
         hls.recoverMediaError();
+        if (!paused) void this.play(); // To be attached anew is to be paused, and a paused picture is not looked after.
       } else {
         this.#again();
       }
@@ -219,8 +235,36 @@ export class Playback extends EventTarget {
     hls.loadSource(url);
   }
 
+  /**
+   * Sound alone has got a picture, or lost it: hls.js cannot take it into the buffers that it has.
+   * @param {HlsPlayer} hls @param {string} tracks
+   */
+  #onTracks(hls, tracks) {
+    const changed = this.#tracks !== "" && this.#tracks !== tracks;
+    this.#tracks = tracks;
+    if (!changed) return;
+    // Who has paused goes on later, at what is the edge by then.
+    this.#changedMs = this.video.paused && !this.isBack ? Number.POSITIVE_INFINITY : this.#loadingMs;
+    // It is in the middle of its work.
+    setTimeout(() => {
+      if (this.#hls !== hls) return;
+      hls.stopLoad();
+      this.#beyondChange();
+    }, 0);
+  }
+
+  /** Begin anew where the tracks changed: at once at the edge, elsewhere when all before it has been seen. */
+  #beyondChange() {
+    const { video } = this;
+    if (this.#hls === null || this.#changedMs === null || video.paused) return;
+    if (this.isBack && video.readyState > video.HAVE_CURRENT_DATA) return;
+    if (this.isBack) this.#momentMs = this.#changedMs;
+    this.#detach();
+    void this.#attach();
+  }
+
   #again() {
-    this.#momentMs = null; // What is kept may be gone; the edge is where a broadcast is.
+    this.#momentMs = this.#changedMs = null; // What is kept may be gone; the edge is where a broadcast is.
     this.#detach();
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => void this.#attach(), waitMs(this.#attempt++, Math.random()));
