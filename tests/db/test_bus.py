@@ -375,6 +375,27 @@ async def test_after_a_kill_of_the_server_everything_is_in_the_history_and_the_n
             await listener.__aexit__(None, None, None)
 
 
+async def test_a_server_that_hangs_holds_up_a_publisher_for_a_while_and_a_line_is_said_once(own_valkey, monkeypatch):
+    monkeypatch.setattr("db.pool.REDIS_ANSWER_SECONDS_MAX", 600)
+    monkeypatch.setattr("db.pool.REDIS_CONNECT_SECONDS_MAX", 600)
+    pid = await server_pid(own_valkey.url)
+    async with opened(own_valkey.url) as bus:
+        assert 1 == await bus.publish(7, b"one")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with monkeypatch.context() as short:
+                short.setattr("db.bus.PUBLISH_SECONDS_MAX", 0.2)
+                with pytest.raises(StoreUnknown):
+                    await bus.publish(7, b"two", once="two")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+        # On whichever connection: no answer to the line that was given up is taken for another's.
+        assert 2 == await bus.publish(7, b"two", once="two")
+        assert 3 == await bus.publish(7, b"three")
+        assert [b"one", b"two", b"three"] == [entry.payload for entry in await bus.history(7, after=0, limit=10)]
+
+
 async def test_a_server_that_hangs_does_not_hang_a_subscriber(own_valkey, monkeypatch):
     pid = await server_pid(own_valkey.url)
     async with opened(own_valkey.url) as bus:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from typing import Any
 
 import aiohttp
@@ -212,6 +213,19 @@ async def test_who_keeps_saying_so_stays(house: Any, connect: Any) -> None:
     assert client.close_code is None
     connection.tick(now() + 60)
     assert await client.closed() == 1008
+
+
+@pytest.mark.parametrize("seconds", [86_400, -86_400], ids=["forward", "back"])
+async def test_a_clock_that_jumps_closes_nobody(seconds: float, house: Any, connect: Any, monkeypatch: Any) -> None:
+    server, clock = await house(), time.time
+    client = await connect(server, setup(lifetime_ms=10_000))
+    await client.settled()
+    monkeypatch.setattr(time, "time", lambda: clock() + seconds)
+    (connection,) = server._connections
+    connection.tick(asyncio.get_running_loop().time())
+    await client.settled()
+
+    assert client.close_code is None
 
 
 # --- start and stop ---------------------------------------------------------------------------------------------------
