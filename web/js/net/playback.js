@@ -20,8 +20,20 @@ const QUALITY = "commeow.quality";
 /** Beside the list of the edge lies the one of all that is kept (PROTOCOL.md, Going back). @param {string} url */
 const wholeOf = (url) => url.replace(/index\.m3u8$/, "dvr.m3u8");
 
-/** Let the browser answer a finger and draw before the next long piece of work. @returns {Promise<void>} */
-const breath = () => new Promise((go) => void setTimeout(go, 0));
+/**
+ * Let the browser answer a finger and draw before the next long piece of work. Not by a timer: in a tab that nobody
+ * sees, those come once a second, and a part comes three times.
+ * @returns {Promise<void>}
+ */
+const breath = () =>
+  new Promise((go) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      go();
+    };
+    port2.postMessage(null);
+  });
 
 /**
  * Events: `levels` (the list changed), `trouble` (it is being mended), `smooth` (it plays again).
@@ -185,7 +197,10 @@ export class Playback extends EventTarget {
       this.#again();
     } else if (Hls.isSupported()) {
       const momentMs = this.#momentMs;
-      this.#follow(new Hls({ ...HLS_CONFIG, lowLatencyMode: momentMs === null }), Hls, momentMs === null ? url : wholeOf(url));
+      // What came is read in one task, and what is asked for next in another: to send a request costs a slow phone as
+      // much as to read a list, and hls.js sends two whenever it has read one.
+      const config = { ...HLS_CONFIG, lowLatencyMode: momentMs === null, xhrSetup: breath };
+      this.#follow(new Hls(config), Hls, momentMs === null ? url : wholeOf(url));
     } else {
       // Only where there is no MediaSource (older iPhones). Elsewhere `canPlayType` says "maybe" and does not mean it.
       this.video.src = url;
