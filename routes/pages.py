@@ -37,6 +37,7 @@ PAGES: Final = {
     "/": "index.html",
     "/c/{nickname}": "channel.html",
     "/c/{nickname}/moderation": "moderation.html",
+    "/chat/{nickname}": "chat.html",
     EMBED: "embed.html",
     "/account": "account.html",
     "/login": "login.html",

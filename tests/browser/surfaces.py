@@ -69,6 +69,11 @@ async def channel_as_a_guest(walk: Walk) -> None:
     await walk.find("live-player .stage").hover()
 
 
+async def chat_alone(walk: Walk) -> None:
+    await walk.page.goto(f"/chat/{walk.streamer}")
+    await expect(walk.find("chat-list .line .text").first).to_be_visible()
+
+
 async def embedded(walk: Walk) -> None:
     await walk.page.goto(f"/embed/{walk.streamer}")
     await playing_since(walk.page, 0)
@@ -287,6 +292,7 @@ SURFACES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     home_unreachable,
     no_such_channel,
     channel_as_a_guest,
+    chat_alone,
     embedded,
     log_in_refused,
     sign_up_refused,

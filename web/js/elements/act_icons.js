@@ -12,6 +12,7 @@ export const heart = icon(svg`<path d="M12 20S3.500 15.300 3.500 9.300C3.500 6.5
 export const heartFull = icon(svg`<path fill="currentColor" d="M12 20S3.500 15.300 3.500 9.300C3.500 6.500 5.600 4.500 8 4.500c1.700 0 3.100.9 4 2.300.9-1.400 2.300-2.300 4-2.300 2.400 0 4.500 2 4.500 4.800C20.500 15.300 12 20 12 20z"/>`);
 export const copy = icon(svg`<rect x="8.5" y="8.5" width="11" height="11" rx="2.5"/><path d="M15.5 5.5a2 2 0 0 0-2-1h-7a2 2 0 0 0-2 2v7a2 2 0 0 0 1 2"/>`);
 export const share = icon(svg`<path d="M12 14.500V4M8 7.500 12 4l4 3.500M6 11.500v6.500a1.500 1.500 0 0 0 1.500 1.500h9a1.500 1.500 0 0 0 1.500-1.500v-6.500"/>`);
+export const outside = icon(svg`<path d="M13 4.500h6.500V11M19.500 4.500 11 13M9 5.500H6.500a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V15"/>`);
 export const done = icon(svg`<path d="m5 12.5 4.5 4.5L19 7.5"/>`);
 export const hint = icon(svg`<circle cx="12" cy="12" r="8.5"/><path d="M12 11v5M12 8v.1"/>`);
 export const warning = icon(svg`<path d="M12 4 3 19.5h18zM12 10v4.5M12 17v.1"/>`);

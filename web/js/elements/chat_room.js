@@ -19,6 +19,7 @@ import { newId } from "../net/ids.js";
 import { keepDraft, keptDraft } from "../net/kept_draft.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_list.js";
+import { windowLink } from "./chat_window.js";
 import * as actIcons from "./act_icons.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
@@ -149,11 +150,10 @@ export class ChatRoom extends LightElement {
       <header>
         <h2>${t("chat.title")}</h2>
         ${this.standing.moderates ? this.#rule() : nothing}
-        ${this.viewers === null
-          ? nothing
-          : html`<span class="count" title=${t("live.viewers", { count: this.viewers })}>${icons.eye}<span
+        ${this.viewers === null ? nothing : html`<span class="count" title=${t("live.viewers", { count: this.viewers })}>${icons.eye}<span
               class="visually-hidden">${t("live.viewers", { count: this.viewers })}</span><span
               aria-hidden="true">${format.compact(this.viewers)}</span></span>`}
+        ${windowLink(this.#channel)}
       </header>
       ${this.ruling
         ? html`<chat-rules .wire=${this.#wire} .channel=${this.#channel} .rules=${this.standing.rules} @done=${this.#toggleRuling}></chat-rules>`

@@ -9,6 +9,7 @@ import { duration } from "../core/format.js";
 import { channel } from "../net/api.js";
 import { rotateStreamKey } from "../net/studio_api.js";
 import { errorText, t } from "../net/words.js";
+import * as actIcons from "./act_icons.js";
 import "./channel_form.js";
 import "./copy_field.js";
 import "./emote_desk.js";
@@ -95,6 +96,7 @@ export class StudioDesk extends LightElement {
           : t("studio.off_air_words")}</p>
       </div>
       <a class="button quiet" href=${watch}>${t("studio.watch")}</a>
+      <a class="button quiet to-chat" href="#chat">${actIcons.down}${t("chat.title")}</a>
     </section>`;
   }
 
