@@ -191,7 +191,13 @@ async def studio_on_air(walk: Walk) -> None:
     await expect(walk.find("aside chat-list .line").first).to_be_visible()
 
 
+async def cut_off(walk: Walk) -> None:
+    await walk.find("stream-health .row button.small").click()
+    await expect(walk.find("stream-health dialog")).to_be_visible()
+
+
 async def give_back(walk: Walk) -> None:
+    await walk.page.keyboard.press("Escape")
     await walk.find("received-donations li button").first.click()
     await expect(walk.find("received-donations dialog")).to_be_visible()
 
@@ -312,6 +318,7 @@ SURFACES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     the_key,
     own_channel_off_air,
     studio_on_air,
+    cut_off,
     give_back,
     rules,
     acts,

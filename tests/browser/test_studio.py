@@ -98,3 +98,37 @@ async def test_a_streamer_makes_links_sets_a_goal_and_blocks_words(house, new_pa
         await page.locator("chat-rules a.log").click()
         await expect(page.locator("moderation-log li")).to_contain_text("Blocked words")
         await shoot(page, "moderation")
+
+
+async def test_a_streamer_cuts_an_encoder_off(house, new_page, nickname, ffmpeg, shoot):
+    member = await house.sign_up(nickname())
+    async with (
+        Encoder(ffmpeg, member.stream_server, member.stream_key) as encoder,
+        new_page(locale="en-GB") as page,
+    ):
+        await house.on_air(member.nickname)
+        await page.goto("/login?next=/studio")
+        await log_in(page, member.login_id, PASSWORD)
+        health = page.locator("stream-health")
+        button = health.locator(".row", has=page.locator(".connected")).get_by_role("button", name="Cut off")
+        dialog = health.get_by_role("dialog", name="Cut the encoder off?")
+        await button.press("Enter")
+        await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+        await shoot(page, "studio-cut")
+
+        # As of an encoder that has gone by itself before the answer was given.
+        page.forgiven.append("404")
+        gone = {"status": 404, "json": {"code": "channel.off_air"}}
+        await page.route("**/api/channels/*/kick", lambda route: route.fulfill(**gone))
+        await dialog.get_by_role("button", name="Cut off").press("Enter")
+        await expect(dialog.get_by_role("alert")).to_have_text("Nothing is on air here.")
+        await page.unroute("**/api/channels/*/kick")
+
+        await dialog.get_by_role("button", name="Cut off").press("Enter")
+        said = health.locator(".cut")
+        await expect(said).to_contain_text("may come again after 10 seconds")
+        await expect(said).to_be_focused()
+        await expect(dialog).to_be_hidden()
+        await expect(button).to_have_count(0)
+        await encoder.ended()
+        await shoot(page, "studio-was-cut")

@@ -1,14 +1,14 @@
 /**
- * Door: how the streamer's own broadcast does: what arrives, in numbers, and what to set otherwise.
+ * Door: how the streamer's own broadcast does: what arrives, in numbers, what to set otherwise, and the way to cut it off.
  *
- * Draws nothing while off air.
+ * Draws nothing while off air, but for the word of an encoder that was cut.
  * @module
  */
 
-import { streamHealth } from "../net/studio_api.js";
-import { html, nothing } from "/js/vendor/lit.js";
+import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
+import { cutEncoder, streamHealth } from "../net/studio_api.js";
 import { codecName, encoderName, kilobits } from "../core/stream_health.js";
-import { t } from "../net/words.js";
+import { errorText, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 import "./stream_graphs.js";
@@ -17,16 +17,30 @@ import "./stream_graphs.js";
 const ASK_EVERY_MS = 2_000;
 
 export class StreamHealth extends LightElement {
-  static properties = { nickname: {}, health: { state: true } };
+  static properties = {
+    nickname: {},
+    health: { state: true },
+    shutSeconds: { state: true },
+    problem: { state: true },
+  };
 
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
+  /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
+  #sure = createRef();
+  /** How many encoders were cut from here. */
+  #cuts = 0;
+  #busy = false;
 
   constructor() {
     super();
     this.nickname = "";
     /** @type {import("../core/stream_health.js").Health | null} */
     this.health = null;
+    /** An encoder was cut, and for so long nobody may publish; null again with the next one. @type {number | null} */
+    this.shutSeconds = null;
+    /** @type {unknown} */
+    this.problem = null;
   }
 
   connectedCallback() {
@@ -42,24 +56,80 @@ export class StreamHealth extends LightElement {
 
   #ask = async () => {
     if (document.visibilityState === "hidden") return;
+    const before = this.#cuts;
     try {
-      this.health = await streamHealth(this.nickname);
+      const health = await streamHealth(this.nickname);
+      if (before !== this.#cuts) return; // Asked of an encoder that has been cut since.
+      this.health = health;
+      if (health.state === "live") this.shutSeconds = null;
     } catch {
       this.health = null; // The desk says what is wrong; old numbers would say that all is well.
     }
   };
 
   render() {
+    // Outside the card: a question must not vanish when the answer that the card draws does.
+    return html`${this.#look()} ${this.#question()}`;
+  }
+
+  #look() {
     if (this.health === null) return nothing;
     const graphs = html`<stream-graphs .nickname=${this.nickname}></stream-graphs>`;
-    if (this.health.state === "interrupted") return this.#card(html`<p class="problem">${t("health.interrupted")}</p>${graphs}`);
-    if (this.health.state !== "live") return nothing;
+    if (this.health.state !== "live") {
+      const waits = this.health.state === "interrupted";
+      if (!waits && this.shutSeconds === null) return nothing;
+      return this.#card(html`${this.#whyNobody()} ${waits ? graphs : nothing}`);
+    }
     const name = encoderName(this.health.encoder) ?? t("health.encoder");
     return this.#card(html`
-      <p class="connected">${t("health.connected", { encoder: name })}</p>
+      <div class="row">
+        <p class="connected">${t("health.connected", { encoder: name })}</p>
+        <button class="quiet small" type="button" @click=${this.#askFirst}>${t("health.cut")}</button>
+      </div>
       ${this.#facts(this.health)} ${graphs} ${this.#verdicts(this.health.verdicts)}
     `);
   }
+
+  #whyNobody() {
+    if (this.shutSeconds === null) return html`<p class="problem">${t("health.interrupted")}</p>`;
+    return html`<p class="cut" tabindex="-1">${t("health.was_cut", { count: this.shutSeconds })}</p>`;
+  }
+
+  #question() {
+    return html`<dialog ${ref(this.#sure)} aria-labelledby="cut-title">
+      <h2 id="cut-title">${t("health.cut_title")}</h2>
+      <p>${t("health.cut_words")}</p>
+      <p class="note">${t("health.cut_not_you")}</p>
+      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      <div class="row">
+        <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
+        <button type="button" @click=${this.#cut}>${t("health.cut")}</button>
+      </div>
+    </dialog>`;
+  }
+
+  #askFirst = () => {
+    this.problem = null;
+    this.#sure.value?.showModal();
+  };
+
+  #cut = async () => {
+    if (this.#busy) return; // Not a disabled button: it would lose the focus, and the keyboard its place.
+    this.#busy = true;
+    this.problem = null;
+    try {
+      this.shutSeconds = (await cutEncoder(this.nickname)).seconds;
+      this.#cuts += 1;
+      this.#sure.value?.close();
+      await this.#ask();
+      await this.updateComplete;
+      // The button that was pressed has gone with the encoder.
+      /** @type {HTMLElement | null} */ (this.querySelector(".cut"))?.focus();
+    } catch (error) {
+      this.problem = error;
+    }
+    this.#busy = false;
+  };
 
   /** @param {unknown} inside */
   #card(inside) {

@@ -33,6 +33,11 @@ export function rotateStreamKey(nickname) {
   return asMember("POST", `${channelPath(nickname)}/stream-key`);
 }
 
+/** Whoever publishes is cut. @param {string} nickname @returns {Promise<{ seconds: number }>} for so long nobody may publish */
+export function cutEncoder(nickname) {
+  return asMember("POST", `${channelPath(nickname)}/kick`);
+}
+
 /** @param {string} nickname @returns {Promise<import("../core/stream_health.js").Health>} */
 export function streamHealth(nickname) {
   return asMember("GET", `${channelPath(nickname)}/health`);
