@@ -31,9 +31,9 @@ test("a store that lost the room's numbers costs no gift and doubles none", () =
   queue = ticked(queue, 0);
   // The numbers begin anew; the last gift was not marked as told before, and comes again.
   queue = [{ ...donated(1), id: "g37" }, { ...donated(2), id: "new" }].reduce(heard, queue);
-  assert.deepEqual(queue.waiting.map((alert) => [alert.id, alert.seq]), [["g37", 0], ["new", 2]]);
+  assert.deepEqual(queue.waiting.map((alert) => [alert.id, alert.seq]), [["g37", 1], ["new", 2]]);
   assert.equal(queue.shown.seq, 0); // Nor are other words read aloud for it.
-  assert.deepEqual([queue.seq, resumeAt(queue)], [2, 1]);
+  assert.deepEqual([queue.seq, resumeAt(queue)], [2, 0]);
   // A number of today does not take back the words of yesterday.
   queue = heard(heard(queue, donated(3)), { kind: "removed", seq: 4, ids: [], seqs: [2] });
   assert.deepEqual(queue.waiting.map((alert) => alert.id), ["g37", "new", "g3"]);
@@ -46,8 +46,15 @@ test("after a reload a store that lost the room's numbers is known by its epoch"
   queue = heard(queue, epoch("second"));
   assert.deepEqual([queue.epoch, queue.seq, resumeAt(queue)], ["second", 0, 0]);
   queue = [{ ...donated(1), id: "g37" }, { ...donated(2), id: "new" }].reduce(heard, queue);
-  assert.deepEqual(queue.waiting.map((alert) => [alert.id, alert.seq]), [["g36", 0], ["g37", 0], ["new", 2]]);
+  assert.deepEqual(queue.waiting.map((alert) => [alert.id, alert.seq]), [["g36", 0], ["g37", 1], ["new", 2]]);
   assert.equal(emptyQueue(36, [], "first").epoch, "first");
+});
+
+test("the words of a gift that came again with another number can be taken back", () => {
+  let queue = ticked([donated(36, 100, "one"), donated(37, 100, "two")].reduce(heard, emptyQueue(35)), 0);
+  queue = [{ ...donated(1, 100, "one"), id: "g36" }, { ...donated(2, 100, "two"), id: "g37" }].reduce(heard, queue);
+  queue = heard(queue, { kind: "removed", seq: 3, ids: [], seqs: [1, 2] });
+  assert.deepEqual([queue.shown?.text, queue.waiting.map((alert) => alert.text)], ["", [""]]);
 });
 
 test("after a reload what was shown is known, whatever its number has become", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drafted, DRAFTS_MAX, emptyLog, LINES_MAX, next, readBy, reduce, refused, withdrawn } from "../../web/js/core/chat_log.js";
+import { drafted, DRAFTS_MAX, emptyLog, LINES_MAX, next, place, readBy, reduce, refused, withdrawn } from "../../web/js/core/chat_log.js";
 
 const said = (seq, text = `line ${seq}`, nickname = "mia", id = `id-${seq}`) => ({
   kind: "said", seq, id, from: { nickname, roles: [] }, text, at: "2026-11-25T00:00:00Z",
@@ -58,6 +58,15 @@ test("of another epoch no number was seen, and none of before means anything", (
   assert.deepEqual(log.lines.map(({ kind, skipped, text, removed }) => [kind, skipped, text, removed]), [
     ["said", 0, "line 1", false], ["said", 0, "line 2", false], ["gap", 0, "", false], ["said", 0, "", true],
   ]);
+});
+
+test("what comes again in another epoch has its number again, and is removed by it", () => {
+  const epoch = (name) => ({ kind: "epoch", epoch: name });
+  const log = reduce(emptyLog(null), [epoch("first"), said(1), said(2), epoch("second"), said(1)]);
+  assert.deepEqual(log.lines.map((line) => line.seq), [1, 0, 0]);
+  assert.deepEqual(log.lines.slice(0, 2).map(place), [{ seqs: [1] }, { nickname: log.lines[1].nickname, ids: [log.lines[1].id] }]);
+  const after = next(log, { kind: "removed", seq: 2, seqs: [1], ids: ["id-1"], at: "" });
+  assert.deepEqual(after.lines.map((line) => line.removed), [true, false, false]);
 });
 
 test("numbers that begin anew before the first line leave no gap", () => {

@@ -52,7 +52,8 @@ export function heard(queue, event) {
   const next = { ...(queue.seq !== null && event.seq <= queue.seq ? renumbered(queue) : queue), seq: event.seq };
   if (event.kind === "removed") return withoutWords(next, Array.isArray(event.seqs) ? event.seqs : []);
   const id = typeof event.id === "string" ? event.id : "";
-  if (event.kind !== "donated" || queue.known.includes(id)) return next;
+  if (event.kind !== "donated") return next;
+  if (queue.known.includes(id)) return numbered(next, id, event.seq);
   const from = /** @type {Record<string, unknown>} */ (event.from ?? {});
   const alert = {
     id,
@@ -107,6 +108,12 @@ function inEpoch(queue, epoch) {
 function renumbered(queue) {
   const without = (/** @type {Alert} */ alert) => ({ ...alert, seq: 0 });
   return { ...queue, waiting: queue.waiting.map(without), shown: queue.shown === null ? null : without(queue.shown) };
+}
+
+/** A gift that comes again, in numbers that began anew, has its new one: its words are taken back by it. @param {Queue} queue @param {string} id @param {number} seq @returns {Queue} */
+function numbered(queue, id, seq) {
+  const again = (/** @type {Alert} */ alert) => (alert.id === id ? { ...alert, seq } : alert);
+  return { ...queue, waiting: queue.waiting.map(again), shown: queue.shown === null ? null : again(queue.shown) };
 }
 
 /** @param {Alert} alert @param {number} behind how many wait */

@@ -65,7 +65,10 @@ export function reduce(log, events) {
       case "donated": {
         const line = lineOf(event, log.me);
         // A reconnection may bring a line again. The id is in the key, so that a room whose numbers began anew is not dumb.
-        if (keys.has(line.key)) break;
+        if (keys.has(line.key)) {
+          renumber(lines, line);
+          break;
+        }
         keys.add(line.key);
         lines.push(line);
         if (line.mine) drafts = drafts.filter((draft) => draft.id !== line.id);
@@ -124,6 +127,11 @@ export function readBy(log, me) {
   return me === log.me ? log : { ...log, me };
 }
 
+/** How the house is told which line is meant: by its number; where that began anew since, by its sender's own id. @param {Line} line */
+export function place({ seq, nickname, id }) {
+  return seq > 0 ? { seqs: [seq] } : { nickname, ids: [id] };
+}
+
 /** @param {RoomEvent} event @param {string | null} me @returns {Line} */
 function lineOf(event, me) {
   const from = /** @type {Record<string, unknown>} */ (
@@ -167,6 +175,13 @@ function addGap(lines, event) {
 function beginAnew(lines, epoch) {
   lines.forEach((line, index) => (lines[index] = { ...line, seq: 0 }));
   if (lines.length > 0) lines.push(gapLine(`gap:${epoch}`, 0));
+}
+
+/** What the store still had when it began anew comes again, and is removed by its number. @param {Line[]} lines @param {Line} again */
+function renumber(lines, { key, seq }) {
+  const at = lines.findIndex((line) => line.key === key);
+  const line = lines[at];
+  if (line?.seq === 0) lines[at] = { ...line, seq };
 }
 
 /** @param {string} key @param {number} skipped @returns {Line} */

@@ -6,6 +6,7 @@
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
+import { place } from "../core/chat_log.js";
 import { asProblem } from "../core/problem.js";
 import { errorText, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
@@ -106,7 +107,7 @@ export class ChatActs extends LightElement {
     if (line === null || wire === null) return;
     this.busy = true;
     this.problem = null;
-    const what = action === "remove" ? { seqs: [line.seq] } : { nickname: line.nickname, ...(action === "mute" ? { seconds: MUTE_SECONDS } : {}) };
+    const what = action === "remove" ? place(line) : { nickname: line.nickname, ...(action === "mute" ? { seconds: MUTE_SECONDS } : {}) };
     try {
       await wire.call("moderation.act", { channel: this.channel, action, ...what });
       if (line === this.line) this.did = action;

@@ -144,6 +144,8 @@ export class ChatList extends HTMLElement {
   /** @param {RoomEvent} event */
   #received(event) {
     this.#tell("room-event", event);
+    // What was chosen has lost its number.
+    if (event.kind === "epoch" && this.#log.epoch !== "" && this.#log.epoch !== event.epoch) this.#tell("line-chosen", null);
     if (ROW_KINDS.includes(event.kind)) {
       this.#inbox.push(event);
     } else {
@@ -304,7 +306,10 @@ export class ChatList extends HTMLElement {
   /** @param {HTMLElement} row */
   #choose(row) {
     for (const { line, row: shown } of this.#rows.values()) {
-      if (shown === row && !line.removed && line.nickname !== "") this.#tell("line-chosen", line);
+      if (shown !== row || line.removed || line.nickname === "") continue;
+      // Its number as it is now: that it began anew may have arrived, and not be drawn while the list stands still.
+      const now = reduce(this.#log, this.#inbox).lines.find(({ key }) => key === line.key);
+      this.#tell("line-chosen", now ?? { ...line, seq: 0 });
     }
   }
 

@@ -325,7 +325,7 @@ export class ChatRoom extends LightElement {
     this.tell("room-news", detail);
   };
 
-  /** @param {CustomEvent<import("../core/chat_log.js").Line>} event */
+  /** @param {CustomEvent<import("../core/chat_log.js").Line | null>} event */
   #onChosen = async ({ detail }) => {
     await Promise.all([import("./chat_acts.js"), this.#askStanding()]);
     this.chosen = detail;
