@@ -78,6 +78,8 @@ STRANGERS_MAX = 4_096
 # Recent events kept in each worker, the same number as the bus keeps (db/bus.py HISTORY_LINES_MAX).
 LOG_EVENTS_MAX = 512
 LOG_BYTES_MAX = 256 * 1024
+# Higher than any number of a room's event: up to it the store's Lua counts exactly.
+NUMBER_MAX = 2**53
 # Of donations and the like, which no viewer may miss, so many are held when lines have pushed them out of the log.
 KEPT_EVENTS_MAX = 64
 # Of a member's own lines, while they watch, so many are held for them: what one says in half a minute at most.

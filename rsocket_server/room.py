@@ -193,6 +193,11 @@ class Room:
         self._renumbered = True
         return Place.ASTRAY
 
+    @property
+    def seen(self) -> int:
+        """The highest number of this epoch that is known; above all once one was given twice, so that it is over."""
+        return limits.NUMBER_MAX if self._renumbered else self.log.head
+
     def history_cursor(self, head: int, epoch: str = "") -> int:
         """Answer after which event to read the history, `head` being the newest that the bus knows, of that epoch."""
         return 0 if self._began_anew(head, epoch) else self.log.head

@@ -292,7 +292,7 @@ class Rooms:
                         # First the news, then the history: nothing can fall between.
                         await self._bus.subscribe(room_id)
                         hall.subscribed = True
-                    head, epoch = await self._bus.numbers(room_id, epoch=room.epoch, seen=room.log.head)
+                    head, epoch = await self._bus.numbers(room_id, epoch=room.epoch, seen=room.seen)
                     after = room.history_cursor(head, epoch)
                     entries = await self._bus.history(room_id, after=after, limit=limits.LOG_EVENTS_MAX)
                     break

@@ -116,6 +116,17 @@ def test_of_another_epoch_nothing_was_seen(since: int | None, epoch: str | None,
     assert room.join_cursor(since, 3, epoch) == cursor
 
 
+def test_a_number_that_is_given_twice_is_of_an_epoch_that_is_over() -> None:
+    room = Room()
+    room.refill(2, [(1, b"a", False), (2, b"b", False)], "first")
+    assert room.seen == 2
+
+    assert room.add(2, b"other") is Place.ASTRAY
+    assert room.seen == limits.NUMBER_MAX
+    assert room.refill(2, [(1, b"a", False), (2, b"other", False)], "second")
+    assert room.seen == 2
+
+
 def test_numbers_that_begin_anew_are_noticed_by_other_words() -> None:
     room = Room()
     for seq in range(1, 4):

@@ -219,6 +219,22 @@ async def test_who_was_away_while_the_store_lost_its_history_gets_the_new_number
     assert [old, b"1:one", b"2:two", new, *lines] == await before.heard(8)
 
 
+async def test_a_number_that_is_given_twice_begins_an_epoch(worker: Any, redis: Any) -> None:
+    """A replica that takes over may lack the last numbers, and have given them anew before anyone asks."""
+    rooms = await worker()
+    reader = await watch(rooms, epoch="")
+    await say(rooms, "one", "two")
+    old, *_ = await reader.heard(3)
+    await redis.delete(f"commeow:{{{ROOM}}}:history")
+    await redis.set(f"commeow:{{{ROOM}}}:head", 1)
+    await Bus(redis).publish(ROOM, b"other")
+    heard = await reader.heard(5)
+    new = (await Bus(redis).numbers(ROOM)).epoch.encode()
+
+    assert new != old
+    assert [old, b"1:one", b"2:two", new, b"2:other"] == heard
+
+
 async def test_a_line_that_breaks_again_while_the_history_is_read_is_mended(worker: Any, redis: Any) -> None:
     class Slow(Bus):
         async def history(self, room: int, *, after: int, limit: int) -> Any:
