@@ -6,7 +6,6 @@ number that rises by one and stays in a capped history: who sees a gap, or hears
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 from dataclasses import dataclass
@@ -32,9 +31,6 @@ HISTORY_SECONDS_MAX = 7 * 24 * 3600
 ONCE_SECONDS = 24 * 3600
 # A key of our own for each other line, because the driver sends again when a connection breaks: longer than its tries.
 RESEND_SECONDS = 30
-# To publish, with all tries: more than one whole try of the driver's, and less than a handler has for its answer. A
-# speaker then hears that the outcome is unknown, and a relay goes on with its rounds.
-PUBLISH_SECONDS_MAX = 7
 # A node that has not reported for so long is gone, and its viewers with it.
 VIEWERS_SECONDS = 15
 
@@ -161,15 +157,13 @@ class Bus:
         """Number an event, keep it in the history and tell every subscriber, in one step; return the number.
 
         Numbers begin at 1. With `once`, the same key again within `once_seconds` returns the first number and tells
-        nobody. Raises StoreUnavailable (surely not published) or StoreUnknown (retry with the same `once`), this also
-        after PUBLISH_SECONDS_MAX.
+        nobody. Raises StoreUnavailable (surely not published) or StoreUnknown (retry with the same `once`).
         """
         key, seconds = (f"r:{secrets.token_hex(8)}", RESEND_SECONDS) if once is None else (f"o:{once}", once_seconds)
         keys = [_head_key(room), _history_key(room), f"commeow:{{{room}}}:once:{key}", _epoch_key(room)]
         args = [payload, HISTORY_LINES_MAX, HISTORY_SECONDS_MAX, seconds, _ROOM_CHANNEL % room]
         with telling():
-            async with asyncio.timeout(PUBLISH_SECONDS_MAX):
-                return int(await self._publish(keys=keys, args=args))
+            return int(await self._publish(keys=keys, args=args))
 
     async def pace(self, room: int, member_id: int, seconds: int, once: str) -> int:
         """Let one line a member through in `seconds`, whatever worker it comes to; answer 0, or the ms to wait.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import socket
@@ -46,6 +47,10 @@ REDIS_CONNECTIONS = 16
 REDIS_CONNECT_SECONDS_MAX = 2
 # A script of ours takes microseconds; five seconds is a stopped server.
 REDIS_ANSWER_SECONDS_MAX = 5
+# A script with all tries: more than one whole try, and less than any handler has for its answer. A speaker then hears
+# that the outcome is unknown, a reader that the store is away, and a relay goes on with its rounds.
+REDIS_SCRIPT_SECONDS_MAX = 7
+assert REDIS_ANSWER_SECONDS_MAX < REDIS_SCRIPT_SECONDS_MAX
 # Every call of ours may be sent twice (see bus.publish), so a dropped connection is worth three quick tries.
 REDIS_RETRIES = 3
 REDIS_BACKOFF_SECONDS_MIN = 0.01
@@ -215,12 +220,16 @@ class Script:
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, *, keys: Sequence[str | bytes], args: Iterable[Any]) -> Any:
-        """Run it. In a cluster all `keys` must be of one slot. Raises what the driver raises."""
+        """Run it. In a cluster all `keys` must be of one slot.
+
+        Raises what the driver raises, or TimeoutError after REDIS_SCRIPT_SECONDS_MAX: it may have run.
+        """
         words = (len(keys), *keys, *args)
-        try:
-            return await self._client.evalsha(self._sha, *words)
-        except NoScriptError:
-            return await self._client.eval(self._text, *words)
+        async with asyncio.timeout(REDIS_SCRIPT_SECONDS_MAX):
+            try:
+                return await self._client.evalsha(self._sha, *words)
+            except NoScriptError:
+                return await self._client.eval(self._text, *words)
 
 
 @contextlib.contextmanager
