@@ -102,6 +102,31 @@ async def test_a_broadcast_of_sound_alone_that_gets_a_picture_and_loses_it_plays
         page.forgiven.append("404")
 
 
+async def test_who_has_gone_back_sees_all_before_the_picture_ends(house, new_page, nickname, ffmpeg):
+    """Half a minute is in the edge's own list: one is behind in it without another list."""
+    streamer = await house.sign_up(nickname())
+    to = ffmpeg, streamer.stream_server, streamer.stream_key
+    async with new_page() as page:
+        live = page.locator("player-controls .live")
+        async with Encoder(*to):
+            await house.on_air(streamer.nickname)
+            await page.goto(f"/c/{streamer.nickname}")
+            await playing_since(page, 10)
+            await page.keyboard.press("j")
+            await expect(live).to_have_attribute("aria-pressed", "false")
+        async with Encoder(*to, "-vn", "-af", "arealtime"):
+            await page.wait_for_function(
+                """() => {
+                    const { paused, readyState, videoWidth } = document.querySelector("video");
+                    return !paused && readyState > 2 && videoWidth === 0;
+                }"""
+            )
+            # It goes on where the picture ended, and that is as long ago as before.
+            await expect(live).to_have_attribute("aria-pressed", "false")
+            await playing_since(page, await page.evaluate("document.querySelector('video').currentTime"))
+        page.forgiven.append("404")
+
+
 async def test_theatre_sound_and_pause_by_keys_from_anywhere_on_the_page(house, new_page, shoot):
     streamer = (await house.on_air("demo"))["nickname"]
     async with new_page() as page:

@@ -56,7 +56,7 @@ export class Playback extends EventTarget {
   #tracks = "";
   /** When that began which is being loaded. */
   #loadingMs = 0;
-  /** Where the tracks changed, as long as it has not begun anew there. @type {number | null} */
+  /** Where the tracks changed, as long as it has not begun anew there; Infinity: at the edge. @type {number | null} */
   #changedMs = null;
 
   /** @param {HTMLVideoElement} video */
@@ -100,7 +100,7 @@ export class Playback extends EventTarget {
   /** Jump to the newest picture. */
   goLive() {
     const { edge } = this.range;
-    if (this.#momentMs !== null) this.#turnTo(null);
+    if (this.#momentMs !== null || this.#changedMs !== null) this.#turnTo(null);
     else if (!Number.isNaN(edge)) this.video.currentTime = edge;
     void this.play();
   }
@@ -114,13 +114,20 @@ export class Playback extends EventTarget {
     const { start, edge, time } = this.range;
     if (Number.isNaN(edge)) return;
     const now = this.#hls?.playingDate ?? null;
-    if (second < start && this.#momentMs === null && now !== null) this.#turnTo(now.getTime() + (second - time) * 1000);
+    // Once its tracks have changed nothing more is loaded of what there is, also nothing of before.
+    const isGone = this.#changedMs === null ? second < start && this.#momentMs === null : second < time;
+    if (isGone && now !== null) this.#turnTo(now.getTime() + (second - time) * 1000);
     else this.video.currentTime = Math.min(edge, Math.max(start, second));
   }
 
   /** Whether one watches what is kept, not what is on: it plays on also when the broadcast is over. */
   get isBack() {
     return this.#momentMs !== null;
+  }
+
+  /** Whether there is more to be seen before what comes: also the edge's list goes half a minute back. */
+  get #isBehind() {
+    return this.isBack || !this.position.atLive;
   }
 
   /** @param {number | null} momentMs null: the edge */
@@ -192,7 +199,7 @@ export class Playback extends EventTarget {
     if (url === null) return;
     const { Hls } = await import("/js/vendor/hls.js").catch(() => ({ Hls: null }));
     await breath(); // To run it the first time was one task's work, to begin with it is another's.
-    if (this.#url !== url) return;
+    if (this.#url !== url || this.#hls !== null) return; // Something else was asked for meanwhile, and may be here already.
     if (Hls === null) {
       this.#again();
     } else if (Hls.isSupported()) {
@@ -214,7 +221,7 @@ export class Playback extends EventTarget {
     const momentMs = this.#changedMs ?? this.#momentMs;
     this.#changedMs = null;
     this.#tracks = "";
-    if (momentMs !== null) {
+    if (momentMs !== null && Number.isFinite(momentMs)) {
       // The list tells where the moment lies, so loading begins there and not at the edge.
       hls.once(Hls.Events.LEVEL_LOADED, (_, { details }) => hls.startLoad(secondOf(details.fragments, momentMs)));
     }
@@ -258,8 +265,8 @@ export class Playback extends EventTarget {
     const changed = this.#tracks !== "" && this.#tracks !== tracks;
     this.#tracks = tracks;
     if (!changed) return;
-    // Who has paused goes on later, at what is the edge by then.
-    this.#changedMs = this.video.paused && !this.isBack ? Number.POSITIVE_INFINITY : this.#loadingMs;
+    // Who has paused at the edge goes on later, at what is the edge by then.
+    this.#changedMs = this.video.paused && !this.#isBehind ? Number.POSITIVE_INFINITY : this.#loadingMs;
     // It is in the middle of its work.
     setTimeout(() => {
       if (this.#hls !== hls) return;
@@ -272,7 +279,7 @@ export class Playback extends EventTarget {
   #beyondChange() {
     const { video } = this;
     if (this.#hls === null || this.#changedMs === null || video.paused) return;
-    if (this.isBack && video.readyState > video.HAVE_CURRENT_DATA) return;
+    if (this.#changedMs !== Number.POSITIVE_INFINITY && this.#isBehind && video.readyState > video.HAVE_CURRENT_DATA) return;
     if (this.isBack) this.#momentMs = this.#changedMs;
     this.#detach();
     void this.#attach();
