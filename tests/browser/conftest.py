@@ -84,10 +84,11 @@ def new_page(browser, house):
             **{"viewport": {"width": 1280, "height": 800}, **options},
         )
         context.set_default_timeout(WAIT_MILLISECONDS)
-        page = await context.new_page()
         complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
-        page.on("console", lambda line: complaints.append(complaint(line)) if is_complaint(line) else None)
+        # Of the page, and of each window that it opens.
+        context.on("weberror", lambda fault: complaints.append(f"uncaught: {fault.error}"))
+        context.on("console", lambda line: complaints.append(complaint(line)) if is_complaint(line) else None)
+        page = await context.new_page()
         page.complaints, page.forgiven = complaints, []
         try:
             yield page

@@ -52,11 +52,13 @@ SHOWN = """() => {
 # at or not.
 TOLD = """
   window.told = [];
+  let before;
   new MutationObserver(() => {
     const alert = document.querySelector("overlay-alerts .alert");
     const words = alert?.querySelector(".text")?.textContent;
-    if (words === undefined || words === window.told.at(-1)?.words) return;
-    window.told.push({ words, who: alert.querySelector(".who").textContent });
+    if (words === before) return;
+    before = words; // Also that there is none: the same gift shown twice is told twice.
+    if (words !== undefined) window.told.push({ words, who: alert.querySelector(".who").textContent });
   }).observe(document, { childList: true, characterData: true, subtree: true });
 """
 PLAYED = """
