@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from rsocket_server.carrier import Attached
     from rsocket_server.doors import Entrance
+    from rsocket_server.frame_budget import FrameBudget
     from rsocket_server.gate import Verdict
     from rsocket_server.gate_errors import GateError
     from rsocket_server.setup import Setup
@@ -59,16 +60,18 @@ class Connection(RSocketServer):  # type: ignore[misc]
         socket: where messages are written.
         entrance: the doors and who speaks for them.
         now: a clock in seconds that never jumps.
+        budget: how much the client may send.
     """
 
     # With these beside the library's own, an instance's dictionary would be one that no other shares: 1.5 KB each.
     __slots__ = (
         *("_attached", "_entrance", "_inbox", "_inbox_low", "_lost", "_metadata_mime", "_now", "_opened_at", "_pump"),
-        *("_reason", "_refusing", "_socket", "_tasks", "caller", "gate"),
+        *("_reason", "_refusing", "_socket", "_tasks", "budget", "caller", "gate"),
     )
 
-    def __init__(self, socket: Socket, entrance: Entrance, now: Callable[[], float]) -> None:
+    def __init__(self, socket: Socket, entrance: Entrance, now: Callable[[], float], budget: FrameBudget) -> None:
         self._socket = socket
+        self.budget = budget
         self._entrance = entrance
         self._now = now
         self._opened_at = now()
@@ -288,6 +291,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
             return
         if self.gate.state is State.ASKED:
             if badge is not None:
+                self.budget.belong_to(badge.member.id)
                 self.caller.admit(badge, self._now())
             self.gate.accept(self._now())
 
@@ -319,6 +323,7 @@ class Connection(RSocketServer):  # type: ignore[misc]
 
     async def _through(self, model: Model, data: bytes, metadata: bytes) -> Any:
         """Find the door and let its handler answer in time."""
+        self.budget.pay(limits.REQUEST_COST_SECONDS)
         if self._refusing and model is not Model.FIRE_AND_FORGET:  # Of which nobody would hear that it was refused.
             raise HouseClosing
         route = read_route(self._metadata_mime, metadata)

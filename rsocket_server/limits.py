@@ -19,6 +19,20 @@ STREAMS_MAX = 64
 # bot that asks for each line by itself as many as a loud room has lines; the smallest cost a worker some 5 µs each.
 FRAMES_BURST_MAX = 2_000
 FRAMES_SECOND_MAX = 500
+# What things cost a worker in processor time, as measured: a frame that wants an answer, a byte (unmasked and looked
+# at), a request with its handler and the store, a connection with its upgrade.
+FRAME_COST_SECONDS = 10e-6
+BYTE_COST_SECONDS = 4e-9
+REQUEST_COST_SECONDS = 150e-6
+CONNECT_COST_SECONDS = 400e-6
+# What all connections of an address may cost together, and all of a member: so much at once, and in the long run this
+# part of a worker. A school of 500 that comes back at once costs 0.7 s.
+PURSE_SECONDS_MAX = 2.0
+PURSE_PART_MAX = 0.1
+# What each connection of an address may cost beside that, whatever its neighbours do: at once SETUP and six requests, a
+# line or twenty other frames a second. 500 of them are another tenth of a worker.
+SHARE_SECONDS_MAX = 0.001
+SHARE_PART_MAX = 0.0002
 # Credit at which Reactive Streams (§3.17) counts a stream as unbounded. A watcher is a cursor, so this costs nothing.
 CREDIT_UNBOUNDED = 2**31 - 1
 
@@ -116,6 +130,8 @@ LAWS_MAX = 20_000
 ROOM_IDLE_SECONDS = 10.0
 
 assert ADDRESS_CONNECTIONS_MAX < CONNECTIONS_MAX
+assert ADDRESS_CONNECTIONS_MAX * (CONNECT_COST_SECONDS + SHARE_SECONDS_MAX) < PURSE_SECONDS_MAX / 2
+assert ADDRESS_CONNECTIONS_MAX * SHARE_PART_MAX <= PURSE_PART_MAX
 assert LIFETIME_SECONDS_MIN > FIRST_FRAME_SECONDS
 assert LIFETIME_SECONDS_MIN > SWEEP_SECONDS
 assert WRITE_LOW_BYTES < WRITE_HIGH_BYTES

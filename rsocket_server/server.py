@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from rsocket_server import limits
 from rsocket_server.connection import Connection
 from rsocket_server.doors import Entrance, table
+from rsocket_server.frame_budget import FrameBudget
+from rsocket_server.purses import Purses
 from rsocket_server.transport import Socket
 from rsocket_server.upgrade import Refused
 
@@ -78,6 +80,7 @@ class Server:
         self._counted_as = counted_as
         self._connections: dict[Connection, str | None] = {}  # And the address that each is counted under.
         self._addresses: Counter[str] = Counter()
+        self._purses = Purses()
         self._empty = asyncio.Event()
         self._empty.set()
         self._strangers: dict[Socket, tuple[str | None, float]] = {}  # Of which address, and since when.
@@ -180,12 +183,18 @@ class Server:
         if len(self._connections) >= limits.CONNECTIONS_MAX:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE)
         address = self._counted_as(stranger.peer, asked.forwarded_for)
+        clock = asyncio.get_running_loop().time
+        now = clock()
         if address is not None:
-            if self._addresses[address] >= limits.ADDRESS_CONNECTIONS_MAX:
+            # The share that a connection begins with is paid for with it: coming anew is no way to another one.
+            cost = limits.CONNECT_COST_SECONDS + limits.SHARE_SECONDS_MAX
+            full = self._addresses[address] >= limits.ADDRESS_CONNECTIONS_MAX
+            if full or not self._purses.holds(address, cost, now):
                 raise Refused(HTTPStatus.TOO_MANY_REQUESTS)
             self._addresses[address] += 1
+            self._purses.take(address, cost, now)
         self._known(stranger)
-        connection = Connection(stranger, self._entrance, asyncio.get_running_loop().time)
+        connection = Connection(stranger, self._entrance, clock, FrameBudget(now, self._purses, address))
         self._connections[connection] = address
         self._empty.clear()
         return connection
@@ -239,6 +248,7 @@ class Server:
                     stranger.abort()
             for connection in list(self._connections):
                 connection.tick(now)
+            self._purses.sweep(now)
 
 
 def _listen(host: str, port: int, *, reuse_port: bool) -> socket.socket:

@@ -20,11 +20,18 @@ from rsocket_server.websocket import Flood, Kind, Reader, Violation
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from rsocket_server.frame_budget import FrameBudget
     from rsocket_server.upgrade import Upgrade
 
 
 class Listener(Protocol):
-    """Who is told what a socket brings: a connection."""
+    """Who is told what a socket brings: a connection.
+
+    Attributes:
+        budget: how much it may bring.
+    """
+
+    budget: FrameBudget
 
     def receive(self, message: bytes) -> Awaitable[None] | None:
         """Take a binary message; what is answered is awaited before the next."""
@@ -248,7 +255,7 @@ class Socket(asyncio.Protocol):
             return
         self._request = None
         self._connection = connection
-        self._reader = Reader(asyncio.get_running_loop().time())
+        self._reader = Reader(connection.budget)
         self._transport.write(upgrade.welcome(asked))
         if rest:
             self.data_received(rest)

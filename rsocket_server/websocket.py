@@ -9,10 +9,13 @@ What a server sends is written in `frames`: it needs no state.
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from rsocket_server import limits
-from rsocket_server.frame_budget import FrameBudget
 from rsocket_server.frames import CloseCode
+
+if TYPE_CHECKING:
+    from rsocket_server.frame_budget import FrameBudget
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN = 0x80
@@ -59,13 +62,13 @@ class Reader:
     """The receiving half of one WebSocket.
 
     Args:
-        now: seconds on a clock that never jumps.
+        budget: how much the client may send.
     """
 
     __slots__ = ("_at", "_budget", "_data", "_parts")
 
-    def __init__(self, now: float) -> None:
-        self._budget = FrameBudget(now)
+    def __init__(self, budget: FrameBudget) -> None:
+        self._budget = budget
         self._data: bytes | bytearray = b""  # Most of the time nothing.
         self._at = 0  # What is before this has been read: a frame's end must not cost a copy of all that follows.
         self._parts: bytearray | None = None  # Of a message in several frames.
@@ -131,7 +134,7 @@ class Reader:
             self._keep()
             return None
         self._at = end
-        if not self._budget.spend():
+        if not self._budget.spend(length):
             raise Flood
         return first, unmask(bytes(data[start : start + _MASK_BYTES]), bytes(data[start + _MASK_BYTES : end]))
 

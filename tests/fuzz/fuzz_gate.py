@@ -30,6 +30,7 @@ from rsocket.payload import Payload  # noqa: E402
 from rsocket_server import limits  # noqa: E402
 from rsocket_server.connection import Connection  # noqa: E402
 from rsocket_server.doors import Door, Entrance, table  # noqa: E402
+from rsocket_server.frame_budget import FrameBudget  # noqa: E402
 from rsocket_server.gate import Allow, Answer, Ask, Close, Drop, Gate, State  # noqa: E402
 from tests.fuzz.fuzz_media import EDGES, resident_kib  # noqa: E402
 from tests.rsocket_server import gate_table, script  # noqa: E402
@@ -283,7 +284,7 @@ async def at_a_connection(
     """Hold one conversation with a connection, lose it in the middle of something, and see that nothing is left."""
     line, before = Line(), asyncio.all_tasks()
     now = asyncio.get_running_loop().time
-    connection = Connection(line, house, now)
+    connection = Connection(line, house, now, FrameBudget(now()))
     frames = 0
     for message in talk(chance):
         frames += 1

@@ -4,6 +4,7 @@ import pytest
 
 from rsocket_server import limits
 from rsocket_server.frame_budget import FrameBudget
+from rsocket_server.purses import Purses
 
 
 def spent(budget: FrameBudget) -> int:
@@ -60,3 +61,81 @@ def test_who_keeps_to_the_rate_never_meets_it() -> None:
 
 def test_a_stall_of_our_own_is_made_up_by_the_burst() -> None:
     assert limits.FRAMES_BURST_MAX >= 2 * limits.FRAMES_SECOND_MAX
+
+
+def owned(purses: Purses, *, address: str | None = "home", member_id: int | None = None) -> FrameBudget:
+    budget = FrameBudget(0.0, purses, address)
+    if member_id is not None:
+        budget.belong_to(member_id)
+    return budget
+
+
+def emptied(owner: object) -> Purses:
+    purses = Purses()
+    purses.take(owner, limits.PURSE_SECONDS_MAX, 0.0)
+    return purses
+
+
+def test_hundreds_of_connections_of_one_address_have_no_more_than_its_purse_and_their_shares() -> None:
+    purses = Purses()
+    crowd = [owned(purses) for _ in range(limits.ADDRESS_CONNECTIONS_MAX)]
+    sent = sum(spent(budget) for budget in crowd)
+    cost = limits.PURSE_SECONDS_MAX + len(crowd) * limits.SHARE_SECONDS_MAX
+
+    # And one more each, which was refused.
+    assert cost / limits.FRAME_COST_SECONDS == pytest.approx(sent, abs=2 * len(crowd))
+    assert sent < len(crowd) * limits.FRAMES_BURST_MAX / 2
+
+
+def test_whoever_shares_an_address_with_a_flood_has_a_share() -> None:
+    purses = emptied("home")
+    budget = owned(purses)
+    frames = round(limits.SHARE_SECONDS_MAX / limits.FRAME_COST_SECONDS)
+
+    assert all(budget.spend() for _ in range(frames))
+    assert not budget.spend()
+    budget.earn(1.0)
+    assert all(budget.spend() for _ in range(round(limits.SHARE_PART_MAX / limits.FRAME_COST_SECONDS)))
+    assert owned(purses, address="elsewhere").pay(limits.PURSE_SECONDS_MAX)
+
+
+def test_a_request_and_a_long_frame_cost_more_than_a_short_one() -> None:
+    purses = emptied("home")
+    for cost in (limits.REQUEST_COST_SECONDS, limits.FRAME_COST_SECONDS + 65_536 * limits.BYTE_COST_SECONDS):
+        budget, times = owned(purses), int(limits.SHARE_SECONDS_MAX / cost)
+
+        assert all(budget.pay(cost) for _ in range(times))
+        assert not budget.pay(cost)
+    long = owned(purses)
+    times = int(limits.SHARE_SECONDS_MAX / cost)
+    assert all(long.spend(65_536) for _ in range(times))
+    assert not long.spend(65_536)
+
+
+def test_what_was_owed_for_a_request_is_missing_at_the_next_frame() -> None:
+    purses = Purses()
+    budget = owned(purses)
+    budget.pay(limits.PURSE_SECONDS_MAX + limits.SHARE_SECONDS_MAX + limits.REQUEST_COST_SECONDS)
+
+    assert not budget.spend()
+
+
+def test_a_member_has_one_purse_wherever_the_connections_come_from() -> None:
+    purses = emptied(7)
+
+    assert not owned(purses, address="home", member_id=7).spend()
+    assert not owned(purses, address="elsewhere", member_id=7).spend()
+    assert not owned(purses, address=None, member_id=7).spend()
+    assert owned(purses, address="home", member_id=8).spend()
+    assert owned(purses, address="home").spend()
+
+
+def test_this_machine_has_no_purse_and_its_members_have() -> None:
+    purses = Purses()
+    budget = owned(purses, address=None)
+
+    assert budget.pay(10 * limits.PURSE_SECONDS_MAX)
+    assert len(purses) == 0
+    budget.belong_to(7)
+    assert budget.pay(limits.PURSE_SECONDS_MAX)
+    assert not budget.spend()

@@ -133,6 +133,67 @@ async def test_an_address_that_is_not_counted_has_no_limit_and_none_is_remembere
     assert not server._addresses
 
 
+@pytest.fixture
+def poor(monkeypatch: Any) -> None:
+    """Purses and shares that no time fills: what two connections cost to open, less than a third, 350 frames."""
+    monkeypatch.setattr(limits, "PURSE_PART_MAX", 1e-9)
+    monkeypatch.setattr(limits, "SHARE_PART_MAX", 0.0)
+    monkeypatch.setattr(limits, "PURSE_SECONDS_MAX", 2.5 * (limits.CONNECT_COST_SECONDS + limits.SHARE_SECONDS_MAX))
+
+
+async def test_an_address_that_floods_by_many_connections_is_heard_no_more_and_its_neighbours_are(
+    poor: None, house: Any, connect: Any
+) -> None:
+    server = await house(counted_as=lambda peer, said: said or peer)
+    flooding, neighbour = [await connect(server, headers={"X-Forwarded-For": "192.0.2.1"}) for _ in range(2)]
+    other = await connect(server, headers={"X-Forwarded-For": "192.0.2.2"})
+    await flooding.send(*[keepalive(respond=False)] * 400)
+
+    assert (await flooding.error(0)).data == b"limit.frames"
+    assert await flooding.closed() == 1008
+    assert await knock(server, **{"X-Forwarded-For": "192.0.2.1"}) == 429
+    assert await knock(server, **{"X-Forwarded-For": "192.0.2.2"}) == 101
+    for client in (neighbour, other):
+        await client.settled()
+        assert client.close_code is None
+    server._purses.sweep(asyncio.get_running_loop().time() + 1e12)
+    assert await knock(server, **{"X-Forwarded-For": "192.0.2.1"}) == 101
+
+
+async def test_requests_of_many_connections_come_out_of_one_purse(poor: None, house: Any, connect: Any) -> None:
+    asked: list[bytes] = []
+
+    async def ask(_caller: Any, data: bytes) -> bytes:
+        asked.append(data)
+        return data
+
+    server = await house(Door("ask", "response", False, ask), counted_as=lambda peer, _said: peer)
+    clients = [await connect(server) for _ in range(2)]
+    for client in clients:
+        for number in range(40):
+            await client.send(request(RESPONSE, 2 * number + 1, "ask"))
+            await client.settled()
+        assert (await client.error(0)).data == b"limit.frames"
+
+    had = limits.PURSE_SECONDS_MAX - 2 * limits.CONNECT_COST_SECONDS  # and one each that was owed for
+    assert len(asked) <= had / limits.REQUEST_COST_SECONDS + 2
+
+
+async def test_a_member_who_floods_by_many_connections_is_heard_no_more_from_anywhere(
+    poor: None, house: Any, connect: Any
+) -> None:
+    server = await house()
+    of_nabi = [await connect(server, setup(metadata=bearer(b"token of nabi"))) for _ in range(2)]
+    of_mimi = await connect(server, setup(metadata=bearer(b"token of mimi")))
+    await of_nabi[0].send(*[keepalive(respond=False)] * 400)
+
+    assert (await of_nabi[0].error(0)).data == b"limit.frames"
+    await of_nabi[1].send(keepalive())
+    assert (await of_nabi[1].error(0)).data == b"limit.frames"
+    await of_mimi.settled()
+    assert of_mimi.close_code is None
+
+
 async def test_strangers_at_their_limit_make_room_where_most_of_them_come_from(house: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(limits, "STRANGERS_MAX", 3)
     server = await house(counted_as=lambda peer, _said: peer)

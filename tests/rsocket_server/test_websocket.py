@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsocket_server import limits
+from rsocket_server.frame_budget import FrameBudget
 from rsocket_server.websocket import Flood, Kind, Reader, Violation, unmask
 
 FIN, TEXT, BINARY, CLOSE, PING, PONG = 0x80, 1, 2, 8, 9, 10
@@ -32,7 +33,7 @@ def message(payload: bytes = b"") -> bytes:
 
 def events(*pieces: bytes) -> list[tuple[Kind, bytes] | int]:
     """What a reader makes of pieces of bytes; a code at the end if they broke the protocol."""
-    reader, found = Reader(0.0), []
+    reader, found = Reader(FrameBudget(0.0)), []
     for piece in pieces:
         reader.receive_data(piece)
         try:
@@ -115,7 +116,7 @@ def test_fragments_together_have_the_same_limit() -> None:
 @pytest.mark.parametrize("small", [frame(FIN | PING), frame(FIN | PONG), frame(0), message()], ids=repr)
 def test_frames_of_any_kind_at_their_limit(small: bytes) -> None:
     """Also those that are no event by themselves: nothing else would ever stop them."""
-    reader = Reader(0.0)
+    reader = Reader(FrameBudget(0.0))
     reader.receive_data(frame(BINARY) if small == frame(0) else small)
     reader.receive_data(small * (limits.FRAMES_BURST_MAX - 1))
     while reader.next_event() is not None:
@@ -133,7 +134,7 @@ def test_frames_of_any_kind_at_their_limit(small: bytes) -> None:
 
 
 def test_a_reader_holds_no_more_than_what_is_not_read() -> None:
-    reader = Reader(0.0)
+    reader = Reader(FrameBudget(0.0))
     reader.receive_data(message(b"x" * 1000) + message(b"y" * 1000)[:10])
     assert reader.next_event() == (Kind.MESSAGE, b"x" * 1000)
     assert reader.next_event() is None
@@ -162,7 +163,7 @@ def test_any_bytes_come_out_the_same_however_they_come_in(frames: list[Any], noi
 
 
 def test_pieces_of_no_bytes_and_single_bytes_are_not_paid_for_with_copies_of_what_is_held() -> None:
-    reader = Reader(0.0)
+    reader = Reader(FrameBudget(0.0))
     reader.receive_data(frame(BINARY, b"x" * 1000))
     assert reader.next_event() is None
     parts = reader._parts
