@@ -162,7 +162,7 @@ class Bus:
         key, seconds = (f"r:{secrets.token_hex(8)}", RESEND_SECONDS) if once is None else (f"o:{once}", once_seconds)
         keys = [_head_key(room), _history_key(room), f"commeow:{{{room}}}:once:{key}", _epoch_key(room)]
         args = [payload, HISTORY_LINES_MAX, HISTORY_SECONDS_MAX, seconds, _ROOM_CHANNEL % room]
-        with telling():
+        async with telling():
             return int(await self._publish(keys=keys, args=args))
 
     async def pace(self, room: int, member_id: int, seconds: int, once: str) -> int:
@@ -170,12 +170,12 @@ class Bus:
 
         `once` names the line: the same again is let through again. Raises StoreUnavailable.
         """
-        with asking():
+        async with asking():
             return int(await self._pace(keys=[f"commeow:{{{room}}}:pace:{member_id}"], args=[seconds * 1000, once]))
 
     async def head(self, room: int) -> int:
         """Return the number of a room's latest event, 0 before the first. Raises StoreUnavailable."""
-        with asking():
+        async with asking():
             return int(await self._redis.get(_head_key(room)) or 0)
 
     async def numbers(self, room: int, *, epoch: str = "", seen: int = 0) -> Numbers:
@@ -184,7 +184,7 @@ class Bus:
         `seen` is the highest number of `epoch` that the caller knows: a store that has not come so far has lost its end
         (a crash between two writes of its file), and what it gives next is of a new epoch. Raises StoreUnavailable.
         """
-        with asking():
+        async with asking():
             head, now = await self._numbers(
                 keys=[_head_key(room), _epoch_key(room)], args=[epoch, seen, secrets.token_hex(8)]
             )
@@ -195,7 +195,7 @@ class Bus:
 
         If the first is not `after + 1`, the events between are gone or beyond the limit. Raises StoreUnavailable.
         """
-        with asking():
+        async with asking():
             newest_first: Any = await self._redis.xrevrange(
                 _history_key(room), "+", f"{after + 1}-0", count=min(limit, HISTORY_LINES_MAX)
             )
@@ -215,7 +215,7 @@ class Bus:
 
     async def announce(self, topic: str, payload: bytes) -> None:
         """Tell every follower of `topic`; who is away never hears it. Raises StoreUnavailable, StoreUnknown."""
-        with telling():
+        async with telling():
             await self._announce(keys=[_TOPIC_PREFIX + topic.encode()], args=[payload])
 
     async def follow(self, topic: str) -> None:
@@ -242,14 +242,14 @@ class Bus:
     async def report_viewers(self, node: str, counts: Mapping[int, int]) -> None:
         """Say how many watch each room at this node; forgotten after VIEWERS_SECONDS. Raises StoreUnavailable."""
         flat = [number for room, count in counts.items() for number in (room, count)]
-        with asking():
+        async with asking():
             await self._report(keys=[_NODES_KEY, _NODE_KEY_PREFIX + node], args=[node, VIEWERS_SECONDS, *flat])
 
     async def viewers(self, rooms: Iterable[int]) -> dict[int, int]:
         """Sum what all nodes have reported of each of `rooms`. Raises StoreUnavailable."""
         asked = list(rooms)
         totals: dict[int, int] = {}
-        with asking():
+        async with asking():
             for start in range(0, len(asked), _ROOMS_A_CALL):
                 some = asked[start : start + _ROOMS_A_CALL]
                 counts = await self._viewers(keys=[_NODES_KEY, _NODE_KEY_PREFIX], args=some)

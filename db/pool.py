@@ -21,7 +21,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from db.errors import StoreUnavailable, StoreUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     Client = redis.asyncio.Redis | redis.asyncio.RedisCluster
 
@@ -45,12 +45,12 @@ RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57014"})
 # The driver's own pool opens one connection a caller and refuses the 101st at once; ours lets a burst wait its turn.
 REDIS_CONNECTIONS = 16
 REDIS_CONNECT_SECONDS_MAX = 2
-# A script of ours takes microseconds; five seconds is a stopped server.
+# What we ask takes microseconds; five seconds is a stopped server.
 REDIS_ANSWER_SECONDS_MAX = 5
-# A script with all tries: more than one whole try, and less than any handler has for its answer. A speaker then hears
-# that the outcome is unknown, a reader that the store is away, and a relay goes on with its rounds.
-REDIS_SCRIPT_SECONDS_MAX = 7
-assert REDIS_ANSWER_SECONDS_MAX < REDIS_SCRIPT_SECONDS_MAX
+# What we ask for with all tries: more than one whole try, and less than any handler has for its answer. A speaker then
+# hears that the outcome is unknown, a reader that the store is away, and a relay goes on with its rounds.
+REDIS_CALL_SECONDS_MAX = 7
+assert REDIS_ANSWER_SECONDS_MAX < REDIS_CALL_SECONDS_MAX
 # Every call of ours may be sent twice (see bus.publish), so a dropped connection is worth three quick tries.
 REDIS_RETRIES = 3
 REDIS_BACKOFF_SECONDS_MIN = 0.01
@@ -222,30 +222,34 @@ class Script:
     async def __call__(self, *, keys: Sequence[str | bytes], args: Iterable[Any]) -> Any:
         """Run it. In a cluster all `keys` must be of one slot.
 
-        Raises what the driver raises, or TimeoutError after REDIS_SCRIPT_SECONDS_MAX: it may have run.
+        Raises what the driver raises.
         """
         words = (len(keys), *keys, *args)
-        async with asyncio.timeout(REDIS_SCRIPT_SECONDS_MAX):
-            try:
-                return await self._client.evalsha(self._sha, *words)
-            except NoScriptError:
-                return await self._client.eval(self._text, *words)
+        try:
+            return await self._client.evalsha(self._sha, *words)
+        except NoScriptError:
+            return await self._client.eval(self._text, *words)
 
 
-@contextlib.contextmanager
-def asking() -> Iterator[None]:
-    """Turn a failure of a Valkey command that only reads, or may be done twice, into StoreUnavailable."""
+@contextlib.asynccontextmanager
+async def asking() -> AsyncIterator[None]:
+    """Turn a failure of a Valkey command that only reads, or may be done twice, into StoreUnavailable.
+
+    So is no answer within REDIS_CALL_SECONDS_MAX; in `telling` that is StoreUnknown.
+    """
     try:
-        yield
+        async with asyncio.timeout(REDIS_CALL_SECONDS_MAX):
+            yield
     except REDIS_FAILURES as error:
         raise StoreUnavailable(type(error).__name__) from error
 
 
-@contextlib.contextmanager
-def telling() -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def telling() -> AsyncIterator[None]:
     """Turn a failure of a Valkey command that changes something into StoreUnavailable or StoreUnknown."""
     try:
-        yield
+        async with asyncio.timeout(REDIS_CALL_SECONDS_MAX):
+            yield
     except ResponseError as error:  # an answer: out of memory, read only, not allowed
         raise StoreUnavailable(type(error).__name__) from error
     except REDIS_FAILURES as error:

@@ -94,7 +94,7 @@ class RefreshTokens:
         now_ms = time.time_ns() // 1_000_000
         ends_ms = now_ms + LIFETIME_SECONDS_MAX * 1000
         logins = _logins_key(member_id)
-        with asking():
+        async with asking():
             # Listed before it lives: "log out everywhere" may find a login that is not there, never miss one that is.
             # Two calls, for in a cluster the list and the login are at two nodes, which keep no order between them.
             pipeline = self._redis.pipeline(transaction=False)
@@ -114,7 +114,7 @@ class RefreshTokens:
     async def member_of(self, token: str) -> int:
         """Return whose login a token belongs to, and change nothing. Raises RefreshInvalid, StoreUnavailable."""
         family, _ = self._read(token)
-        with asking():
+        async with asking():
             member_id = await self._redis.hget(_key(family), "u")
         if member_id is None:
             raise RefreshInvalid
@@ -127,7 +127,7 @@ class RefreshTokens:
         login is revoked), StoreUnavailable (the token may be shown again).
         """
         family, generation = self._read(token)
-        with asking():
+        async with asking():
             answer = await self._rotate(
                 keys=[_key(family)], args=[generation, IDLE_SECONDS * 1000, GRACE_SECONDS * 1000]
             )
@@ -146,7 +146,7 @@ class RefreshTokens:
             family, _ = self._read(token)
         except RefreshInvalid:
             return
-        with asking():
+        async with asking():
             member_id = await self._redis.hget(_key(family), "u")
             if member_id is not None:
                 await self._end(int(member_id), family)
@@ -158,7 +158,7 @@ class RefreshTokens:
 
     async def lives(self, member_id: int, login: str) -> bool:
         """Tell whether a member's login, by the name that `login_of` gave it, is not over. Raises StoreUnavailable."""
-        with asking():
+        async with asking():
             for family in await self._families(member_id):
                 if _name(family) == login:
                     living, revoked = await self._redis.hmget(_key(family), "u", "r")
@@ -167,7 +167,7 @@ class RefreshTokens:
 
     async def logins(self, member_id: int) -> list[Login]:
         """List a member's living logins, the latest used first. Raises StoreUnavailable."""
-        with asking():
+        async with asking():
             families = await self._families(member_id)
             pipeline = self._redis.pipeline(transaction=False)
             for family in families:
@@ -187,7 +187,7 @@ class RefreshTokens:
 
     async def end(self, member_id: int, name: str) -> None:
         """End one login of a member by its name. Raises LoginUnknown, StoreUnavailable."""
-        with asking():
+        async with asking():
             for family in await self._families(member_id):
                 if _name(family) == name and await self._end(member_id, family):
                     return
@@ -198,7 +198,7 @@ class RefreshTokens:
 
         Raises StoreUnavailable.
         """
-        with asking():
+        async with asking():
             families = [family for family in await self._families(member_id) if _name(family) != keep]
             for family in families:
                 await self._end(member_id, family)

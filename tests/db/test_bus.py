@@ -384,13 +384,19 @@ async def test_a_server_that_hangs_holds_up_a_publisher_for_a_while_and_a_line_i
         os.kill(pid, signal.SIGSTOP)
         try:
             with monkeypatch.context() as short:
-                short.setattr("db.pool.REDIS_SCRIPT_SECONDS_MAX", 0.2)
+                short.setattr("db.pool.REDIS_CALL_SECONDS_MAX", 0.2)
                 with pytest.raises(StoreUnknown):
                     await bus.publish(7, b"two", once="two")
                 with pytest.raises(StoreUnavailable):
                     await bus.pace(7, 1, 60, "two")
                 with pytest.raises(StoreUnavailable):
                     await bus.numbers(7)
+                with pytest.raises(StoreUnavailable):
+                    await bus.head(7)
+                with pytest.raises(StoreUnavailable):
+                    await bus.history(7, after=0, limit=10)
+                with pytest.raises(StoreUnavailable):
+                    await bus.viewers([7])
         finally:
             os.kill(pid, signal.SIGCONT)
 

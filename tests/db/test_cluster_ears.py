@@ -242,8 +242,9 @@ async def test_a_node_that_is_killed_comes_back_with_its_rooms_and_the_others_go
         await dead.kill()
         with pytest.raises(StoreError):
             await bus.publish(1, b"nobody there", once="lost")
-        with pytest.raises(StoreError), asking():
-            await ping(redis)
+        with pytest.raises(StoreError):
+            async with asking():
+                await ping(redis)
         for room in living:
             await published(bus, room, b"meanwhile")
         await reader.until(lambda reader: all(reader.heard[room] for room in living))

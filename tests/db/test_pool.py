@@ -141,10 +141,12 @@ async def test_a_valkey_client_for_each_kind_of_address(redis_url, free_port, tm
 
     for url in (f"redis://127.0.0.1:{free_port()}", f"unix://{tmp_path}/nobody"):
         client = open_redis(url)
-        with pytest.raises(StoreUnavailable), asking():
-            await client.get(key)
-        with pytest.raises(StoreUnknown), telling():
-            await client.set(key, 1)
+        with pytest.raises(StoreUnavailable):
+            async with asking():
+                await client.get(key)
+        with pytest.raises(StoreUnknown):
+            async with telling():
+                await client.set(key, 1)
         await client.aclose()
 
 
@@ -159,9 +161,18 @@ async def test_a_valkey_client_for_each_kind_of_address(redis_url, free_port, tm
         (telling, KeyError(), KeyError),
     ],
 )
-def test_each_failure_of_valkey_has_its_meaning(words, error, meaning):
-    with pytest.raises(meaning), words():
-        raise error
+async def test_each_failure_of_valkey_has_its_meaning(words, error, meaning):
+    with pytest.raises(meaning):
+        async with words():
+            raise error
+
+
+@pytest.mark.parametrize(("words", "meaning"), [(asking, StoreUnavailable), (telling, StoreUnknown)])
+async def test_nobody_waits_for_valkey_for_ever(words, meaning, monkeypatch):
+    monkeypatch.setattr("db.pool.REDIS_CALL_SECONDS_MAX", 0.01)
+    with pytest.raises(meaning, match="TimeoutError"):
+        async with words():
+            await asyncio.Event().wait()
 
 
 async def test_a_cluster_is_known_by_each_of_its_nodes():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from db.pool import REDIS_SCRIPT_SECONDS_MAX
+from db.pool import REDIS_CALL_SECONDS_MAX
 from rsocket_server import limits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def test_limits_fit_each_other() -> None:
     # The house can say goodbye within the two seconds that a roof has.
     assert limits.CLOSE_SECONDS <= 2
     # A handler hears that the store hangs; one whose sender hears refusals by a watch has 0.8 of the time.
-    assert REDIS_SCRIPT_SECONDS_MAX < 0.8 * limits.HANDLER_SECONDS
+    assert REDIS_CALL_SECONDS_MAX < 0.8 * limits.HANDLER_SECONDS
     # A speaker forgotten with an idle room had nothing left to answer for.
     assert limits.ROOM_IDLE_SECONDS > limits.SPEECH_SECONDS
     assert limits.COUNT_STEPS[-1] == (0, 1)

@@ -12,18 +12,21 @@ import itertools
 import os
 import shutil
 import signal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from console.embedded import Valkey
-from db import pool
+from db import ears, pool
 from db.bus import Bus
-from db.errors import StoreError, StoreUnavailable
+from db.conduct import Case, Rules
+from db.errors import StoreError, StoreUnavailable, StoreUnknown
 from db.pool import open_redis
+from rsocket_server.room import Seat
 from rsocket_server.rooms import Rooms
-from tests.rsocket_server.script import MIMI
-from tests.rsocket_server.test_rooms import Reader, say, watch
+from tests.rsocket_server.script import MIMI, NABI
+from tests.rsocket_server.test_rooms import ROOM, Reader, say, watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -143,6 +146,32 @@ async def test_a_valkey_that_hangs_holds_up_its_speakers_and_nobody_else(folder:
             said = [line.partition(b":") for line in reader.lines]
             assert [number for number, _, _ in said] == [b"1", b"2", b"3", b"4"]
             assert sorted(text for _, _, text in said) == [b"four", b"one", b"three", b"two"]
+
+
+async def test_each_who_asks_a_valkey_that_hangs_hears_so_in_time(folder: Path, monkeypatch: Any) -> None:
+    """Whatever is asked, and with the driver's own limits as they are: ours is the shorter."""
+    async with Valkey(folder) as server, rooms_at(server.url) as rooms:
+        pid = await pid_of(server)
+        reader = await enter(rooms)
+        await say_until_said(rooms, "one", reader)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            monkeypatch.setattr(pool, "REDIS_CALL_SECONDS_MAX", 0.2)
+            monkeypatch.setattr(ears, "SUBSCRIBED_SECONDS_MAX", 0.2)
+            slow = Case(datetime.now(UTC), Rules(slow_seconds=60))
+            asked = [
+                say(rooms, "two", member=MIMI, now=next(moments)),
+                rooms.say(ROOM, NABI, "three", b"three", next(moments), once="three", case=slow),
+                rooms.watch(2, seat=Seat("somebody"), since=None, history=None),
+                rooms.follow("a topic"),
+                rooms.tick(asyncio.get_running_loop().time()),
+            ]
+            async with asyncio.timeout(60):
+                answers = await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+        assert [type(answer) for answer in answers] == [StoreUnknown, *[StoreUnavailable] * 4]
 
 
 async def test_a_room_is_not_entered_while_nobody_knows_its_past(folder: Path) -> None:
