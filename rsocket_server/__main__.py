@@ -36,6 +36,7 @@ from routes.tokens import Tokens
 from rsocket_server.alert_relay import AlertRelay
 from rsocket_server.laws import Laws
 from rsocket_server.rooms import Rooms
+from rsocket_server.send_ring import open_ring
 from rsocket_server.server import serve
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _rooms(bus: Bus) -> Rooms:
         takes_back=events.takes_back,
         voice=events.voice,
         epoch=events.epoch,
+        ring=open_ring(),
     )
 
 

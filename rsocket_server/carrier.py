@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+
+class Sender(Protocol):
+    """What sends to the kernel and nothing else: the operating system's socket."""
+
+    def send(self, data: bytes, /) -> int:
+        """Answer how much of it was taken; raises OSError."""
+
+    def fileno(self) -> int:
+        """Answer its file number."""
 
 
 class Writer(Protocol):
@@ -14,8 +21,8 @@ class Writer(Protocol):
     def write(self, messages: bytes) -> None:
         """Send them now, or as soon as the socket takes them."""
 
-    def direct(self) -> Callable[[bytes], int] | None:
-        """Answer what sends to the kernel and nothing else, until `Attached.clog`; None while something waits."""
+    def direct(self) -> Sender | None:
+        """Answer what sends past us, until `Attached.clog`; None while something waits."""
 
     def hold(self, rest: bytes) -> None:
         """Write what was left over by that."""

@@ -108,6 +108,11 @@ def message(frame: bytes) -> bytes:
     return _LONG_MESSAGE.pack(0x82, 127, length) + frame
 
 
+def items(stream_id: int, payloads: list[bytes]) -> bytes:
+    """Write items of a stream as WebSocket messages, joined."""
+    return b"".join([message(payload(stream_id, each)) for each in payloads])
+
+
 def close_message(code: int) -> bytes:
     """Write a WebSocket CLOSE. No reason text: what there is to say went out in an ERROR frame."""
     return _CLOSE_MESSAGE.pack(0x88, 2, code)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rsocket.helpers import DefaultPublisher, DefaultSubscription
 from rsocket.payload import Payload
 
+from rsocket_server import frames
 from rsocket_server.carrier import carrier_of
-from rsocket_server.viewer_stream import encode
 
 if TYPE_CHECKING:
     from reactivex import Observable
@@ -107,7 +107,7 @@ class _Latest(DefaultSubscription):  # type: ignore[misc]
             item, self._item = self._item, None
             self._credit -= 1
             if self._write:
-                self._write(encode(self._stream_id, [item]))
+                self._write(frames.items(self._stream_id, [item]))
             else:
                 self._subscriber.on_next(Payload(item))
         # The last item is still owed; then the end costs no credit.

@@ -74,6 +74,8 @@ BATCH_BYTES_MAX = 32 * 1024
 # Watchers served before the loop may turn to reading and keepalives again, some 1.5 ms; whoever comes later in the
 # round has what was said meanwhile.
 ROUND_WATCHERS = 256
+# Sockets from which on a group is sent to by the ring: setting it up costs as much as some ten system calls.
+RING_SENDS_MIN = 16
 # Batches that a round keeps encoded for whoever else is to get them. Clients choose their stream ids: of pages they are
 # 1, 3, 5 …, but thousands could each want one of BATCH_BYTES_MAX for itself.
 ENCODINGS_MAX = 64

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from db.conduct import Case
     from db.member import Member
     from rsocket_server.room import Seat
+    from rsocket_server.send_ring import SendRing
 
 _log = logging.getLogger("commeow.rooms")
 _RESYNC = "resync"  # The topic by which the bus says that it was away.
@@ -83,6 +84,7 @@ class Rooms:
         takes_back: what an event with its number puts in the places of earlier ones.
         voice: who has said an event with its number, whose own watches never miss it.
         epoch: writes the event that says of which numbers the following events are.
+        ring: sends to many at once, where there is one.
 
     Attributes:
         counts: (room, viewers) whenever a count is told; an Rx observable for lists of channels.
@@ -100,6 +102,7 @@ class Rooms:
         takes_back: Callable[[bytes], Mapping[int, bytes]] = lambda _payload: {},
         voice: Callable[[bytes], str | None] = lambda _payload: None,
         epoch: Callable[[str], bytes] = str.encode,
+        ring: SendRing | None = None,
     ) -> None:
         self._bus = bus
         self._stamp = stamp
@@ -110,6 +113,7 @@ class Rooms:
         self._takes_back = takes_back
         self._voice = voice
         self._epoch = epoch
+        self._ring = ring
         self._halls: dict[int, Hall] = {}
         self._topics: dict[str, Subject[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -267,7 +271,7 @@ class Rooms:
     def _hall(self, room_id: int) -> Hall:
         hall = self._halls.get(room_id)
         if hall is None:
-            fanout = Fanout(room_id, Room(self._takes_back, self._voice), self._gap, self._epoch)
+            fanout = Fanout(room_id, Room(self._takes_back, self._voice), self._gap, self._epoch, self._ring)
             hall = self._halls[room_id] = Hall(fanout, _now())
             # A count is encoded once for everyone, and only when it differs from the one before.
             hall.totals.pipe(operators.distinct_until_changed(), operators.map(self._count)).subscribe(hall.fanout.note)

@@ -18,7 +18,7 @@ from rsocket_server.upgrade import Refused
 from rsocket_server.websocket import Flood, Kind, Reader, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Coroutine
 
     from rsocket_server.frame_budget import FrameBudget
     from rsocket_server.upgrade import Upgrade
@@ -87,7 +87,6 @@ class Socket(asyncio.Protocol):
         "_host",
         "_reader",
         "_request",
-        "_send",
         "_sender",
         "_sends",
         "_transport",
@@ -98,7 +97,6 @@ class Socket(asyncio.Protocol):
         self._host = host
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # Until the event loop gives it.
         self._sender: socket.socket = None  # type: ignore[assignment]
-        self._send: Callable[[bytes], int] = None  # type: ignore[assignment]
         self._sends = False  # Whether the kernel has taken all that was written, as far as we know.
         self._request: bytearray | None = bytearray()  # None once the WebSocket is open.
         self._reader: Reader | None = None  # Before that, and when nothing that comes matters any more.
@@ -119,7 +117,6 @@ class Socket(asyncio.Protocol):
         number = self._transport.get_extra_info("socket").fileno()
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, number)
         self._sender.settimeout(0)
-        self._send = self._sender.send
         self._host.arrived(self)
 
     def data_received(self, data: bytes) -> None:
@@ -187,7 +184,7 @@ class Socket(asyncio.Protocol):
             self._sends = True
         # A tenth less than by the event loop's transport, which must be ready for everything.
         try:
-            sent = self._send(messages)
+            sent = self._sender.send(messages)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -196,16 +193,16 @@ class Socket(asyncio.Protocol):
         if sent < len(messages):
             self.hold(messages[sent:])
 
-    def direct(self) -> Callable[[bytes], int] | None:
+    def direct(self) -> socket.socket | None:
         """Answer what sends to the kernel at once, until `Listener.clog` is told; None while something waits.
 
-        It answers how much was sent and raises OSError. Whoever calls it gives what is left to `hold`.
+        Whoever sends by it gives what is left to `hold`.
         """
         if not self._sends:
             if self._closing or self._transport.get_write_buffer_size():
                 return None
             self._sends = True
-        return self._send
+        return self._sender
 
     def hold(self, rest: bytes) -> None:
         """Let the event loop's transport write what the kernel did not take."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rsocket_server.group import Member
     from rsocket_server.room import Room, Seat
+    from rsocket_server.send_ring import SendRing
 
 
 # After a round, of the time that it took: rounds may take four sevenths of a core. With a pause as long as the round it
@@ -172,6 +173,7 @@ class Fanout:
         room: its log, and who is counted.
         gap: writes the event that stands for events no longer in the log.
         epoch: writes the event that says of which numbers the following events are.
+        ring: sends to many at once, where there is one.
     """
 
     def __init__(
@@ -180,11 +182,13 @@ class Fanout:
         room: Room,
         gap: Callable[[int, int, int], bytes],
         epoch: Callable[[str], bytes] = str.encode,
+        ring: SendRing | None = None,
     ) -> None:
         self.room_id = room_id
         self.room = room
         self.gap = gap
         self.epoch = epoch
+        self._ring = ring
         self.viewers: dict[Viewer, None] = {}
         # Who is ready is in a group, all of whose members are level, or goes alone.
         self._groups: dict[Group, None] = {}
@@ -215,16 +219,16 @@ class Fanout:
 
     def rouse(self, viewer: Viewer) -> None:
         """Walk this viewer, who is level with the log, in rounds."""
-        send = viewer.writer.direct() if viewer.writer else None
-        if send is None:
+        sender = viewer.writer.direct() if viewer.writer else None
+        if sender is None:
             self._single[viewer] = None
             return
         stream_id, cursor = viewer.stream_id, viewer.outbox.cursor
         group = self._newest.get(stream_id)
         if group is None or group.cursor != cursor or len(group) >= limits.ROUND_WATCHERS:
-            group = self._newest[stream_id] = Group(stream_id, cursor)
+            group = self._newest[stream_id] = Group(stream_id, cursor, self._ring)
             self._groups[group] = None
-        group.join(viewer, send)
+        group.join(viewer, sender)
 
     def rest(self, viewer: Viewer) -> None:
         """Do not walk this viewer until it asks again or its socket drains."""
@@ -257,7 +261,7 @@ class Fanout:
         key = stream_id, tuple(payloads)
         data = self._encoded.get(key)
         if data is None:
-            data = encode(stream_id, payloads)
+            data = frames.items(stream_id, payloads)
             if self._round is not None:
                 if len(self._encoded) >= limits.ENCODINGS_MAX:
                     self._encoded.clear()
@@ -275,7 +279,7 @@ class Fanout:
             if group.cursor == head:
                 alone += cast("list[Viewer]", group.dismiss(head + 1))
                 if group:
-                    data = encode(group.stream_id, [payload])
+                    data = frames.items(group.stream_id, [payload])
                     self._send_on(data, group.send_aside(data))
                 self._forget_if_empty(group)
         for viewer in alone:
@@ -393,8 +397,3 @@ class Fanout:
                 self._forget_if_empty(group)
             elif len(group) < len(other):
                 places[place] = group  # A full one must not keep the small ones apart.
-
-
-def encode(stream_id: int, payloads: list[bytes]) -> bytes:
-    """Write payloads as WebSocket messages, one PAYLOAD frame each, joined."""
-    return b"".join([frames.message(frames.payload(stream_id, payload)) for payload in payloads])

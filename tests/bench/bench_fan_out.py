@@ -1,15 +1,18 @@
 """Server CPU for each line delivered to N watchers: our rsocket_server beside others, in one run.
 
-    python tests/bench/bench_fan_out.py [--watchers 500] [--seconds 2] [--runs 3] [--loop uvloop] [--peers FOLDER]
+    python tests/bench/bench_fan_out.py [--watchers 500] [--seconds 0.5] [--turns 12] [--loop uvloop] [--peers FOLDER]
 
 Each server is a process of its own; N WebSocket clients (crowd.c, which must not be the bottleneck) watch one stream
 with unbounded credit, and one more publishes lines of 150 bytes: one in flight (a line is sent when the last watcher
 has the one before), then 16, then a fixed number of lines a second. There all have the same to do; before it, whoever
-is quicker finds a crowd that is still reading, and need not wake it with each send(). CPU is the server's own user and
-system time, divided by what arrived; a row is the median of the runs. The bus is not in it: all servers fan out inside
-one process. The floor is a C server that does nothing but send(): it reads what lines there are and sends them to each
-client in one call, under the very same crowd. The limit of Python is the same server as a bare loop over bound send()
-methods: what no server in Python can go below.
+is quicker finds a crowd that is still reading, and need not wake it with each send(). The bus is not in it: all servers
+fan out inside one process.
+
+CPU is the server's own user and system time, divided by what arrived. All servers are there at once, and all but one
+are stopped: they take short turns, because on a shared machine only neighbouring seconds can be compared. A row is the
+median of the turns; "of C" and "of ours" are ratios within each turn, and then their median. C is a server that does
+nothing but send(): it reads what lines there are and sends them to each client in one call, under the very same crowd.
+Python is the same as a bare loop over bound send() methods, which no loop of send() in Python can go below.
 
 Peers that people would use instead are measured too where they are found. In a folder of yours:
 `npm i rsocket-core@1.0.0-alpha.3 rsocket-websocket-server@1.0.0-alpha.3 ws socket.io` and
@@ -21,18 +24,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from crowd import Tongue, allow_files, compiled, cpu_seconds, crowd, line, masked, pin, rsocket
 
 from rsocket_server import limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from crowd import Crowd
 
 IN_FLIGHT = (1, 16)
 PACE_LINES = 20  # A second: stock rsocket-py can do no more than 28 to 500 watchers.
@@ -45,10 +55,11 @@ WAYS = (*IN_FLIGHT, "paced")
 async def serve_ours() -> int:
     from rsocket_server.doors import Door  # noqa: PLC0415
     from rsocket_server.room import Room, Seat  # noqa: PLC0415
+    from rsocket_server.send_ring import open_ring  # noqa: PLC0415
     from rsocket_server.server import serve  # noqa: PLC0415
     from rsocket_server.viewer_stream import Fanout, Watch  # noqa: PLC0415
 
-    fanout = Fanout(1, Room(), lambda *_: b"gap")
+    fanout = Fanout(1, Room(), lambda *_: b"gap", ring=open_ring())
 
     async def watch(_caller: Any, _data: bytes) -> Watch:
         return Watch(fanout, Seat(None), None, 0)
@@ -131,7 +142,7 @@ new RSocketServer({
 SOCKET_IO = """
 const {Server} = require("socket.io");
 const http = require("http").createServer();
-const io = new Server(http, {perMessageDeflate: false});
+const io = new Server(http, {perMessageDeflate: false, pingInterval: 600000});
 io.on("connection", (socket) => socket.on("say", (line) => io.emit("said", line)));
 http.listen(0, "127.0.0.1", () => console.log(http.address().port));
 """
@@ -145,6 +156,7 @@ with socket.create_server(("127.0.0.1", 0)) as probe:
 app = App()
 app.ws("/*", {
     "compression": CompressOptions.DISABLED,
+    "idle_timeout": 960,
     "open": lambda ws: ws.subscribe("room"),
     "message": lambda ws, message, opcode: app.publish("room", message, OpCode.BINARY),
 })
@@ -288,35 +300,63 @@ def commands(options: argparse.Namespace, floor: Path) -> dict[str, tuple[list[s
     return found
 
 
-# --- one measurement --------------------------------------------------------------------------------------------------
+# --- the measurement --------------------------------------------------------------------------------------------------
 
 
-async def measure(
-    program: Path, name: str, command: list[str], folder: Path | None, options: argparse.Namespace
-) -> dict[int | str, tuple[float, float]]:
-    """Microseconds of server CPU a delivery and deliveries a second, by how lines are said."""
+class Measured:
+    """A server, its crowd, and what each turn told: µs of server CPU a delivery and deliveries a second, by way."""
+
+    def __init__(self, name: str, server: subprocess.Popen[bytes], watchers: Crowd) -> None:
+        self.name = name
+        self._server = server
+        self._watchers = watchers
+        self.costs: dict[int | str, list[float]] = {way: [] for way in WAYS}
+        self.rates: dict[int | str, list[float]] = {way: [] for way in WAYS}
+
+    def rest(self) -> None:
+        """Let it do nothing, not even what it does when there is nothing to do."""
+        self._server.send_signal(signal.SIGSTOP)
+
+    async def take_turn(self, seconds: float) -> None:
+        """Measure each way once."""
+        self._server.send_signal(signal.SIGCONT)
+        for way in WAYS:
+            order = ("pace", PACE_LINES) if way == "paced" else ("talk", way)
+            await self._watchers.hear(*order, seconds / 4)  # Warm.
+            cpu = cpu_seconds(self._server.pid)
+            heard = await self._watchers.hear(*order, seconds)
+            used = cpu_seconds(self._server.pid) - cpu
+            assert heard.deliveries, f"nothing came from {self.name}"
+            if heard.wrong:
+                print(f"{self.name}: {heard.wrong} lines out of order or missing")
+            self.costs[way].append(used / heard.deliveries * 1e6)
+            self.rates[way].append(heard.deliveries / heard.seconds)
+        self.rest()
+
+
+@contextlib.asynccontextmanager
+async def started(
+    program: Path, name: str, command: list[str], folder: Path | None, watchers: int
+) -> AsyncIterator[Measured]:
+    """Start a server and its crowd; it rests until it is its turn."""
     server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     pin(server.pid, server=True)
-    found = {}
     try:
         assert server.stdout is not None
         port = int(server.stdout.readline())
-        async with crowd(program, port, options.watchers, TONGUES.get(name) or rsocket()) as watchers:
+        async with crowd(program, port, watchers, TONGUES.get(name) or rsocket()) as those:
             await asyncio.sleep(0.5)  # Every watch has begun.
-            for way in WAYS:
-                order = ("pace", PACE_LINES) if way == "paced" else ("talk", way)
-                await watchers.hear(*order, options.seconds / 4)  # Warm.
-                cpu = cpu_seconds(server.pid)
-                heard = await watchers.hear(*order, options.seconds)
-                used = cpu_seconds(server.pid) - cpu
-                assert heard.deliveries, f"nothing came from {name}"
-                if heard.wrong:
-                    print(f"{name}: {heard.wrong} lines out of order or missing")
-                found[way] = used / heard.deliveries * 1e6, heard.deliveries / heard.seconds
-        return found
+            measured = Measured(name, server, those)
+            measured.rest()
+            yield measured
     finally:
         server.kill()
         server.wait()
+
+
+def ratio(costs: list[float], others: list[float]) -> float:
+    """How many times the others' these are: of each turn, which both had within seconds, and then the median."""
+    return statistics.median(cost / other for cost, other in zip(costs, others, strict=True))
 
 
 async def main(options: argparse.Namespace, program: Path, floor: Path) -> None:
@@ -325,27 +365,35 @@ async def main(options: argparse.Namespace, program: Path, floor: Path) -> None:
         for name, server in commands(options, floor).items()
         if not options.only or name.split()[0] in options.only
     }
-    print(f"{options.watchers} watchers, lines of {len(line())} bytes, {options.loop}, median of {options.runs} runs")
-    print(f"{'in flight':>9} {'server':>13} {'µs CPU a delivery':>18} {'deliveries/s':>13} {'of ours':>8}")
-    rows: dict[str, list[dict[int | str, tuple[float, float]]]] = {name: [] for name in servers}
-    for _ in range(options.runs):  # In turn, so that a noisy minute meets all.
-        for name, (command, folder) in servers.items():
-            rows[name].append(await measure(program, name, command, folder, options))
-    for way in WAYS:
-        costs = {name: statistics.median(run[way][0] for run in found) for name, found in rows.items()}
-        for name, found in rows.items():
-            rate = statistics.median(run[way][1] for run in found)
-            print(f"{way:>9} {name:>13} {costs[name]:>18.2f} {rate:>13,.0f} {costs[name] / costs['ours']:>7.2f}x")
+    print(f"{options.watchers} watchers, lines of {len(line())} bytes, {options.loop}, median of {options.turns} turns")
+    print(f"{'in flight':>9} {'server':>13} {'µs CPU a delivery':>18} {'deliveries/s':>13} {'of C':>8} {'of ours':>8}")
+    async with contextlib.AsyncExitStack() as stack:
+        measured = {
+            name: await stack.enter_async_context(started(program, name, *server, options.watchers))
+            for name, server in servers.items()
+        }
+        for _ in range(options.turns):
+            for each in measured.values():
+                await each.take_turn(options.seconds)
+        floor_, ours = measured["C send()"], measured["ours"]
+        for way in WAYS:
+            for name, each in measured.items():
+                costs = each.costs[way]
+                print(
+                    f"{way:>9} {name:>13} {statistics.median(costs):>18.2f}"
+                    f" {statistics.median(each.rates[way]):>13,.0f}"
+                    f" {ratio(costs, floor_.costs[way]):>7.2f}x {ratio(costs, ours.costs[way]):>7.2f}x"
+                )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--watchers", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each way in each turn")
+    parser.add_argument("--turns", type=int, default=12)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop", help="uvloop is what the house runs")
     parser.add_argument("--peers", type=Path, help="a folder with node_modules and py, see above")
-    parser.add_argument("--only", nargs="+", help="servers by the first word of their names; ours is always needed")
+    parser.add_argument("--only", nargs="+", help="servers by the first word of their names; ours and C always")
     parser.add_argument("--serve", choices=tuple(SERVERS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:

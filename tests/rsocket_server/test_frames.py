@@ -55,5 +55,13 @@ def test_a_message_says_its_length_in_the_shortest_form(length: int, header: byt
     assert header + b"x" * length == frames.message(b"x" * length)
 
 
+def test_items_are_read_back_one_by_one() -> None:
+    first = frames.items(9, [b"ab"])
+
+    assert first == b"\x82\x08" + frames.payload(9, b"ab")
+    assert frames.items(9, [b"ab", b"cd"]) == first + frames.items(9, [b"cd"])
+    assert frames.items(9, []) == b""
+
+
 def test_a_close_says_its_code() -> None:
     assert frames.close_message(CloseCode.POLICY) == b"\x88\x02\x03\xf0"

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
 import pytest
 
 from rsocket_server import limits
 from rsocket_server.group import Group
 from rsocket_server.outbox import Outbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Someone:
@@ -23,7 +19,10 @@ class Someone:
         self.sent: list[bytes] = []
         self.takes = takes
 
-    def send(self, data: bytes) -> int:
+    def fileno(self) -> int:
+        return -1
+
+    def send(self, data: bytes, /) -> int:
         if isinstance(self.takes, OSError):
             raise self.takes
         taken = data[: self.takes]
@@ -34,7 +33,7 @@ class Someone:
 def group_of(*members: Someone) -> Group:
     group = Group(1, 5)
     for member in members:
-        group.join(member, member.send)
+        group.join(member, member)
     return group
 
 
@@ -104,7 +103,7 @@ def test_who_comes_to_the_same_place_can_be_put_together() -> None:
     first, second = Someone(), Someone(3)
     one, other = group_of(first), Group(1, 4)
     second.outbox.cursor = 4
-    other.join(second, second.send)
+    other.join(second, second)
     other.send(b"5", 5)
     one.absorb(other)
     one.send(b"6", 6)
@@ -124,6 +123,5 @@ def test_an_empty_group_has_nobody_to_send_to() -> None:
 
 def test_who_is_elsewhere_cannot_join() -> None:
     someone = Someone()
-    send: Callable[[bytes], int] = someone.send
     with pytest.raises(AssertionError):
-        Group(1, 4).join(someone, send)
+        Group(1, 4).join(someone, someone)

@@ -10,11 +10,12 @@ import pytest
 from rsocket_server import frames, limits
 from rsocket_server.doors import Door
 from rsocket_server.room import Room, Seat
-from rsocket_server.viewer_stream import Fanout, Viewer, Watch, encode
+from rsocket_server.send_ring import open_ring
+from rsocket_server.viewer_stream import Fanout, Viewer, Watch
 from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen, setup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from rsocket_server.carrier import Sender
 
 
 class Reader:
@@ -49,12 +50,15 @@ class Wire:
     def write(self, messages: bytes) -> None:
         self.written.append(messages)
 
-    def direct(self) -> Callable[[bytes], int]:
-        def send(data: bytes) -> int:
-            self.written.append(data)
-            return len(data)
+    def direct(self) -> Sender | None:
+        return self
 
-        return send
+    def fileno(self) -> int:
+        return -1
+
+    def send(self, data: bytes, /) -> int:
+        self.written.append(data)
+        return len(data)
 
     def detach(self, stream: Any) -> None:
         self.streams.remove(stream)
@@ -71,10 +75,10 @@ class Kernel(Wire):
         self.paused = False
         self.broken = False
 
-    def direct(self) -> Callable[[bytes], int] | None:
-        return None if self.waiting or self.broken else self.send
+    def direct(self) -> Sender | None:
+        return None if self.waiting or self.broken else self
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes, /) -> int:
         assert not self.waiting, "sent past what waits"
         if self.broken:
             raise ConnectionResetError
@@ -230,7 +234,7 @@ async def test_a_long_backlog_goes_out_in_batches(fanout: Fanout) -> None:
     viewer.request(UNBOUNDED)
 
     assert len(wire.written) == 100 * 1000 // limits.BATCH_BYTES_MAX + 1
-    assert b"".join(wire.written) == encode(1, [b"x" * 1000] * 100)
+    assert b"".join(wire.written) == frames.items(1, [b"x" * 1000] * 100)
 
 
 async def test_a_full_socket_stops_it_and_a_drained_one_lets_it_go_on(fanout: Fanout, tell: Any) -> None:
@@ -245,7 +249,7 @@ async def test_a_full_socket_stops_it_and_a_drained_one_lets_it_go_on(fanout: Fa
     assert (wire.written, fanout.ready) == ([], 0)
     viewer.resume()
 
-    assert b"".join(wire.written) == encode(1, [b"psst", b"1"])
+    assert b"".join(wire.written) == frames.items(1, [b"psst", b"1"])
     assert fanout.ready == 1
 
 
@@ -286,8 +290,8 @@ async def test_events_of_one_turn_are_encoded_once_and_joined_in_one_write(fanou
     tell(b"2")
     await settled(fanout)
 
-    assert [[encode(1, [b"1", b"2"])]] * 5 == [wire.written for wire in wires[:5]]
-    assert [[encode(3, [b"1", b"2"])]] * 5 == [wire.written for wire in wires[5:]]
+    assert [[frames.items(1, [b"1", b"2"])]] * 5 == [wire.written for wire in wires[:5]]
+    assert [[frames.items(3, [b"1", b"2"])]] * 5 == [wire.written for wire in wires[5:]]
     assert all(wire.written[0] is wires[0].written[0] for wire in wires[:5])
 
 
@@ -295,13 +299,9 @@ async def test_a_round_keeps_few_encodings_however_many_stream_ids_there_are(fan
     kept: list[int] = []
 
     class Looking(Wire):
-        def direct(self) -> Callable[[bytes], int]:
-            def send(data: bytes) -> int:
-                kept.append(len(fanout._encoded))
-                self.written.append(data)
-                return len(data)
-
-            return send
+        def send(self, data: bytes, /) -> int:
+            kept.append(len(fanout._encoded))
+            return super().send(data)
 
     wires = [Looking() for _ in range(limits.ENCODINGS_MAX + 5)]
     for number, wire in enumerate(wires):
@@ -309,7 +309,7 @@ async def test_a_round_keeps_few_encodings_however_many_stream_ids_there_are(fan
     tell(b"1")
     await settled(fanout)
 
-    assert [[encode(2 * number + 1, [b"1"])] for number in range(len(wires))] == [wire.written for wire in wires]
+    assert [[frames.items(2 * number + 1, [b"1"])] for number in range(len(wires))] == [wire.written for wire in wires]
     assert max(kept) == limits.ENCODINGS_MAX
 
 
@@ -404,7 +404,7 @@ async def test_a_socket_that_breaks_in_a_round_is_cut_and_nobody_else_notices(fa
         tell(b"%d" % number)
         await settled(fanout)
 
-    assert [[encode(1, [b"0"]), encode(1, [b"1"])]] * 2 == [wires[0].written, wires[2].written]
+    assert [[frames.items(1, [b"0"]), frames.items(1, [b"1"])]] * 2 == [wires[0].written, wires[2].written]
     assert (wires[1].broken, wires[1].taken) == (True, b"")
 
 
@@ -424,7 +424,7 @@ async def test_a_fault_of_our_own_ends_its_round_and_not_the_room(fanout: Fanout
     loop.set_exception_handler(before)
 
     assert [TypeError] == [type(each) for each in told]
-    assert wire.written == [encode(1, [b"1", b"2"])]
+    assert wire.written == [frames.items(1, [b"1", b"2"])]
 
 
 async def test_groups_that_come_to_the_same_place_become_one(fanout: Fanout, tell: Any) -> None:
@@ -473,8 +473,8 @@ async def test_what_is_said_in_the_middle_of_a_round_reaches_whoever_is_later_in
     tell(b"2")
     await settled(fanout)
 
-    assert wires[0].written == [encode(1, [b"1"]), encode(1, [b"2"])]
-    assert wires[-1].written == [encode(1, [b"1", b"2"])]
+    assert wires[0].written == [frames.items(1, [b"1"]), frames.items(1, [b"2"])]
+    assert wires[-1].written == [frames.items(1, [b"1", b"2"])]
 
 
 async def test_a_round_of_many_lets_the_loop_turn_between(fanout: Fanout, tell: Any) -> None:
@@ -647,9 +647,15 @@ async def test_a_watch_on_a_channel_is_carried_too(house: Any, connect: Any, fan
     assert next(iter(fanout.viewers)).writer is not None
 
 
+@pytest.mark.parametrize("by_ring", [False, True])
 async def test_a_stalled_reader_costs_a_buffer_and_nothing_more_not_as_rsocket_py(
-    house: Any, connect: Any, watching: Any, tell: Any, fanout: Fanout
+    house: Any, connect: Any, watching: Any, tell: Any, fanout: Fanout, monkeypatch: Any, by_ring: bool
 ) -> None:
+    if by_ring:
+        fanout._ring = open_ring()
+        if fanout._ring is None:
+            pytest.skip("the kernel gives no ring")
+        monkeypatch.setattr(limits, "RING_SENDS_MIN", 1)
     server = await house(Door("watch", "stream", False, watching))
     stalled, live = await connect(server, read=False), await connect(server)
     for number, client in enumerate((stalled, live), 1):
@@ -706,7 +712,7 @@ async def test_nothing_is_sent_past_a_goodbye(house: Any, watching: Any, tell: A
         heard = await reader.read()
     writer.close()
 
-    assert heard.endswith(encode(1, [b"heard"]) + frames.close_message(1002))
+    assert heard.endswith(frames.items(1, [b"heard"]) + frames.close_message(1002))
 
 
 async def test_frames_on_the_wire_are_one_a_message(house: Any, connect: Any, watching: Any, tell: Any) -> None:
@@ -717,15 +723,6 @@ async def test_frames_on_the_wire_are_one_a_message(house: Any, connect: Any, wa
 
     assert [b"a", b"", b"c" * 70_000] == await client.got(5, 3)
     assert all(frame.kind == PAYLOAD for frame in client.frames)
-
-
-def test_encode_is_read_back_one_by_one() -> None:
-    first = encode(9, [b"ab"])
-
-    assert first[:2] == b"\x82\x08"
-    assert seen(first[2:]).body == b"ab"
-    assert encode(9, [b"ab", b"cd"]).startswith(first)
-    assert encode(9, []) == b""
 
 
 @pytest.mark.parametrize("since", [None, 0, 5, 99])
