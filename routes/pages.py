@@ -74,6 +74,9 @@ MEDIA_TYPES: Final = {
 }
 _TEXT: Final = frozenset({".css", ".js", ".json", ".svg", ".txt", ".webmanifest"})
 
+RAILS: Final = ("narrow", "wide")
+"""What a visitor may have chosen for the side of the page: it comes so, or it would jump."""
+
 HOUSE: Final = "Commeow"
 ICON: Final = "/img/icon-512.png"
 """What a link shows where there is no channel, and no picture of one."""
@@ -203,9 +206,11 @@ class Pages:
     def _fill(self, request: web.Request, page: Page, values: dict[str, str], *, language: str | None) -> web.Response:
         if language is None:
             language = languages.choose(request.cookies.get("lang"), request.headers.get(hdrs.ACCEPT_LANGUAGE))
+        rail = request.cookies.get("rail", "")
         rsocket_url = self._addresses.rsocket(request.headers.get(hdrs.HOST))
         values = {
             "lang": language,
+            "rail": rail if rail in RAILS else "",
             "rsocket_url": rsocket_url,
             "rtmp_url": self._addresses.rtmp(request.headers.get(hdrs.HOST)),
             "speaks": "1" if self._speaks else "",

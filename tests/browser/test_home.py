@@ -177,3 +177,54 @@ async def test_whom_one_follows_is_offered_first_also_when_that_is_known_late(ho
         await expect(names).to_have_text(["나비", "miso", "꾸벅이", awake.nickname])
         known.set()
         await expect(names).to_have_text([awake.nickname, "나비", "miso", "꾸벅이"])
+
+
+async def test_whom_one_follows_stands_at_the_side_of_wide_pages(house, new_page, nickname, axe, shoot):
+    """Awake before asleep, by keyboard; what was folded stays folded, and a phone has no side."""
+    sleeper = await house.sign_up(nickname())
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.goto(f"/c/{sleeper.nickname}")
+        follow = page.locator("channel-about button.follow")
+        await follow.click()
+        await expect(follow).to_have_attribute("aria-pressed", "true")
+        await full_house(page)
+        await page.goto("/")
+        rail = page.get_by_role("navigation", name="채널 목록")
+        lines = rail.locator("li .name")
+        await expect(lines).to_have_text([sleeper.nickname, "나비", "miso", "꾸벅이"])
+        await expect(rail.locator("a[data-asleep]")).to_contain_text(["오프라인"])
+        assert await page.evaluate("document.body.scrollWidth <= innerWidth")
+
+        fold = rail.locator("button")
+        await expect(fold).to_have_attribute("aria-expanded", "true")
+        await fold.focus()
+        await page.keyboard.press("Enter")
+        await expect(fold).to_have_attribute("aria-expanded", "false")
+        await expect(fold).to_be_focused()
+        await page.keyboard.press("Tab")
+        await expect(rail.get_by_role("link", name=sleeper.nickname)).to_be_focused()
+        await page.reload()
+        await expect(fold).to_have_attribute("aria-expanded", "false")
+        await expect(lines.first).to_be_attached()
+        await shoot(page, "home-rail")
+        await page.goto(f"/c/{sleeper.nickname}")
+        await expect(rail.locator("[aria-current=page]")).to_contain_text(sleeper.nickname)
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run(document.querySelector("channel-rail"))).violations.map(({ id }) => id)"""
+        )
+        assert found == []
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await expect(rail).to_be_hidden()
+
+
+async def test_from_any_page_a_word_leads_to_the_list(new_page):
+    async with new_page() as page:
+        await full_house(page)
+        await page.goto("/login")
+        await page.fill("site-header input", "ㅂ ㅌㅊ")
+        await page.press("site-header input", "Enter")
+        await page.wait_for_url("**/?q=*")
+        await expect(page.locator("#search")).to_have_value("ㅂ ㅌㅊ")
+        await expect(page.locator("channel-card .by span:first-child")).to_have_text(["miso"])

@@ -77,6 +77,15 @@ async def test_a_page_has_its_placeholders_filled_in(client, path):
     assert "{{" not in text
 
 
+@pytest.mark.parametrize(("cookie", "side"), [("wide", "wide"), ("narrow", "narrow"), ("<b>", ""), ("", "")])
+async def test_a_page_comes_with_its_side_as_it_was_left(serve, web_root, cookie, side):
+    (web_root / "index.html").write_text('<body data-rail="{{rail}}">')
+    client = await serve(Pages(web_root, None, ADDRESSES).doors())
+    answer = await client.get("/", headers={"Cookie": f"rail={cookie}"})
+
+    assert await answer.text() == f'<body data-rail="{side}">'
+
+
 async def test_a_page_speaks_the_language_of_the_cookie(client):
     answer = await client.get("/", headers={"Cookie": "lang=ko", "Accept-Language": "en"})
 

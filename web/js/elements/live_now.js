@@ -7,8 +7,8 @@
 
 import { html, live, nothing, repeat } from "/js/vendor/lit.js";
 import { arranged } from "../core/live_list.js";
-import { liveChannels } from "../net/api.js";
 import { following } from "../net/following.js";
+import { onAir } from "../net/on_air.js";
 import { errorText, format, t } from "../net/words.js";
 import "./channel_card.js";
 import * as icons from "./icons.js";
@@ -24,10 +24,6 @@ const RESTING_MAX = 24;
 export class LiveNow extends LightElement {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
-  /** @type {Channel[] | null} */
-  #channels = null;
-  /** @type {unknown} */
-  #problem = null;
   #wish = { query: "", category: "" };
 
   connectedCallback() {
@@ -36,6 +32,7 @@ export class LiveNow extends LightElement {
     this.#wish = { query: asked.get("q") ?? "", category: asked.get("category") ?? "" };
     document.addEventListener("visibilitychange", this.#ask);
     following.addEventListener("change", this.#redraw);
+    onAir.addEventListener("change", this.#redraw);
     this.#timer = setInterval(this.#ask, ASK_EVERY_MS);
     void this.#ask();
     void following.ask();
@@ -44,32 +41,24 @@ export class LiveNow extends LightElement {
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.#ask);
     following.removeEventListener("change", this.#redraw);
+    onAir.removeEventListener("change", this.#redraw);
     clearInterval(this.#timer);
     super.disconnectedCallback();
   }
 
   #redraw = () => this.requestUpdate();
 
-  #ask = async () => {
-    if (document.visibilityState === "hidden") return;
-    try {
-      this.#channels = await liveChannels();
-      this.#problem = null;
-    } catch (error) {
-      this.#problem = error;
-    }
-    this.requestUpdate();
-  };
+  #ask = () => onAir.ask();
 
   render() {
     return html`${this.#search()} ${this.#lists()}`;
   }
 
   #lists() {
-    if (this.#channels !== null) return this.#found(this.#channels);
-    if (this.#problem !== null) {
+    if (onAir.channels !== null) return this.#found(onAir.channels);
+    if (onAir.problem !== null) {
       return html`<div class="empty" role="alert">
-        <p>${errorText(this.#problem)}</p>
+        <p>${errorText(onAir.problem)}</p>
         <button type="button" @click=${this.#ask}>${t("retry")}</button>
       </div>`;
     }
@@ -80,7 +69,7 @@ export class LiveNow extends LightElement {
 
   #search() {
     return html`<search>
-      <form role="search" @submit=${this.#onSubmit}>
+      <form class="seek" role="search" @submit=${this.#onSubmit}>
         <label class="visually-hidden" for="search">${t("home.search")}</label>
         ${icons.search}
         <input id="search" type="search" name="q" placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search"
@@ -89,7 +78,7 @@ export class LiveNow extends LightElement {
     </search>`;
   }
 
-  /** @param {Channel[]} channels */
+  /** @param {readonly Channel[]} channels */
   #found(channels) {
     const names = following.names ?? new Set();
     const { followed, others, categories } = arranged(channels, names, this.#wish);
@@ -130,12 +119,12 @@ export class LiveNow extends LightElement {
     </section>`;
   }
 
-  /** Followed, but not on air now. @param {Channel[]} channels @param {ReadonlySet<string>} names */
+  /** Followed, but not on air now. @param {readonly Channel[]} channels @param {ReadonlySet<string>} names */
   #resting(channels, names) {
     const awake = new Set(channels.map(({ nickname }) => nickname));
     const asleep = [...names].filter((name) => !awake.has(name)).slice(0, RESTING_MAX);
     if (asleep.length === 0) return nothing;
-    return html`<section>
+    return html`<section class="asleep">
       <h2>${t("home.resting")}</h2>
       <ul class="resting">${asleep.map(
         (name) => html`<li><a href=${`/c/${encodeURIComponent(name)}`}><span class="face" aria-hidden="true">${icons.cat(name)}</span><span>${name}</span></a></li>`,

@@ -31,6 +31,7 @@ export class SiteHeader extends LightElement {
     return html`
       <a class="skip" href="#main">${t("nav.skip")}</a>
       <a class="brand" href="/" aria-label=${t("nav.home")}>${icons.mark}<span>${t("brand")}</span></a>
+      ${document.body.classList.contains("home") ? nothing : this.#search()}
       <nav aria-label=${t("nav.label")}>
         <button class="quiet language" type="button" lang=${other} @click=${() => speakInstead(other)}>
           ${icons.language}<span>${t("nav.other_language")}</span>
@@ -38,6 +39,17 @@ export class SiteHeader extends LightElement {
         ${nickname === null ? this.#guest() : this.#member(nickname)}
       </nav>
     `;
+  }
+
+  /** From everywhere to the list of who is on; that page has the field beside its list. */
+  #search() {
+    return html`<search>
+      <form class="seek" role="search" action="/">
+        <label class="visually-hidden" for="seek">${t("home.search")}</label>
+        ${icons.search}
+        <input id="seek" type="search" name="q" placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search">
+      </form>
+    </search>`;
   }
 
   #guest() {

@@ -9,7 +9,7 @@ import { sentence } from "../core/problem.js";
 
 /** The two languages of the house; the server has chosen one and written it into the page. */
 const LANGUAGES = Object.freeze(["ko", "en"]);
-const LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600;
+const COOKIE_SECONDS = 365 * 24 * 3600;
 
 export const language = LANGUAGES.find((one) => one === document.documentElement.lang) ?? "ko";
 const spoken = words(language, await catalogue(language));
@@ -24,8 +24,18 @@ export function errorText(error) {
 
 /** Come back in the other language. @param {string} wanted */
 export function speakInstead(wanted) {
-  document.cookie = `lang=${wanted}; path=/; max-age=${LANGUAGE_COOKIE_SECONDS}; samesite=lax`;
+  tellHouse("lang", wanted);
   location.reload();
+}
+
+/** The next page comes with its side as wide as this one has it: nothing jumps. @param {"narrow" | "wide"} wanted */
+export function keepRail(wanted) {
+  tellHouse("rail", wanted);
+}
+
+/** @param {string} name @param {string} value */
+function tellHouse(name, value) {
+  document.cookie = `${name}=${value}; path=/; max-age=${COOKIE_SECONDS}; samesite=lax`;
 }
 
 /** Fill what the HTML left open: `data-i18n` text, and `data-i18n-…` attributes. @param {ParentNode} root */

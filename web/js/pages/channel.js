@@ -15,6 +15,7 @@ import "../elements/site_header.js";
 import { channel } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { keptDonation } from "../net/kept_donation.js";
+import { onceWide } from "../net/once_wide.js";
 import { setting } from "../net/settings.js";
 import { keep, kept } from "../net/storage.js";
 import { Wire } from "../net/wire.js";
@@ -42,6 +43,7 @@ fill(document);
 document.title = t("page_title", { page: nickname });
 player.nickname = nickname;
 spread(kept(THEATRE) !== null);
+onceWide(() => import("../elements/channel_rail.js"));
 
 wire.addEventListener("state", () => {
   if (wire.state === "open" && Number.isNaN(enteredMs)) enteredMs = momentMs(wire.hello?.now);

@@ -5,7 +5,9 @@
 
 import "../elements/live_now.js";
 import "../elements/site_header.js";
+import { onceWide } from "../net/once_wide.js";
 import { fill, t } from "../net/words.js";
 
 fill(document);
 document.title = t("home.page_title");
+onceWide(() => import("../elements/channel_rail.js"));
