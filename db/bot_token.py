@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from db.plain_text import is_plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -91,8 +93,7 @@ class Bot:
 def check_name(text: str) -> str:
     """Return `text` in one line if it may be a token's name. Raises BotTokenShape."""
     name = " ".join(unicodedata.normalize("NFC", text).split())
-    is_plain = not any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for char in name)
-    if not name or len(name) > NAME_CHARACTERS_MAX or not is_plain:
+    if not name or len(name) > NAME_CHARACTERS_MAX or not is_plain(name):
         raise BotTokenShape("name")
     return name
 

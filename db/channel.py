@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from db.plain_text import is_plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -152,7 +154,6 @@ def hash_stream_key(key: str) -> bytes:
 
 def _one_line(text: str, field: str) -> str:
     line = " ".join(unicodedata.normalize("NFC", text).split())
-    # Format characters turn a line's direction or hide in it; the two joiners are spelling (emoji, Persian, Hindi).
-    if any(unicodedata.category(each) in {"Cc", "Cf", "Cs"} and each not in "\u200c\u200d" for each in line):
+    if not is_plain(line):
         raise ChannelTextShape(field)
     return line

@@ -299,14 +299,14 @@ class Front(asyncio.Protocol):
 
     @property
     def quiet_seconds(self) -> float:
-        """For how long it was asked nothing, as far as was looked; 0 where something is under way."""
-        return self._quiet if self._state is State.FREE and not self._paused else 0.0
+        """For how long it was asked nothing, as far as was looked; 0 where something is under way or still unsent."""
+        unsent = self._transport.get_write_buffer_size() if self._transport else 0
+        return self._quiet if self._state is State.FREE and not unsent else 0.0
 
     def make_room(self) -> None:
         """End for a newcomer's sake: a browser whose connection was idle asks on another."""
-        if self._transport is not None:
-            self._state = State.ENDED
-            self._transport.abort()
+        self._state = State.ENDED
+        cast("asyncio.Transport", self._transport).abort()  # Whoever has none any more is not asked.
 
     def close(self) -> None:
         """The house closes; what aiohttp has under way is for aiohttp to end."""

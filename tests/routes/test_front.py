@@ -544,6 +544,28 @@ async def test_who_has_asked_nothing_for_longest_makes_room_and_who_is_busy_does
     assert {each._state for each in fronts.connections} == {front.State.WAITING, front.State.FREE}
 
 
+async def test_who_has_not_yet_taken_the_end_of_an_answer_makes_no_room(fronts, dial, monkeypatch):
+    """Less is left than a transport pauses at, and what is left would be thrown away."""
+    monkeypatch.setattr(fronts, "_room", 1)
+    fronts._looking.cancel()  # Time passes where the test says so.
+    slow = await dial(fronts.port)
+    slow.send(get("/api/channels"))
+    await slow.answer()
+    (only,) = fronts.connections
+    real, only._transport = only._transport, Stuck(only._transport)
+    only._transport.write(b"the end of an answer")
+    only.look(front.LOOK_SECONDS)
+
+    assert await (await dial(fronts.port)).end() == b""
+    assert fronts.connections == {only}
+    only._transport = real
+    fronts._look()
+    newcomer = await dial(fronts.port)
+    newcomer.send(get("/api/channels"))
+    assert (await newcomer.answer())[0] == "HTTP/1.1 200 OK"
+    assert await slow.end() == b""
+
+
 async def test_an_address_makes_room_for_itself_only(fronts, dial, monkeypatch):
     monkeypatch.setattr(front, "ADDRESS_CONNECTIONS_MAX", 1)
     addresses = iter(("192.0.2.1", "198.51.100.7", "198.51.100.7"))

@@ -4,10 +4,14 @@
  */
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
+import { plain } from "../core/plain_text.js";
+import { asProblem } from "../core/problem.js";
 import { botTokens, makeBotToken, revokeBotToken } from "../net/account_api.js";
-import { errorText, format, t } from "../net/words.js";
+import { identity } from "../net/identity.js";
+import { format, t } from "../net/words.js";
 import "./copy_field.js";
 import { LightElement } from "./light_element.js";
+import { fillTyped, keepTyped, refusal } from "./typed_form.js";
 
 /** What a program may be allowed, and what most want. */
 const SCOPES = Object.freeze(["chat:read", "chat:write", "moderation:act"]);
@@ -27,6 +31,7 @@ export class BotTokens extends LightElement {
 
   /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
   #sure = createRef();
+  #place = `tokens.${identity.nickname ?? ""}`;
 
   constructor() {
     super();
@@ -44,6 +49,12 @@ export class BotTokens extends LightElement {
   connectedCallback() {
     super.connectedCallback();
     void this.refresh();
+  }
+
+  /** What was refused because a login had ended waits in the tab for the next. */
+  firstUpdated() {
+    const form = this.querySelector("form");
+    if (form !== null) fillTyped(form, this.#place);
   }
 
   async refresh() {
@@ -64,19 +75,25 @@ export class BotTokens extends LightElement {
         <copy-field .label=${t("account.token")} .value=${this.made} secret></copy-field>
         <p class="note" role="status">${t("account.token_once")}</p>
       </div>`}
-      <form @submit=${this.#onSubmit}>
+      <form novalidate @submit=${this.#onSubmit}>
         <label>${t("account.token_name")}
-          <input name="name" type="text" maxlength=${NAME_CHARACTERS_MAX} autocomplete="off" required placeholder=${t("account.token_hint")}>
+          <input name="name" type="text" autocomplete="off" required placeholder=${t("account.token_hint")}>
         </label>
         <fieldset>
           <legend>${t("account.scopes")}</legend>
           ${SCOPES.map((scope) => html`<label class="check"><input name="scope" type="checkbox" value=${scope} ?checked=${USUAL.includes(scope)}>${t(`account.scope.${scope}`)}</label>`)}
         </fieldset>
-        ${this.problem === null ? nothing : html`<p class="problem" role="alert">${this.problem === "none" ? t("account.scope_missing") : errorText(this.problem)}</p>`}
+        ${refusal(this.problem, this.#words())}
         <div class="row"><button type="submit" ?disabled=${this.busy}>${t("account.token_make")}</button></div>
       </form>
       ${this.#dialog()}
     </section>`;
+  }
+
+  #words() {
+    const { code, field } = asProblem(this.problem);
+    if (this.problem === "none") return t("account.scope_missing");
+    return code === "wire.shape" && field === "name" ? t("account.token_name_shape", { count: NAME_CHARACTERS_MAX }) : undefined;
   }
 
   /** @param {BotToken} token */
@@ -125,9 +142,10 @@ export class BotTokens extends LightElement {
       return;
     }
     await this.#do(async () => {
-      this.made = (await makeBotToken(String(written.get("name") ?? ""), scopes)).token;
+      this.made = (await makeBotToken(plain(String(written.get("name") ?? "")), scopes)).token;
       form.reset();
     });
+    keepTyped(form, this.#place, this.problem);
   };
 
   /** @param {() => Promise<unknown>} act */

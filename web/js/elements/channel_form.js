@@ -6,14 +6,14 @@
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
-import { logInPath } from "../core/next_path.js";
+import { plain } from "../core/plain_text.js";
 import { asProblem } from "../core/problem.js";
 import { tagsOf } from "../core/tags.js";
-import { keepDraft, keptDraft } from "../net/kept_draft.js";
 import { editChannel } from "../net/studio_api.js";
-import { errorText, t } from "../net/words.js";
+import { t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
+import { fillTyped, keepTyped, refusal } from "./typed_form.js";
 
 /** What is typed here; too much of it is refused with words, where `maxlength` would cut what is pasted without one. */
 const FIELDS = Object.freeze(["title", "category", "tags"]);
@@ -21,6 +21,7 @@ const FIELDS = Object.freeze(["title", "category", "tags"]);
 export class ChannelForm extends LightElement {
   /** Whose fields were filled in. @type {string | undefined} */
   #nickname;
+  #busy = false;
 
   static properties = { channel: { attribute: false }, saved: { state: true }, problem: { state: true } };
 
@@ -38,11 +39,8 @@ export class ChannelForm extends LightElement {
     const { nickname } = this.channel ?? {};
     if (nickname === undefined || this.#nickname === nickname) return;
     this.#nickname = nickname;
-    for (const name of FIELDS) {
-      const kept = keptDraft(this.#place(name));
-      const field = this.querySelector(`[name=${name}]`);
-      if (kept !== "" && field instanceof HTMLInputElement) field.value = kept;
-    }
+    const form = this.querySelector("form");
+    if (form !== null) fillTyped(form, this.#place);
   }
 
   render() {
@@ -61,7 +59,7 @@ export class ChannelForm extends LightElement {
           <input name="tags" type="text" autocomplete="off" .defaultValue=${tags.join(", ")} placeholder=${t("studio.tags_hint")}>
         </label>
       </div>
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${this.#words(this.problem)}${this.#wayBack()}</p>`}
+      ${refusal(this.problem, this.#words())}
       <div class="row">
         <button type="submit" ?disabled=${this.channel === null}>${this.saved ? actIcons.done : nothing}${t("save")}</button>
         <span class="said" role="status">${this.saved ? t("saved") : nothing}</span>
@@ -69,19 +67,13 @@ export class ChannelForm extends LightElement {
     </form>`;
   }
 
-  /** @param {import("../core/problem.js").Problem} problem */
-  #words(problem) {
-    const { code, field } = problem;
-    return code === "wire.shape" && field !== undefined && FIELDS.includes(field) ? t(`studio.shape.${field}`) : errorText(problem);
+  #words() {
+    const { code, field = "" } = this.problem ?? {};
+    return code === "wire.shape" && FIELDS.includes(field) ? t(`studio.shape.${field}`) : undefined;
   }
 
-  #wayBack() {
-    return this.problem?.code.startsWith("auth.") ? html` <a href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>` : nothing;
-  }
-
-  /** @param {string} name of a field */
-  #place(name) {
-    return `channel.${this.#nickname ?? ""}.${name}`;
+  get #place() {
+    return `channel.${this.#nickname ?? ""}`;
   }
 
   #onInput = () => {
@@ -91,8 +83,10 @@ export class ChannelForm extends LightElement {
   /** @param {SubmitEvent} event */
   #onSubmit = async (event) => {
     event.preventDefault();
-    if (!(event.currentTarget instanceof HTMLFormElement) || this.channel === null) return;
-    const written = new FormData(event.currentTarget);
+    const form = event.currentTarget;
+    if (!(form instanceof HTMLFormElement) || this.channel === null || this.#busy) return;
+    this.#busy = true; // Not a disabled button: it would lose the focus, and the keyboard its place.
+    const written = new FormData(form);
     const field = (/** @type {string} */ name) => plain(String(written.get(name) ?? ""));
     this.problem = null;
     try {
@@ -100,18 +94,13 @@ export class ChannelForm extends LightElement {
       const channel = await editChannel(this.channel.nickname, change);
       this.channel = channel;
       this.saved = true;
-      for (const name of FIELDS) keepDraft(this.#place(name), "");
       this.tell("saved", channel);
     } catch (error) {
       this.problem = asProblem(error);
-      if (this.problem.code.startsWith("auth.")) for (const name of FIELDS) keepDraft(this.#place(name), field(name));
     }
+    keepTyped(form, this.#place, this.problem);
+    this.#busy = false;
   };
-}
-
-/** Without what would turn its direction or hide in it; the two joiners are spelling, of an emoji too. @param {string} typed */
-function plain(typed) {
-  return typed.replace(/(?![\u200c\u200d])\p{Cf}/gu, "").trim();
 }
 
 customElements.define("channel-form", ChannelForm);

@@ -6,7 +6,7 @@
  *
  * The arrow keys go from line to line; Enter, a finger on a line or a click on its name choose it.
  * Events: `room-event` (each event, at once), `line-chosen`, `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
- * reader), `take-back` (a refused line's text), `no-room` (the room cannot be watched).
+ * reader), `take-back` (a refused line's text, or nothing: it was dropped), `no-room` (the room cannot be watched).
  * @module
  */
 
@@ -222,7 +222,7 @@ export class ChatList extends HTMLElement {
     const rows = this.#log.drafts.map((draft) =>
       draftRow(draft, this.#log.me ?? "", (act) => {
         this.#log = withdrawn(this.#log, draft.id);
-        if (act === "edit") this.#tell("take-back", draft.text);
+        this.#tell("take-back", act === "edit" ? draft.text : "");
         this.#plan();
       }, this.#split),
     );

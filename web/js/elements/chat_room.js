@@ -309,8 +309,8 @@ export class ChatRoom extends LightElement {
     } catch (error) {
       const { code, retryAfterMs } = asProblem(error);
       this.#list.value?.refuse(id, code, retryAfterMs);
-      // Where one goes to log in again, the list of what was refused does not come along.
-      if (code.startsWith("auth.")) keepDraft(place, text);
+      // The list of what was refused comes along neither to where one logs in again nor over a reload.
+      keepDraft(place, [text, keptDraft(place)].filter((words) => words !== "").join(" "));
     }
   }
 
@@ -381,11 +381,11 @@ export class ChatRoom extends LightElement {
     if (dueInMs !== null) this.#speaking = setTimeout(this.#speak, dueInMs);
   };
 
-  /** The text goes before what has been typed since: nothing is lost. @param {CustomEvent<string>} event */
+  /** The text goes before what has been typed since: nothing is lost. Empty: it is not wanted any more. @param {CustomEvent<string>} event */
   #onTakeBack = ({ detail }) => {
     const field = this.#field.value;
     if (field === undefined) return;
-    field.value = field.value === "" ? detail : `${detail} ${field.value}`;
+    field.value = [detail, field.value].filter((words) => words !== "").join(" ");
     this.#onInput();
     field.focus();
   };

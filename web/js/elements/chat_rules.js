@@ -7,17 +7,19 @@
 
 import { html, nothing } from "/js/vendor/lit.js";
 import { faultOf, wordsOf } from "../core/blocked_words.js";
+import { plain } from "../core/plain_text.js";
 import { asProblem } from "../core/problem.js";
 import { identity } from "../net/identity.js";
 import { editChannel, moderation } from "../net/studio_api.js";
-import { errorText, t } from "../net/words.js";
+import { t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
+import { fillTyped, keepTyped, refusal } from "./typed_form.js";
 
 /** What one waits between two lines, as a choice: a breath, a thought, a pause. */
 const SLOW_SECONDS = Object.freeze([0, 3, 5, 10, 30, 60, 120]);
 /** For how long one has followed: at all, ten minutes, an hour, a day, a week. */
 const FOLLOWERS_MINUTES = Object.freeze([0, 10, 60, 1_440, 10_080]);
-const PINNED_CHARACTERS_MAX = 200;
+const PINNED_CHARACTERS_MAX = 500;
 
 export class ChatRules extends LightElement {
   // All that the room sets before this module is there must be properties of Lit's.
@@ -31,6 +33,11 @@ export class ChatRules extends LightElement {
     words: { state: true },
     fault: { state: true },
   };
+
+  /** The form that has been given what waited for it. @type {HTMLFormElement | null} */
+  #filled = null;
+  /** Who opened it: a login that ends takes no field away, nor what is typed there. */
+  #who = identity.nickname ?? "";
 
   constructor() {
     super();
@@ -51,7 +58,14 @@ export class ChatRules extends LightElement {
 
   /** @param {Map<string, unknown>} changed */
   updated(changed) {
-    if (changed.has("channel") && this.channel !== "" && this.channel === identity.nickname) void this.#askWords();
+    const form = this.querySelector("form");
+    if (form !== null && form !== this.#filled) fillTyped(form, this.#place);
+    this.#filled = form;
+    if (changed.has("channel") && this.channel !== "" && this.channel === this.#who) void this.#askWords();
+  }
+
+  get #place() {
+    return `rules.${this.#who}.${this.channel}`;
   }
 
   async #askWords() {
@@ -71,10 +85,10 @@ export class ChatRules extends LightElement {
         <select name="slow">${this.#options(SLOW_SECONDS, slowSeconds, (seconds) => (seconds === 0 ? t("rules.off") : t("rules.seconds", { count: seconds })))}</select>
       </label>
       <label>${t("rules.pin_label")}
-        <input name="pinned" type="text" maxlength=${PINNED_CHARACTERS_MAX} autocomplete="off" .defaultValue=${pinned} placeholder=${t("rules.pin_hint")}>
+        <input name="pinned" type="text" autocomplete="off" .defaultValue=${pinned} placeholder=${t("rules.pin_hint")}>
       </label>
-      ${identity.nickname === this.channel ? this.#owner(this.rules) : nothing}
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${this.#who === this.channel ? this.#owner(this.rules) : nothing}
+      ${refusal(this.problem, this.#words())}
       <div class="row">
         <button type="submit" class="small" ?disabled=${this.busy}>${t("save")}</button>
         <button type="button" class="quiet small" @click=${() => this.tell("done")}>${t("close")}</button>
@@ -109,6 +123,11 @@ export class ChatRules extends LightElement {
     return all.map((value) => html`<option value=${String(value)} ?selected=${value === chosen}>${words(value)}</option>`);
   }
 
+  #words() {
+    const { code, field } = asProblem(this.problem);
+    return code === "wire.shape" && field === "text" ? t("rules.pin_too_long", { count: PINNED_CHARACTERS_MAX }) : undefined;
+  }
+
   #onInput = () => {
     this.saved = false;
   };
@@ -116,8 +135,9 @@ export class ChatRules extends LightElement {
   /** @param {SubmitEvent} event */
   #onSubmit = async (event) => {
     event.preventDefault();
-    if (!(event.currentTarget instanceof HTMLFormElement) || this.rules === null) return;
-    const form = new FormData(event.currentTarget);
+    const typed = event.currentTarget;
+    if (!(typed instanceof HTMLFormElement) || this.rules === null || this.busy) return;
+    const form = new FormData(typed);
     this.fault = faultOf(wordsOf(String(form.get("words") ?? "")));
     if (this.fault !== null) return;
     this.busy = true;
@@ -128,17 +148,18 @@ export class ChatRules extends LightElement {
     } catch (error) {
       this.problem = asProblem(error);
     }
+    keepTyped(typed, this.#place, this.problem);
     this.busy = false;
   };
 
   /** Only what changed: another moderator may be at it too. @param {FormData} form @param {import("../core/room_rules.js").Rules} rules */
   async #save(form, rules) {
     const slow = Number(form.get("slow"));
-    const pinned = String(form.get("pinned") ?? "").trim();
+    const pinned = plain(String(form.get("pinned") ?? ""));
     const act = (/** @type {object} */ what) => this.wire?.call("moderation.act", { channel: this.channel, ...what });
     if (slow !== rules.slowSeconds) await act({ action: "slow", seconds: slow });
     if (pinned !== rules.pinned) await act({ action: "pin", text: pinned });
-    if (identity.nickname !== this.channel) return;
+    if (this.#who !== this.channel) return;
     const followers = Number(form.get("followers"));
     /** @type {Record<string, unknown>} */
     const wanted = {

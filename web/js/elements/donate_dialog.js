@@ -23,16 +23,16 @@ import {
   sent,
   TEXT_CHARACTERS_MAX,
 } from "../core/donation.js";
-import { logInPath } from "../core/next_path.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { keepDonation, keptDonation } from "../net/kept_donation.js";
 import { keepDraft, keptDraft } from "../net/kept_draft.js";
 import { points } from "../net/points_api.js";
-import { errorText, format, t } from "../net/words.js";
+import { format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 /** Asked again by itself this often before the giver is asked to. */
 const TRIES_MAX = 3;
@@ -121,10 +121,7 @@ export class DonateDialog extends LightElement {
   #outcome() {
     const { stage, problem } = this.donation;
     if (stage === "unknown") return html`<p class="problem" role="alert">${t("donate.unknown_words")}</p>`;
-    if (problem === null) return nothing;
-    // The words wait in the tab; the way back leads here.
-    const over = problem.code.startsWith("auth.") ? html` <a href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>` : nothing;
-    return html`<p class="problem" role="alert">${errorText(problem)}${over}</p>`;
+    return refusal(problem); // The words wait in the tab; the way back leads here.
   }
 
   #thanks() {

@@ -4,15 +4,18 @@
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
+import { Problem } from "../core/problem.js";
 import { emotesOf } from "../net/emotes.js";
 import { putEmote, removeEmote } from "../net/own_emotes.js";
-import { errorText, t } from "../net/words.js";
+import { t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
+import { fillTyped, keepTyped, refusal } from "./typed_form.js";
 
 /** @typedef {import("../core/emotes.js").Emote} Emote */
 
 /** As the house takes them (PROTOCOL.md, Emotes): said here before it has to. */
-const CODE = "[a-z0-9_\\uac00-\\ud7a3]{2,20}";
+const CODE = /^[a-z0-9_\uac00-\ud7a3]{2,20}$/;
+const PICTURE_BYTES_MAX = 32 * 1024;
 const TYPES = "image/png,image/webp,image/gif";
 
 export class EmoteDesk extends LightElement {
@@ -40,21 +43,31 @@ export class EmoteDesk extends LightElement {
     void this.#do(async () => "");
   }
 
+  /** A code that was refused because a login had ended waits in the tab for the next. */
+  firstUpdated() {
+    const form = this.querySelector("form");
+    if (form !== null) fillTyped(form, this.#place);
+  }
+
+  get #place() {
+    return `emotes.${this.nickname}`;
+  }
+
   render() {
     return html`<section class="card emotes" aria-busy=${this.emotes === null}>
       <h2>${t("emotes.title")}</h2>
       <p class="note">${t("emotes.words")}</p>
       ${this.emotes === null || this.emotes.length === 0 ? nothing : html`<ul>${this.emotes.map((emote) => this.#emote(emote))}</ul>`}
-      <form @submit=${this.#onSubmit}>
+      <form novalidate @submit=${this.#onSubmit}>
         <div class="two">
           <label>${t("emotes.code")}
-            <input name="code" type="text" required pattern=${CODE} autocomplete="off" autocapitalize="none" spellcheck="false">
+            <input name="code" type="text" required autocomplete="off" autocapitalize="none" spellcheck="false">
           </label>
           <label>${t("emotes.picture")}
             <input name="picture" type="file" required accept=${TYPES}>
           </label>
         </div>
-        ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+        ${refusal(this.problem)}
         <div class="row">
           <button type="submit" ?disabled=${this.busy}>${t("emotes.add")}</button>
           <span class="said" role="status">${this.said}</span>
@@ -77,12 +90,16 @@ export class EmoteDesk extends LightElement {
     const form = /** @type {HTMLFormElement} */ (event.currentTarget);
     const given = new FormData(form);
     const picture = given.get("picture");
-    if (!(picture instanceof File)) return;
+    if (!(picture instanceof File) || this.busy) return;
+    const wanted = String(given.get("code")).trim().normalize("NFC");
     await this.#do(async () => {
-      const { code } = await putEmote(this.nickname, String(given.get("code")), picture);
+      if (!CODE.test(wanted)) throw new Problem("emote.code");
+      if (picture.size === 0 || picture.size > PICTURE_BYTES_MAX || !TYPES.includes(picture.type)) throw new Problem("emote.image");
+      const { code } = await putEmote(this.nickname, wanted, picture);
       form.reset();
       return t("emotes.added", { code });
     });
+    keepTyped(form, this.#place, this.problem);
   };
 
   /** Do something, and look what there is after it. @param {() => Promise<string>} act */

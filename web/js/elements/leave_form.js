@@ -11,6 +11,7 @@ import { points } from "../net/points_api.js";
 import { errorText, t } from "../net/words.js";
 import { field, typed } from "./account_form.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 export class LeaveForm extends LightElement {
   static properties = { balance: { state: true }, problem: { state: true }, busy: { state: true } };
@@ -52,7 +53,7 @@ export class LeaveForm extends LightElement {
       <form novalidate @submit=${this.#onSubmit}>
         ${field({ name: "leave_nickname", label: "account.leave_type", hint: "account.leave_type_hint", type: "text", autocomplete: "off", problem: name })}
         ${field({ name: "leave_password", label: "account.password", type: "password", autocomplete: "current-password", problem: wrong("password") })}
-        ${whole ? html`<p class="problem" role="alert">${this.problem?.code === "order.state" ? t("account.leave_money") : errorText(this.problem)}</p>` : nothing}
+        ${whole ? refusal(this.problem, this.problem?.code === "order.state" ? t("account.leave_money") : undefined) : nothing}
         <div class="row">
           <button class="quiet" type="button" @click=${() => this.#dialog.value?.close()}>${t("cancel")}</button>
           <button class="danger" type="submit" ?disabled=${this.busy}>${t("account.leave_do")}</button>

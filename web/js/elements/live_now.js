@@ -18,6 +18,8 @@ import { LightElement } from "./light_element.js";
 const ASK_EVERY_MS = 15_000;
 /** Followed ones who are off air, as faces: more are on their own pages. */
 const RESTING_MAX = 24;
+/** Of what is searched, in the address: a whole page that was pasted would be refused with it when it is loaded anew. */
+const QUERY_CHARACTERS_MAX = 100;
 
 /** @typedef {import("../net/api.js").Channel} Channel */
 
@@ -162,10 +164,11 @@ export class LiveNow extends LightElement {
   #become(change) {
     this.#wish = { ...this.#wish, ...change };
     const asked = new URLSearchParams();
-    if (this.#wish.query.trim() !== "") asked.set("q", this.#wish.query.trim());
+    const query = [...this.#wish.query.trim()].slice(0, QUERY_CHARACTERS_MAX).join("");
+    if (query !== "") asked.set("q", query);
     if (this.#wish.category !== "") asked.set("category", this.#wish.category);
+    this.requestUpdate(); // First: Safari refuses the hundredth address in half a minute.
     history.replaceState(null, "", asked.size === 0 ? location.pathname : `?${asked}`);
-    this.requestUpdate();
   }
 }
 

@@ -12,6 +12,7 @@ import { changePassword } from "../net/account_api.js";
 import { errorText, t } from "../net/words.js";
 import { field, typed } from "./account_form.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 export class PasswordForm extends LightElement {
   static properties = { problem: { state: true }, busy: { state: true }, done: { state: true } };
@@ -35,7 +36,7 @@ export class PasswordForm extends LightElement {
         ${field({ name: "password", label: "account.new_password", hint: "account.password_hint", type: "password", autocomplete: "new-password", problem: wrong("password") })}
         <label class="check"><input name="revoke" type="checkbox" checked aria-describedby="revoke-below">${t("account.revoke_all")}</label>
         <p class="hint" id="revoke-below">${t("account.revoke_all_words")}</p>
-        ${whole ? html`<p class="problem" role="alert">${errorText(this.problem)}</p>` : nothing}
+        ${whole ? refusal(this.problem) : nothing}
         <div class="row">
           <button type="submit" ?disabled=${this.busy}>${t("account.change")}</button>
           <span class="said" role="status">${this.done === null ? nothing : t(this.done)}</span>

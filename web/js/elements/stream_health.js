@@ -1,12 +1,12 @@
 /**
  * Door: how the streamer's own broadcast does: what arrives, in numbers, what to set otherwise, and the way to cut it off.
  *
- * Draws nothing while off air, but for the word of an encoder that was cut.
+ * Draws nothing while off air, but for the word of an encoder that was cut. Events: `rotated` with the new key.
  * @module
  */
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
-import { cutEncoder, streamHealth } from "../net/studio_api.js";
+import { cutEncoder, rotateStreamKey, streamHealth } from "../net/studio_api.js";
 import { codecName, encoderName, kilobits } from "../core/stream_health.js";
 import { errorText, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
@@ -103,6 +103,7 @@ export class StreamHealth extends LightElement {
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
       <div class="row">
         <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
+        <button class="quiet" type="button" @click=${this.#rotate}>${t("studio.rotate")}</button>
         <button type="button" @click=${this.#cut}>${t("health.cut")}</button>
       </div>
     </dialog>`;
@@ -113,11 +114,8 @@ export class StreamHealth extends LightElement {
     this.#sure.value?.showModal();
   };
 
-  #cut = async () => {
-    if (this.#busy) return; // Not a disabled button: it would lose the focus, and the keyboard its place.
-    this.#busy = true;
-    this.problem = null;
-    try {
+  #cut = () =>
+    this.#end(async () => {
       this.shutSeconds = (await cutEncoder(this.nickname)).seconds;
       this.#cuts += 1;
       this.#sure.value?.close();
@@ -125,11 +123,28 @@ export class StreamHealth extends LightElement {
       await this.updateComplete;
       // The button that was pressed has gone with the encoder.
       /** @type {HTMLElement | null} */ (this.querySelector(".cut"))?.focus();
+    });
+
+  /** Whoever sends with the old key is cut off by that too, and does not come back. */
+  #rotate = () =>
+    this.#end(async () => {
+      const made = await rotateStreamKey(this.nickname);
+      this.#sure.value?.close();
+      this.tell("rotated", made);
+    });
+
+  /** @param {() => Promise<void>} act */
+  async #end(act) {
+    if (this.#busy) return; // Not a disabled button: it would lose the focus, and the keyboard its place.
+    this.#busy = true;
+    this.problem = null;
+    try {
+      await act();
     } catch (error) {
       this.problem = error;
     }
     this.#busy = false;
-  };
+  }
 
   /** @param {unknown} inside */
   #card(inside) {

@@ -76,7 +76,7 @@ export class StudioDesk extends LightElement {
   };
 
   render() {
-    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
+    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname} @rotated=${this.#onRotated}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
       <emote-desk .nickname=${this.nickname}></emote-desk> <goal-form .nickname=${this.nickname}></goal-form> <overlay-links></overlay-links>`;
   }
 
@@ -143,12 +143,26 @@ export class StudioDesk extends LightElement {
     this.#sure.value?.close();
     this.keyProblem = null;
     try {
-      const made = await rotateStreamKey(this.nickname);
-      this.key = made.key;
-      this.server = made.server;
+      this.#show(await rotateStreamKey(this.nickname));
     } catch (error) {
       this.keyProblem = error;
     }
+  };
+
+  /** @param {{ server: string, key: string }} made */
+  #show({ server, key }) {
+    this.key = key;
+    this.server = server;
+  }
+
+  /** From beside the numbers: on air the steps are folded, and what has to be copied is in there. @param {CustomEvent<{ server: string, key: string }>} event */
+  #onRotated = async ({ detail }) => {
+    this.#show(detail);
+    await this.updateComplete;
+    const steps = this.querySelector("details");
+    if (steps === null) return;
+    steps.open = true;
+    steps.querySelector("summary")?.focus();
   };
 
   #title() {

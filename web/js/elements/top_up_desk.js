@@ -10,15 +10,15 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { waitMs } from "../core/backoff.js";
 import { duration } from "../core/format.js";
-import { logInPath } from "../core/next_path.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { ended, heard, moves, newTopUp, notPlaced, ordering, secondsLeft } from "../core/top_up.js";
 import { newId } from "../net/ids.js";
 import { order, placeOrder, products } from "../net/points_api.js";
 import { watchOrder } from "../net/watch_order.js";
-import { errorText, format, t } from "../net/words.js";
+import { format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 /** Somebody has just paid on a phone and looks at this page. */
 const ASK_EVERY_MS = 2_000;
@@ -171,7 +171,7 @@ export class TopUpDesk extends LightElement {
       <h2>${t("wallet.top_up")}</h2>
       ${this.prices?.payments === "sandbox" ? html`<p class="note sandbox">${t("wallet.sandbox")}</p>` : nothing}
       ${stage === "ordered" && shown !== null ? this.#ordered(shown) : this.#packs()}
-      ${this.topUp.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.topUp.problem)}${asProblem(this.topUp.problem).code.startsWith("auth.") ? html` <a href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>` : nothing}</p>`}
+      ${refusal(this.topUp.problem)}
       ${stage === "unanswered"
         ? html`<div class="row"><button type="button" @click=${() => this.#order(this.topUp.product)}>${t("wallet.ask_again")}</button>
             <span class="note">${t("wallet.ask_again_words")}</span></div>`
@@ -183,7 +183,7 @@ export class TopUpDesk extends LightElement {
     if (this.prices === null) {
       return this.problem === null
         ? html`<div class="packs" aria-busy="true">${[0, 1, 2, 3, 4, 5].map(() => html`<div class="ghost"></div>`)}</div>`
-        : html`<p class="problem" role="alert">${errorText(this.problem)}</p><button type="button" class="quiet" @click=${this.#price}>${t("retry")}</button>`;
+        : html`${refusal(this.problem)}<button type="button" class="quiet" @click=${this.#price}>${t("retry")}</button>`;
     }
     const { stage, product } = this.topUp;
     return html`<div class="packs">
