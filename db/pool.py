@@ -186,13 +186,12 @@ def open_redis(url: str) -> Client:
 
 
 def _open_cluster(url: str, options: dict[str, Any]) -> redis.asyncio.RedisCluster:
-    scheme, _, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
+    scheme, authority, path, query, _ = urlsplit(url)
     login, at, hosts = authority.rpartition("@")
     first, *others = hosts.split(",")
     nodes = [urlsplit(f"//{host}") for host in others]
     return redis.asyncio.RedisCluster.from_url(
-        f"{CLUSTER_SCHEMES[scheme]}://{login}{at}{first}{slash}{path}",
+        f"{CLUSTER_SCHEMES[scheme]}://{login}{at}{first}{path}?{query}",
         startup_nodes=[ClusterNode(node.hostname or "", node.port or REDIS_PORT) for node in nodes],
         # Whether all must be well for any to answer is the cluster's own to say (cluster-require-full-coverage).
         require_full_coverage=False,

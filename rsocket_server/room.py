@@ -186,12 +186,16 @@ class Room:
             return Place.NEXT
         if seq > log.head or seq < 1:
             return Place.ASTRAY
-        known = log.at(seq)
+        return Place.SEEN if self.agrees(seq, payload) else Place.ASTRAY
+
+    def agrees(self, seq: int, payload: bytes) -> bool:
+        """Whether an event may be the one that had its number before; if it is not, the numbers began anew."""
+        known = self.log.at(seq)
         if known is None or known == payload or seq in self._replaced:
-            return Place.SEEN
-        # A number that came before with other words: Redis lost its data and counts from the start.
+            return True
+        # A number that came before with other words: the store lost its data, or its last moments.
         self._renumbered = True
-        return Place.ASTRAY
+        return False
 
     @property
     def seen(self) -> int:

@@ -298,8 +298,11 @@ class Rooms:
                         hall.subscribed = True
                     head, epoch = await self._bus.numbers(room_id, epoch=room.epoch, seen=room.seen)
                     after = room.history_cursor(head, epoch)
-                    entries = await self._bus.history(room_id, after=after, limit=limits.LOG_EVENTS_MAX)
-                    break
+                    # With the last one that is known: a store that lost it has given its number to another.
+                    entries = await self._bus.history(room_id, after=max(after - 1, 0), limit=limits.LOG_EVENTS_MAX)
+                    events = [self._event(entry.seq, entry.payload) for entry in entries]
+                    if after == 0 or all(room.agrees(seq, payload) for seq, payload, _ in events[:1]):
+                        break
                 except Exception:
                     if cancelled() or not hall.fanout.viewers:
                         hall.subscribed = False
@@ -308,7 +311,7 @@ class Rooms:
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             hall.loading = None
-        anew = room.refill(head, [self._event(entry.seq, entry.payload) for entry in entries], epoch)
+        anew = room.refill(head, events, epoch)
         if anew:
             hall.fanout.restart()
         hall.fanout.wake()

@@ -1,10 +1,16 @@
-"""Roof: three Valkeys that are one cluster; a test may kill, stop and start each, and move a slot between them."""
+"""Roof: three Valkeys that are one cluster; a test may kill, stop and start each, and move a slot between them.
+
+One may have a replica. By TLS the servers stand behind terminators of our own, for the wheel's program has none, and
+tell clients of those.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import redis.asyncio
@@ -17,9 +23,9 @@ from tests.ports import reserve_port
 if TYPE_CHECKING:
     import signal
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
 NODES = 3
+TLS = Path(__file__).resolve().parents[1] / "vectors" / "tls"
 WITHIN_SECONDS = 60.0
 # A node of which the others have heard nothing for so long is taken for dead: longer than a busy machine stands still.
 NODE_TIMEOUT_MS = 10_000
@@ -37,30 +43,58 @@ async def eventually(look: Callable[[], Awaitable[Any]], what: str) -> None:
 
 
 class Node:
-    """One server of the cluster: its ports stay the same when it is started again."""
+    """One server, of a cluster or by itself: its ports stay the same when it is started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, cluster: bool = True, tls: bool = False) -> None:
+        self.folder, self.cluster = folder, cluster
         folder.mkdir()
+        self.socket_path = folder / "socket"
         self.process: asyncio.subprocess.Process | None = None
         self.port, self.bus_port = reserve_port(), reserve_port()
+        self.tls_port = reserve_port() if tls else None
+        self.front: asyncio.Server | None = None
         self.admin = redis.asyncio.Redis(port=self.port, socket_timeout=WITHIN_SECONDS / 2)
         self.id = ""
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            *(find_valkey(), "--port", str(self.port), "--cluster-port", str(self.bus_port), "--bind", "127.0.0.1"),
-            *("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS)),
-            *("--cluster-require-full-coverage", "no", "--dir", self.folder),
+            *(find_valkey(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder),
+            *(self._as_one_of_many if self.cluster else ("--unixsocket", self.socket_path)),
             *("--appendonly", "yes", "--save", "", "--logfile", self.folder / "log"),
+            *("--repl-diskless-sync-delay", "0"),
         )
+        if self.tls_port is not None and self.front is None:
+            certificate = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            certificate.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+            self.front = await asyncio.start_server(self._pass_on, "127.0.0.1", self.tls_port, ssl=certificate)
         await eventually(self._answers, f"an answer of {self.folder}")
+        if self.tls_port is not None:  # On the command line it is not told to all.
+            await self.admin.config_set("cluster-announce-client-port", self.tls_port)
+
+    @property
+    def _as_one_of_many(self) -> tuple[str, ...]:
+        return (
+            *("--cluster-enabled", "yes", "--cluster-port", str(self.bus_port)),
+            *("--cluster-node-timeout", str(NODE_TIMEOUT_MS), "--cluster-require-full-coverage", "no"),
+        )
 
     async def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.returncode is None, (self.folder / "log").read_text()
-        self.id = (await self.admin.execute_command("CLUSTER MYID")).decode()
-        return True
+        if self.cluster:
+            self.id = (await self.admin.execute_command("CLUSTER MYID")).decode()
+        return bool(await self.admin.ping())
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take the TLS off one connection. It ends with the server's, or with the client's."""
+        with contextlib.suppress(OSError):
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.port)
+            ways = [asyncio.create_task(_copy(reader, far_writer)), asyncio.create_task(_copy(far_reader, writer))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+            far_writer.close()
+        writer.close()
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -73,14 +107,26 @@ class Node:
         await self.admin.connection_pool.disconnect()
 
 
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+
+
 class Cluster:
     """The three, with the slots divided among them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.nodes = [Node(folder / str(number)) for number in range(NODES)]
+    def __init__(self, folder: Path, *, tls: bool = False) -> None:
+        self.folder, self.tls = folder, tls
+        self.nodes = [Node(folder / str(number), tls=tls) for number in range(NODES)]
+        self.replicas: list[Node] = []
 
     @property
     def url(self) -> str:
+        if self.tls:
+            hosts = ",".join(f"127.0.0.1:{node.tls_port}" for node in self.nodes)
+            return f"rediss+cluster://{hosts}?ssl_ca_certs={TLS / 'certificate.pem'}"
         return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     async def __aenter__(self) -> Self:
@@ -90,20 +136,57 @@ class Cluster:
             last = REDIS_CLUSTER_HASH_SLOTS - 1 if number == NODES - 1 else (number + 1) * share - 1
             await node.admin.execute_command("CLUSTER ADDSLOTSRANGE", number * share, last)
             await node.admin.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-            await node.admin.execute_command("CLUSTER MEET", "127.0.0.1", self.nodes[0].port, self.nodes[0].bus_port)
+            if number:  # Who meets itself forgets what it tells clients.
+                first = self.nodes[0]
+                await node.admin.execute_command("CLUSTER MEET", "127.0.0.1", first.port, first.bus_port)
         await self.well()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for node in self.nodes:
+        for node in (*self.replicas, *self.nodes):
             await node.kill()
             await node.admin.aclose()
+            if node.front is not None:
+                node.front.close()
+
+    async def add_replica(self, primary: Node) -> Node:
+        """Start one more server, which has all that `primary` has, a moment later."""
+        replica = Node(self.folder / f"replica {len(self.replicas)}", tls=self.tls)
+        self.replicas.append(replica)
+        await replica.start()
+        for node in self.nodes:
+            await replica.admin.execute_command("CLUSTER MEET", "127.0.0.1", node.port, node.bus_port)
+
+        async def is_known() -> bool:
+            told = [await node.admin.execute_command("CLUSTER NODES") for node in (replica, *self.nodes)]
+            return all(len(nodes) == NODES + len(self.replicas) for nodes in told)
+
+        await eventually(is_known, "a replica that all know")
+        await replica.admin.execute_command("CLUSTER REPLICATE", primary.id)
+        await self.in_step(replica)
+        return replica
+
+    async def in_step(self, replica: Node) -> None:
+        """Wait until a replica has heard all that was said up to now."""
+
+        async def is_in_step() -> bool:
+            told = await replica.admin.info("replication")
+            if told["role"] != "slave" or told["master_link_status"] != "up":
+                return False
+            primary = next(node for node in (*self.nodes, *self.replicas) if node.port == int(told["master_port"]))
+            return told["slave_repl_offset"] >= (await primary.admin.info("replication"))["master_repl_offset"]
+
+        await eventually(is_in_step, "a replica in step")
 
     async def well(self) -> None:
-        """Wait until all nodes know all, and each serves its slots."""
+        """Wait until all nodes know all and where clients find them, and each serves its slots."""
+        told_to_clients = {node.tls_port or node.port for node in self.nodes}
 
         async def is_well() -> bool:
             for node in self.nodes:
+                slots = await node.admin.execute_command("CLUSTER SLOTS")
+                if {primary[1] for _, _, primary, *_ in slots} != told_to_clients:
+                    return False
                 told = await node.admin.execute_command("CLUSTER INFO")
                 if (told["cluster_state"], told["cluster_known_nodes"]) != ("ok", str(NODES)):
                     return False
@@ -118,7 +201,7 @@ class Cluster:
         slot = key_slot(key.encode())
         for first, last, primary, *_ in await self.nodes[0].admin.execute_command("CLUSTER SLOTS"):
             if first <= slot <= last:
-                return next(node for node in self.nodes if node.port == primary[1])
+                return next(node for node in self.nodes if node.id.encode() == primary[2])
         raise AssertionError(key)
 
     async def move(self, key: str, target: Node) -> None:

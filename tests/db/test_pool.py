@@ -176,12 +176,13 @@ async def test_nobody_waits_for_valkey_for_ever(words, meaning, monkeypatch):
 
 
 async def test_a_cluster_is_known_by_each_of_its_nodes():
-    client = open_redis("rediss+cluster://me:w%2Cord@h:1,[::1]:2,i/0")
+    client = open_redis("rediss+cluster://me:w%2Cord@h:1,[::1]:2,i/0?ssl_ca_certs=/of/ours")
 
     assert sorted(node.name for node in client.startup_nodes) == ["::1:2", "h:1", "i:6379"]
     for node in client.startup_nodes:
         assert issubclass(node.connection_class, SSLConnection)
         assert (node.connection_kwargs["username"], node.connection_kwargs["password"]) == ("me", "w,ord")
+        assert node.connection_kwargs["ssl_ca_certs"] == "/of/ours"
     await client.aclose()
 
 

@@ -36,6 +36,7 @@ RIGHT = [
     ("COMMEOW_REDIS_URL", "rediss://me:word@h/0", "redis_url", "rediss://me:word@h/0"),
     ("COMMEOW_REDIS_URL", "redis+cluster://h:1,[::1]:2,i", "redis_url", "redis+cluster://h:1,[::1]:2,i"),
     ("COMMEOW_REDIS_URL", "rediss+cluster://me:w@h", "redis_url", "rediss+cluster://me:w@h"),
+    ("COMMEOW_REDIS_URL", "rediss+cluster://h:1,i:2?a=/b", "redis_url", "rediss+cluster://h:1,i:2?a=/b"),
     ("COMMEOW_FFMPEG", "/opt/ffmpeg", "ffmpeg", "/opt/ffmpeg"),
     ("COMMEOW_SECRET", SECRET, "secret", SECRET.encode()),
     ("COMMEOW_RSOCKET_WORKERS", "64", "rsocket_workers", settings.RSOCKET_WORKERS_MAX),

@@ -235,6 +235,32 @@ async def test_a_number_that_is_given_twice_begins_an_epoch(worker: Any, redis: 
     assert [old, b"1:one", b"2:two", new, b"2:other"] == heard
 
 
+async def test_an_epoch_begins_also_where_more_numbers_were_given_than_lost_before_anyone_asked(
+    worker: Any, redis: Any
+) -> None:
+    """The last line that this worker has heard of is another one in the store."""
+    rooms = await worker()
+    reader = await watch(rooms, epoch="")
+    await say(rooms, "one", "two", "three")
+    old, *_ = await reader.heard(4)
+    # As a replica has it that lacked the last two, and whose clients said three while nobody here heard.
+    await redis.delete(f"commeow:{{{ROOM}}}:history")
+    await redis.set(f"commeow:{{{ROOM}}}:head", 4)
+    for number, line in enumerate([b"one", b"other two", b"other three", b"four"], 1):
+        await redis.xadd(f"commeow:{{{ROOM}}}:history", {"p": line}, id=f"{number}-0")
+    rooms._deliver(News(room=None, seq=None, topic="resync", payload=b""))
+    heard = await reader.heard(9)
+    new = (await Bus(redis).numbers(ROOM)).epoch.encode()
+
+    assert new != old
+    assert [new, b"1:one", b"2:other two", b"3:other three", b"4:four"] == heard[4:]
+    # And where it is the same one nothing begins.
+    rooms._deliver(News(room=None, seq=None, topic="resync", payload=b""))
+    await say(rooms, "five")
+    assert [b"5:five"] == (await reader.heard(10))[9:]
+    assert new == (await Bus(redis).numbers(ROOM)).epoch.encode()
+
+
 async def test_a_line_that_breaks_again_while_the_history_is_read_is_mended(worker: Any, redis: Any) -> None:
     class Slow(Bus):
         async def history(self, room: int, *, after: int, limit: int) -> Any:
