@@ -79,8 +79,9 @@ RING_SENDS_MIN = 16
 # Batches that a round keeps encoded for whoever else is to get them. Clients choose their stream ids: of pages they are
 # 1, 3, 5 …, but thousands could each want one of BATCH_BYTES_MAX for itself.
 ENCODINGS_MAX = 64
-# Words for one viewer alone that wait for credit; the oldest go first.
-WHISPERS_MAX = 32
+# Words for one viewer alone that wait for credit; the oldest go first. Where the numbers begin anew those are all that
+# nobody may miss (KEPT_EVENTS_MAX, OWN_EVENTS_MAX), and there is room for others.
+WHISPERS_MAX = 128
 # Connections of one process; a file each, and the database and Redis need theirs.
 CONNECTIONS_MAX = 20_000
 # Of one address in one process: a school or a carrier's gateway at once, and no stranger has a process to itself.
@@ -139,5 +140,6 @@ assert LIFETIME_SECONDS_MIN > SWEEP_SECONDS
 assert WRITE_LOW_BYTES < WRITE_HIGH_BYTES
 assert WRITE_HIGH_BYTES + BATCH_BYTES_MAX < OUTBOUND_BYTES_MAX
 assert MESSAGE_BYTES_MAX + WRITE_HIGH_BYTES < OUTBOUND_BYTES_MAX  # A keepalive's echo is as long as it was.
+assert KEPT_EVENTS_MAX + OWN_EVENTS_MAX < WHISPERS_MAX
 assert JOIN_EVENTS_DEFAULT <= JOIN_EVENTS_MAX <= LOG_EVENTS_MAX
 assert BATCH_BYTES_MAX <= LOG_BYTES_MAX

@@ -119,6 +119,8 @@ class Outbox:
         self.cursor = seq - 1
         return gap(seq - at, at, seq - 1)
 
-    def rewind(self, cursor: int) -> None:
-        """Go to another place: the log began anew."""
-        self.cursor = cursor
+    def begin_anew(self, log: Log, voice: str | None = None) -> None:
+        """Go before the first event of a log that began anew; what was never to be missed comes before that."""
+        for payload in log.left_after(self.cursor, voice):
+            self.whisper(payload)
+        self.cursor = log.first - 1

@@ -24,13 +24,14 @@ class Log:
         bytes: of all payloads here.
     """
 
-    __slots__ = ("_kept", "_own", "_payloads", "_voices", "bytes", "first", "head")
+    __slots__ = ("_kept", "_left", "_own", "_payloads", "_voices", "bytes", "first", "head")
 
     def __init__(self) -> None:
         self._payloads: list[bytes] = []
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=limits.KEPT_EVENTS_MAX)
         self._voices: dict[str, int] = {}
         self._own: dict[str, deque[tuple[int, bytes]]] = {}
+        self._left: tuple[list[tuple[int, bytes]], dict[str, list[tuple[int, bytes]]]] = ([], {})
         self.first = 1
         self.head = 0
         self.bytes = 0
@@ -67,10 +68,24 @@ class Log:
             self._own.pop(voice, None)
 
     def begin_anew(self) -> None:
-        """Forget everything: the numbers begin anew."""
+        """Forget everything: the numbers begin anew. What nobody may miss is had by `left_after`, until `let_go`."""
+        self._left = list(self._kept), {voice: list(own) for voice, own in self._own.items()}
         self._kept.clear()
         self._own.clear()
         self.restart(0)
+
+    def left_after(self, cursor: int, voice: str | None = None) -> list[bytes]:
+        """Answer what `begin_anew` left of the events after `cursor`: kept ones and those that `voice` has said.
+
+        Not what has come again, with the same number.
+        """
+        kept, own = self._left
+        left = sorted([*kept, *(own.get(voice, []) if voice is not None else [])])
+        return [payload for seq, payload in left if seq > cursor and self.at(seq) != payload]
+
+    def let_go(self) -> None:
+        """Forget what `begin_anew` left."""
+        self._left = [], {}
 
     def restart(self, head: int) -> None:
         """Forget the ring; the next event is `head + 1`."""

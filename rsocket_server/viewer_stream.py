@@ -287,14 +287,14 @@ class Fanout:
 
     def restart(self) -> None:
         """Put everyone before the log's first event: it began anew, and no cursor means anything in it."""
-        before = self.room.log.first - 1
         epoch = self.epoch(self.room.epoch)
         for viewer in list(self.viewers):
             self.rest(viewer)
-            viewer.outbox.rewind(before)
+            viewer.outbox.begin_anew(self.room.log, viewer.seat.voice)
             if viewer.hears_epoch:
                 viewer.outbox.whisper(epoch)
             viewer.flush()
+        self.room.log.let_go()
 
     def complete(self) -> None:
         """End every watch."""

@@ -27,6 +27,7 @@ def test_a_limit_says_its_unit() -> None:
         "_SECONDS",
         "_SECONDS_MIN",
         "_SECONDS_MAX",
+        "_MIN",
         "_MAX",
         "_WATCHERS",
         "_DEFAULT",

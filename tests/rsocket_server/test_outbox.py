@@ -177,12 +177,17 @@ def test_who_is_level_with_everyone_keeps_up_within_its_reach() -> None:
     assert (1_000_000, inf) == (outbox.cursor, outbox.reach)
 
 
-def test_rewind_begins_elsewhere() -> None:
-    outbox = Outbox(500)
-    outbox.rewind(0)
+def test_a_log_that_began_anew_is_read_from_its_first_event() -> None:
+    log, outbox = Log(), Outbox(2)
+    for seq in range(1, 5):
+        log.append(b"old %d" % seq, kept=seq == 4)
+    log.begin_anew()
+    log.restart(6)
+    log.append(b"7")
+    outbox.begin_anew(log)
     outbox.request(9)
 
-    assert outbox.take(log_of(*ABC), gap) == [b"a", b"b", b"c"]
+    assert outbox.take(log, gap) == [b"old 4", b"7"]
 
 
 def test_never_more_than_requested_and_nothing_lost_in_any_order() -> None:

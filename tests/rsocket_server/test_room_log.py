@@ -131,6 +131,24 @@ def test_ones_own_line_is_taken_back_there_too_and_forgotten_when_the_numbers_be
     assert log.kept_after(-1, "nabi", before=log.first) is None
 
 
+def test_what_nobody_may_miss_is_left_when_the_numbers_begin_anew() -> None:
+    log = Log()
+    log.listen("nabi")
+    for seq in range(1, 7):
+        log.append(b"%d" % seq, kept=seq in {2, 5}, voice="nabi" if seq == 4 else None)
+    log.begin_anew()
+    for payload in (b"other", b"2"):
+        log.append(payload)
+
+    assert log.left_after(0, "nabi") == [b"4", b"5"]  # The second has come again.
+    assert log.left_after(0) == [b"5"]
+    assert log.left_after(0, "mimi") == [b"5"]
+    assert log.left_after(4, "nabi") == [b"5"]
+    assert log.left_after(5, "nabi") == []
+    log.let_go()
+    assert log.left_after(0, "nabi") == []
+
+
 def test_what_is_taken_back_is_looked_for_once_however_much_it_is() -> None:
     class Counted(dict[int, bytes]):
         asked = 0

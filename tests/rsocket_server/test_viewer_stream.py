@@ -563,6 +563,28 @@ async def test_who_asks_is_told_of_which_numbers_they_are_and_of_which_they_beco
     assert asks_not.items == [b"hello", b"old", b"new"]
 
 
+async def test_the_slow_get_what_nobody_may_miss_of_the_epoch_that_is_over(fanout: Fanout, tell: Any) -> None:
+    fanout.room.refill(0, [], "first")
+    fast, slow = Reader(), Reader()
+    for reader, n in ((fast, UNBOUNDED), (slow, 2)):
+        Watch(fanout, Seat(object()), None, 0, epoch="").subscribe(reader)
+        reader.subscription.request(n)
+    for seq in range(1, limits.KEPT_EVENTS_MAX + 3):
+        fanout.room.add(seq, b"gift %d" % seq, kept=True)
+    fanout.room.add(limits.KEPT_EVENTS_MAX + 3, b"line")
+    fanout.wake()
+    await settled(fanout)
+    assert slow.items == [b"first", b"gift 1"]
+    before = len(fast.items)
+    fanout.room.refill(1, [(1, b"new", False)], "second")
+    fanout.restart()
+    slow.subscription.request(UNBOUNDED)
+
+    assert fast.items[before:] == [b"second", b"new"]
+    gifts = [b"gift %d" % seq for seq in range(3, limits.KEPT_EVENTS_MAX + 3)]
+    assert slow.items[2:] == [*gifts, b"second", b"new"]
+
+
 async def test_notes_pass_and_only_the_latest_is_kept(fanout: Fanout, tell: Any) -> None:
     fast, slow = Reader(), Reader()
     watch(fanout, fast, n=UNBOUNDED)

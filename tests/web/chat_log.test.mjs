@@ -81,6 +81,17 @@ test("a kept donation may come after its gap", () => {
   assert.equal(log.lines[2]?.points, 500);
 });
 
+test("a gift that comes again with another number, of another epoch, is one gift", () => {
+  const epoch = (name) => ({ kind: "epoch", epoch: name });
+  const gift = (seq, id = "g") => ({ ...said(seq, "thanks", "mia", id), kind: "donated", points: 500 });
+  const log = reduce(emptyLog(null), [epoch("first"), gift(7), epoch("second"), said(1), gift(2), gift(3, "other")]);
+  assert.deepEqual(log.lines.map((line) => [line.kind, line.seq]), [["donated", 2], ["gap", 0], ["said", 1], ["donated", 3]]);
+  const after = next(log, { kind: "removed", seq: 4, seqs: [2], ids: [], at: "" });
+  assert.deepEqual(after.lines.map((line) => line.removed), [true, false, false, false]);
+  // A line's id is its sender's own choice: of the same id it is another line.
+  assert.equal(next(log, said(5, "hello", "eve", "g")).lines.length, 5);
+});
+
 test("gaps that follow each other are one", () => {
   const gap = (skipped, from_seq, to_seq) => ({ kind: "gap", skipped, from_seq, to_seq });
   const log = reduce(emptyLog(null), [said(1), gap(3, 2, 4), gap(4, 5, 8), said(9), gap(0, 10, 9)]);

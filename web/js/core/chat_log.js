@@ -141,10 +141,12 @@ function lineOf(event, me) {
   const id = string(event.id);
   const text = string(event.text);
   const mine = me !== null && nickname === me;
+  const kind = event.kind === "donated" ? "donated" : "said";
   return {
-    key: `${number(event.seq)}:${id}`,
+    // A gift's id is the house's own, and it stays one gift when it comes again with another number.
+    key: kind === "donated" && id !== "" ? `gift:${id}` : `${number(event.seq)}:${id}`,
     seq: number(event.seq),
-    kind: event.kind === "donated" ? "donated" : "said",
+    kind,
     id,
     nickname,
     roles: Array.isArray(from.roles) ? from.roles.filter((role) => typeof role === "string") : [],

@@ -5,12 +5,15 @@
 
 /** What a channel's page shows: three are a podium, more are a list to read. */
 export const SHOWN_MAX = 3;
+/** Gifts remembered, so that none is counted twice that comes again: four times what a room keeps of them. */
+export const KNOWN_MAX = 256;
 
 /** @typedef {{ nickname: string, points: number }} Supporter */
 /**
  * @typedef {object} Support
  * @property {import("./goal.js").Goal | null} goal
  * @property {readonly Supporter[]} supporters the most first
+ * @property {readonly string[]} known ids of gifts that were told, the latest last
  */
 
 /**
@@ -19,12 +22,16 @@ export const SHOWN_MAX = 3;
  * @param {Record<string, unknown>} event
  * @returns {Support}
  */
-export function given({ goal, supporters }, event) {
+export function given(support, event) {
+  const { goal, supporters, known } = support;
+  const id = typeof event.id === "string" ? event.id : "";
+  if (known.includes(id)) return support;
   const points = typeof event.points === "number" ? event.points : 0;
   const { nickname } = /** @type {{ nickname?: unknown }} */ (event.from ?? {});
   return {
     goal: goal === null ? null : { ...goal, received: goal.received + points },
     supporters: typeof nickname === "string" && nickname !== "" ? ranked(supporters, nickname, points) : supporters,
+    known: id === "" ? known : [...known, id].slice(-KNOWN_MAX),
   };
 }
 

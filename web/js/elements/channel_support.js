@@ -25,7 +25,7 @@ export class ChannelSupport extends LightElement {
   async show(nickname) {
     try {
       const [far, most] = await Promise.all([goal(nickname), supporters(nickname, "broadcast")]);
-      this.support = { goal: far.goal, supporters: most.supporters };
+      this.support = { goal: far.goal, supporters: most.supporters, known: [] };
     } catch {
       // A page without it is a whole page.
     }
