@@ -151,6 +151,11 @@ class Bus:
         self._ears: Ears | ClusterEars = ClusterEars(redis) if isinstance(redis, RedisCluster) else Ears(redis)
         self._listening = False
 
+    @property
+    def is_one_server(self) -> bool:
+        """Whether all rooms are at one server, which is there for all of them or for none."""
+        return not isinstance(self._redis, RedisCluster)
+
     async def publish(
         self, room: int, payload: bytes, *, once: str | None = None, once_seconds: int = ONCE_SECONDS
     ) -> int:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rsocket_server.doors import Badge, Caller
     from rsocket_server.laws import Laws
     from rsocket_server.rooms import Rooms
-    from rsocket_server.viewer_stream import Watch
+    from rsocket_server.watch import Watch
 
 ROOMS_KNOWN_MAX: Final = 10_000
 """Nicknames whose room number is remembered: a megabyte, and a line costs no look-up in the database."""
@@ -131,6 +131,7 @@ class ChatDoors:
                 greeting=greeting,
                 behind=wanted.behind,
                 epoch=wanted.epoch,
+                local=wanted.local,
             )
             # From here to the first subscriber nothing is awaited. What changed until now is asked again; what changes
             # later shows out a guest who is in.
@@ -144,7 +145,8 @@ class ChatDoors:
     async def _say(self, caller: Caller, data: bytes) -> bytes:
         said = wire.read(wire.Say, data)
         number = await self._numbers.find(said.channel)
-        return wire.write(wire.Answered(seq=await self._speak(member_of(caller), number, said)))
+        seq = await self._speak(member_of(caller), number, said)
+        return wire.write(wire.Answered(seq=seq, local=not seq))
 
     async def _say_and_forget(self, caller: Caller, data: bytes) -> None:
         """Say a line nobody waits for: what is refused comes back on the sender's own watch."""
@@ -175,7 +177,8 @@ class ChatDoors:
         words = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         once = f"said:{member.id}:{said.id}:{words}"
         now = asyncio.get_running_loop().time()
-        return await self._rooms.say(number, member, text, event, now, once=once, case=case)
+        local_id = said.id if said.local else None
+        return await self._rooms.say(number, member, text, event, now, once=once, case=case, local_id=local_id)
 
     async def _hello(self, caller: Caller, data: bytes) -> bytes:
         if data:

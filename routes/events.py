@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID  # noqa: TC003 - see above.
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from routes.wire import ChannelView, write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.conduct import Rules
 
 
@@ -83,6 +85,7 @@ class Removed(Struct, frozen=True, tag="removed", tag_field="kind"):
     ids: list[str]
     seqs: list[int]
     at: datetime
+    nickname: str | UnsetType = UNSET  # Of lines that have no number: whose ids they are.
 
 
 class Muted(Struct, frozen=True, tag="muted", tag_field="kind"):
@@ -148,6 +151,25 @@ class LiveChannels(Struct, frozen=True, tag="channels", tag_field="kind"):
     """channels.watch: everyone who is on air; each event replaces the one before."""
 
     channels: list[ChannelView]
+
+
+class Away(Struct, frozen=True, tag="away", tag_field="kind"):
+    """The store is away: what comes from now on without a number is seen at this worker only."""
+
+
+class Back(Struct, frozen=True, tag="back", tag_field="kind"):
+    """The store is back: what was seen here without a number has one by now."""
+
+
+class _Unsaid(Struct, frozen=True):
+    nickname: str
+    id: str
+
+
+class Lapsed(Struct, frozen=True, tag="lapsed", tag_field="kind"):
+    """Lines that were seen here only, and will not come to the others: the store was away for too long."""
+
+    lines: list[_Unsaid]
 
 
 class _Removes(Struct, frozen=True):
@@ -221,6 +243,20 @@ def gap(skipped: int, from_seq: int, to_seq: int) -> bytes:
 def epoch(name: str) -> bytes:
     """Encode of which numbers the following events are."""
     return write(Epoch(epoch=name))
+
+
+AWAY = write(Away())
+BACK = write(Back())
+
+
+def local(payload: bytes) -> bytes:
+    """Mark an event that has no number, because the store is away: those at this worker alone see it."""
+    return b'{"local":true,' + payload[1:]
+
+
+def lapsed(names: Sequence[tuple[str, str]]) -> bytes:
+    """Encode which lines will not come to the others: their senders, and the ids that these gave them."""
+    return write(Lapsed(lines=[_Unsaid(nickname, line_id) for nickname, line_id in names]))
 
 
 def drain(retry_after_ms: int) -> bytes:

@@ -12,29 +12,32 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from db import act as acts_core
 from db.act import Action, LinesUnknown, TargetMissing, Untouchable, check_mute, check_reason, permit
 from db.bot_token import Scope
-from db.bus import HISTORY_LINES_MAX
 from db.conduct import PINNED_CHARACTERS_MAX, SLOW_SECONDS_MAX
 from db.member import MemberUnknown
 from routes import events, wire
 from routes.chat import member_of
+from routes.notices import Notices
 from routes.rate_limit import RateLimit
 from routes.wire_conduct import Act, Acted, PastLine
 from rsocket_server import room
 from rsocket_server.doors import Door, Model, ScopeMissing
+from rsocket_server.held import Name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from db.acts import Acts
-    from db.bus import Bus
     from db.member import Member
     from db.members import Members
     from routes.chat import RoomNumbers
-    from routes.notices import Notices
     from rsocket_server.doors import Caller
     from rsocket_server.laws import Laws
+    from rsocket_server.notice_board import NoticeBoard
 
 ACTS_BURST: Final = 30
 ACTS_REFILL_SECONDS: Final = 0.2
@@ -46,15 +49,13 @@ _LINE: Final = msgspec.json.Decoder(PastLine)
 class ModerationDoors:
     """The door of order."""
 
-    def __init__(
-        self, *, acts: Acts, members: Members, bus: Bus, numbers: RoomNumbers, laws: Laws, notices: Notices
-    ) -> None:
+    def __init__(self, *, acts: Acts, members: Members, board: NoticeBoard, numbers: RoomNumbers, laws: Laws) -> None:
         self._acts = acts
         self._members = members
-        self._bus = bus
+        self._board = board
         self._numbers = numbers
         self._laws = laws
-        self._notices = notices
+        self._notices = Notices(board)
         self._pace = RateLimit(burst=ACTS_BURST, refill_seconds=ACTS_REFILL_SECONDS)
 
     def doors(self) -> list[Door]:
@@ -145,13 +146,19 @@ class ModerationDoors:
     # --- lines ----------------------------------------------------------------------------------------------------
 
     async def _remove(self, number: int, actor: Member, target: Member | None, wanted: Act) -> bytes:
-        """Take lines back: those of these numbers, or of one member: of these ids, or all that the history has."""
+        """Take lines back: those of these numbers, or of one member: of these ids, or all that there are.
+
+        Also those that have no number yet, because the store is away.
+        """
         found = await self._lines(number, target, wanted)
-        if not found:
+        unnumbered = self._unnumbered(number, target, wanted)
+        if not found and not unnumbered:
             raise LinesUnknown
-        by_author: dict[str, dict[int, PastLine]] = {}
-        for seq, line in found.items():
-            by_author.setdefault(line.nickname, {})[seq] = line
+        by_author: dict[str, tuple[list[int], list[str]]] = {}
+        for seq, line in [*found.items(), *((0, line) for line in unnumbered)]:
+            seqs, texts = by_author.setdefault(line.nickname, ([], []))
+            seqs += [seq] if seq else []
+            texts.append(line.text)
         authors = await self._members.by_nicknames(by_author)
         if actor.id != number:
             # What they are now, not what they were when they said it.
@@ -165,34 +172,59 @@ class ModerationDoors:
                 actor_id=actor.id,
                 action=Action.REMOVE,
                 target_id=author.id if author else None,
-                seqs=tuple(lines),
+                seqs=tuple(seqs),
                 # An entry keeps one member's words, which go when that member leaves; of who gave without a name or has
                 # left, nobody could take them away any more.
-                words="\n".join(line.text for line in lines.values()) if author else "",
+                words="\n".join(texts) if author else "",
                 reason=reason,
             )
-            for author, lines in ((authors.get(nickname), lines) for nickname, lines in by_author.items())
+            for author, (seqs, texts) in ((authors.get(nickname), lines) for nickname, lines in by_author.items())
         )
-        ids = [line.id for line in found.values()]
-        removed = events.Removed(ids=ids, seqs=list(found), at=datetime.now(UTC))
-        await self._notices.show(number, wire.write(removed))
+        found |= await self._take_down(number, unnumbered)
+        if found:
+            await self._show_removed(number, found)
         return wire.write(Acted(id=entries[0], seqs=list(found)))
+
+    async def _show_removed(self, number: int, found: dict[int, PastLine]) -> None:
+        ids = [line.id for line in found.values()]
+        await self._notices.show(number, _removed(list(found), ids=ids))
+
+    async def _take_down(self, number: int, lines: list[PastLine]) -> dict[int, PastLine]:
+        """Take back lines of one member that had no number, and answer those that have got one meanwhile."""
+        if not lines:
+            return {}
+        names = {Name(line.nickname, line.id) for line in lines}
+        event = _removed([], ids=[line.id for line in lines], nickname=lines[0].nickname)
+        names -= self._board.take_down(number, names, event, lambda seq: _removed([seq]))
+        return await self._past(number, lambda _, line: Name(line.nickname, line.id) in names) if names else {}
+
+    def _unnumbered(self, number: int, target: Member | None, wanted: Act) -> list[PastLine]:
+        if target is None or (wanted.seqs and not wanted.ids):
+            return []
+        lines = [line for line in map(_read_line, self._board.unnumbered(number)) if line is not None]
+        return [
+            line for line in lines if line.nickname == target.nickname and (not wanted.ids or line.id in wanted.ids)
+        ]
 
     async def _lines(self, number: int, target: Member | None, wanted: Act) -> dict[int, PastLine]:
         seqs, ids = set(wanted.seqs), set(wanted.ids)
         if ids and target is None:
             raise TargetMissing  # An id is its sender's own choice, and may be another's too.
         everything = target is not None and not seqs and not ids
-        found = {}
-        for entry in await self._bus.history(number, after=0, limit=HISTORY_LINES_MAX):
-            line = _read_line(entry.payload)
-            if line is None or line.from_ is None:
-                continue
-            if target is not None and line.nickname != target.nickname:
-                continue
-            if everything or entry.seq in seqs or line.id in ids:
-                found[entry.seq] = line
-        return found
+        return await self._past(
+            number,
+            lambda seq, line: (
+                (target is None or line.nickname == target.nickname) and (everything or seq in seqs or line.id in ids)
+            ),
+        )
+
+    async def _past(self, number: int, wanted: Callable[[int, PastLine], bool]) -> dict[int, PastLine]:
+        lines = ((seq, _read_line(payload)) for seq, payload in await self._board.past(number))
+        return {seq: line for seq, line in lines if line is not None and line.from_ is not None and wanted(seq, line)}
+
+
+def _removed(seqs: list[int], *, ids: list[str] | None = None, nickname: str | UnsetType = UNSET) -> bytes:
+    return wire.write(events.Removed(ids=ids or [], seqs=seqs, at=datetime.now(UTC), nickname=nickname))
 
 
 def _read_line(payload: bytes) -> PastLine | None:

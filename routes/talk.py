@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from routes.chat import ChatDoors
     from rsocket_server.doors import Caller
-    from rsocket_server.viewer_stream import Watch
+    from rsocket_server.watch import Watch
 
 LINES_AHEAD: Final = 8
 """Lines that a talker may send before the first of them is answered for: a bot's burst of replies."""
@@ -45,7 +45,7 @@ class TalkDoors:
                 # Nobody knows which line it was, but that one was refused.
                 caller.whisper(number, wire.write(events.Refused(id="", code="wire.shape")))
                 return
-            await self._chat.say_or_refuse(caller, number, wire.Say(wanted.channel, read.id, read.text))
+            await self._chat.say_or_refuse(caller, number, wire.Say(wanted.channel, read.id, read.text, wanted.local))
 
         return watch, Lines(say, caller.spawn)
 

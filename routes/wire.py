@@ -262,7 +262,8 @@ class Watch(Struct, frozen=True):
     """chat.watch: `since` replays what came after that sequence number, `history` the last lines.
 
     Who says `behind` is never so many events late: the older ones become a gap. Who says `epoch`, of which numbers
-    `since` is (or "" where that is not known), is told whenever they are others.
+    `since` is (or "" where that is not known), is told whenever they are others. Who says `local` is shown what this
+    worker's people say while the store is away.
     """
 
     channel: Credential
@@ -270,14 +271,19 @@ class Watch(Struct, frozen=True):
     history: Count | None = None
     behind: Count | None = None
     epoch: Annotated[str, Meta(max_length=EPOCH_CHARS_MAX)] | None = None
+    local: bool = False
 
 
 class Say(Struct, frozen=True):
-    """chat.say: `id` is the sender's own, so that he knows his line when it comes back."""
+    """chat.say: `id` is the sender's own, so that he knows his line when it comes back.
+
+    Who says `local` takes it that the line has no number while the store is away.
+    """
 
     channel: Credential
     id: LineId
     text: Line
+    local: bool = False
 
 
 class Give(Struct, frozen=True, forbid_unknown_fields=True):
@@ -306,10 +312,11 @@ class Empty(Struct, frozen=True):
 # --- RSocket payloads, out ---------------------------------------------------------------------------------------
 
 
-class Answered(Struct, frozen=True):
-    """chat.say as request-response: the sequence number the line got."""
+class Answered(Struct, frozen=True, omit_defaults=True):
+    """chat.say as request-response: the sequence number the line got, or that those at this worker alone see it yet."""
 
-    seq: int
+    seq: int = 0
+    local: bool = False
 
 
 class Gave(Struct, frozen=True):

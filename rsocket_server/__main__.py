@@ -29,12 +29,13 @@ from routes.chat import ChatDoors, RoomNumbers
 from routes.donations import DonationDoors
 from routes.live_channels import LiveChannels
 from routes.moderation import ModerationDoors
-from routes.notices import Notices
 from routes.revocations import Revocations
 from routes.talk import TalkDoors
 from routes.tokens import Tokens
+from rsocket_server.absence import Words
 from rsocket_server.alert_relay import AlertRelay
 from rsocket_server.laws import Laws
+from rsocket_server.notice_board import NoticeBoard
 from rsocket_server.rooms import Rooms
 from rsocket_server.send_ring import open_ring
 from rsocket_server.server import serve
@@ -72,9 +73,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         revocations = Revocations(members, bot_tokens, rooms)
         admission = Admission(Tokens(stores.secret), bot_tokens, revocations)
         chat = ChatDoors(rooms, numbers, laws, admission.verify)
-        moderation = ModerationDoors(
-            acts=acts, members=members, bus=bus, numbers=numbers, laws=laws, notices=Notices(bus)
-        )
+        board = NoticeBoard(bus, rooms)
+        moderation = ModerationDoors(acts=acts, members=members, board=board, numbers=numbers, laws=laws)
         server = await process.listen(
             serve(
                 doors=[
@@ -122,6 +122,7 @@ def _rooms(bus: Bus) -> Rooms:
         voice=events.voice,
         epoch=events.epoch,
         ring=open_ring(),
+        words=Words(away=events.AWAY, back=events.BACK, local=events.local, lapsed=events.lapsed),
     )
 
 

@@ -1,7 +1,8 @@
 """Shell: what each channel asks of its speakers, and how each of them stands there, as this worker knows it.
 
 PostgreSQL has the truth. What was read is kept for a while, so that a line costs no look-up, and dropped at once when
-the bus says that it has changed, or that news may have been missed. Without PostgreSQL what is known goes on to hold.
+the bus says that it has changed, or that news may have been missed; while the bus is away it is read again soon.
+Without PostgreSQL what is known goes on to hold.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ class Laws:
     async def _find(self, key: _Key, read: Callable[[], Awaitable[Any]]) -> Any:
         known = self._known.get(key)
         now = asyncio.get_running_loop().time()
-        if known is not None and known.reading is None and now - known.read_at < limits.LAW_SECONDS:
+        lasts = limits.LAW_AWAY_SECONDS if self._rooms.is_away(key[0]) else limits.LAW_SECONDS
+        if known is not None and known.reading is None and now - known.read_at < lasts:
             return known.value
         if known is None or known.reading is None:
             known = self._read_again(key, known, read)

@@ -116,12 +116,27 @@ SPEECH_LINES_MAX = 5
 SPEECH_SECONDS = 5.0
 # For so long the same id and words of the same member are the same line, said again because its answer was lost.
 SAID_ONCE_SECONDS = 60
+# Lines of one room that a worker holds while the store is away, to publish them when it is back: as many as the history
+# has, or they would push each other out of it. One more is refused.
+HELD_LINES_MAX = 512
+# Acts of moderators beside them.
+HELD_ACTS_MAX = 64
+HELD_BYTES_MAX = 256 * 1024
+# All rooms of a worker together: some 30,000 lines.
+HELD_TOTAL_BYTES_MAX = 8 * 1024 * 1024
+# An older line is let go: it would come to the others as the answer to something else.
+HELD_SECONDS_MAX = 600
+# Of a line that may be published already: so long before the store forgets its name it is not sent again. Longer than
+# one try (db/pool.py REDIS_CALL_SECONDS_MAX).
+HELD_MARGIN_SECONDS = 10
 # Viewer counts are told at most this often, and coarser in big rooms, or they would be the loudest voice in them.
 COUNT_SECONDS = 1.0
 # (from this many viewers on, told in steps of)
 COUNT_STEPS = ((10_000, 100), (1_000, 50), (0, 1))
 # What is known of a channel's rules and of a speaker's standing is read again after this, should news be lost.
 LAW_SECONDS = 30.0
+# While the store is away, and with it the news of what others' moderators have done.
+LAW_AWAY_SECONDS = 2.0
 # Read at once: half of the connections to PostgreSQL (db/pool.py POOL_CONNECTIONS). Hundreds who speak for the first
 # time must not stand between a donation and its books.
 LAW_READINGS_MAX = 4
@@ -143,3 +158,6 @@ assert MESSAGE_BYTES_MAX + WRITE_HIGH_BYTES < OUTBOUND_BYTES_MAX  # A keepalive'
 assert KEPT_EVENTS_MAX + OWN_EVENTS_MAX < WHISPERS_MAX
 assert JOIN_EVENTS_DEFAULT <= JOIN_EVENTS_MAX <= LOG_EVENTS_MAX
 assert BATCH_BYTES_MAX <= LOG_BYTES_MAX
+assert HELD_LINES_MAX <= LOG_EVENTS_MAX
+assert HELD_BYTES_MAX <= LOG_BYTES_MAX
+assert HELD_MARGIN_SECONDS < SAID_ONCE_SECONDS

@@ -4,6 +4,7 @@ Backpressure is decided here and nowhere else. A viewer without credit, or whose
 cursor stays. When it can go on it gets a `gap` for each run of events that the log no longer has, between them the kept
 ones (donations) and its own lines, which are never skipped, then the rest. A viewer that would rather be on time than
 complete (`behind`) gets such a gap also for what the log still has.
+What has no number in the log, because the store is away (`aside`), comes after what has.
 Each item costs one credit, whatever it is, so that never more goes out than was requested.
 """
 
@@ -29,12 +30,14 @@ class Outbox:
         credit: items that may still be sent; `inf` once 2^31-1 have been asked for (Reactive Streams §3.17).
         open: whether the socket takes more.
         behind: events it may be late by; then it goes on with the newest half of them. None: as many as the log has.
+        aside: number of the last event delivered of those beside the log; `inf` for who does not know of such.
     """
 
-    __slots__ = ("_note", "_whispers", "behind", "credit", "cursor", "open")
+    __slots__ = ("_note", "_whispers", "aside", "behind", "credit", "cursor", "open")
 
-    def __init__(self, cursor: int, behind: int | None = None) -> None:
+    def __init__(self, cursor: int, behind: int | None = None, aside: int | None = None) -> None:
         self.cursor = cursor
+        self.aside: float = inf if aside is None else aside
         self.behind = behind
         self.credit: float = 0
         self.open = True
@@ -57,9 +60,11 @@ class Outbox:
         """Offer a passing event (a count): only the latest is kept, and it goes after the log's."""
         self._note = payload
 
-    def ready(self, head: int) -> bool:
-        """Whether something can go out now, `head` being the log's newest."""
-        return self.open and self.credit > 0 and (self.cursor < head or bool(self._whispers) or self._note is not None)
+    def ready(self, head: int, aside: int = 0) -> bool:
+        """Whether something can go out now, `head` being the log's newest, `aside` the newest beside it."""
+        if not self.open or self.credit <= 0:
+            return False
+        return self.cursor < head or self.aside < aside or bool(self._whispers) or self._note is not None
 
     @property
     def reach(self) -> float:
@@ -71,7 +76,9 @@ class Outbox:
         self.credit -= cursor - self.cursor
         self.cursor = cursor
 
-    def take(self, log: Log, gap: Callable[[int, int, int], bytes], voice: str | None = None) -> list[bytes]:
+    def take(
+        self, log: Log, gap: Callable[[int, int, int], bytes], voice: str | None = None, aside: Log | None = None
+    ) -> list[bytes]:
         """Take the payloads to write now, about BATCH_BYTES_MAX of them; call again until there are none.
 
         `gap(skipped, from_seq, to_seq)` writes the event that stands for those no longer in the log; what `voice` has
@@ -93,11 +100,23 @@ class Outbox:
             taken += log.after(self.cursor, target)
             self.credit -= target - self.cursor
             self.cursor = target
+        if aside is not None and self.cursor == log.head:
+            taken += self._take_aside(aside)
         if self._note is not None and self.credit > 0 and self.cursor == log.head:
             taken.append(self._note)
             self._note = None
             self.credit -= 1
         return taken
+
+    def _take_aside(self, aside: Log) -> list[bytes]:
+        """Take what is beside the log; what is no longer there has a number by now, or nobody needs it."""
+        if self.credit <= 0 or self.aside >= aside.head:
+            return []
+        cursor = int(max(self.aside, aside.first - 1))
+        target = int(min(aside.reach(cursor, limits.BATCH_BYTES_MAX), cursor + self.credit))
+        self.credit -= target - cursor
+        self.aside = target
+        return aside.after(cursor, target)
 
     def _first(self, log: Log) -> int:
         """Answer the event to go on with: what lies before it is crossed.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rsocket_server import limits
 from rsocket_server.graphemes import count, tallest
+from rsocket_server.held import Held
+from rsocket_server.pace import Pace
 from rsocket_server.room_log import Log
 
 if TYPE_CHECKING:
@@ -154,6 +156,9 @@ class Room:
 
     Attributes:
         log: recent events.
+        aside: what is shown here without a number while the store is away; empty but for its end when it is back.
+        held: what is to have a number when the store is back.
+        pace: slow mode, as this worker counts it.
         epoch: of which numbers they are; "" before the first history was read.
         total: viewers over all workers, as far as known; this worker's own where nobody said more.
     """
@@ -164,6 +169,9 @@ class Room:
         voice: Callable[[bytes], str | None] = _nobody,
     ) -> None:
         self.log = Log()
+        self.aside = Log()
+        self.held = Held()
+        self.pace = Pace()
         self.epoch = ""
         self.total = 0
         self._takes_back = takes_back
@@ -254,6 +262,10 @@ class Room:
             return since
         wanted = limits.JOIN_EVENTS_DEFAULT if history is None else min(max(history, 0), limits.JOIN_EVENTS_MAX)
         return max(log.head - wanted, log.first - 1)
+
+    def aside_cursor(self) -> int:
+        """Answer the last aside that a new watcher does not need: all that were told while the store is away."""
+        return self.aside.first - 1 if self.held.away else self.aside.head
 
     # --- viewers -------------------------------------------------------------------------------------------------
 

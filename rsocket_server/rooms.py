@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 from reactivex import operators
 from reactivex.subject import Subject
 
+from db.errors import StoreError, StoreUnavailable, StoreUnknown
 from rsocket_server import limits
+from rsocket_server.absence import NO_WORDS, Absence
 from rsocket_server.doorway import cancelled
-from rsocket_server.room import Place, Room, SlowMode
-from rsocket_server.viewer_stream import Fanout, Watch
+from rsocket_server.hall import Hall
+from rsocket_server.held import Name, Word
+from rsocket_server.room import Room, SlowMode
+from rsocket_server.viewer_stream import Fanout
+from rsocket_server.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,49 +31,15 @@ if TYPE_CHECKING:
     from db.bus import Bus, News
     from db.conduct import Case
     from db.member import Member
+    from rsocket_server.absence import Words
     from rsocket_server.room import Seat
     from rsocket_server.send_ring import SendRing
 
 _log = logging.getLogger("commeow.rooms")
 _RESYNC = "resync"  # The topic by which the bus says that it was away.
+# Counts not told in a row, after which the bus is taken to be away; one may be late by itself.
+TICKS_FAILED_MAX = 2
 RETRY_SECONDS = 1.0  # Between two tries to read a history while viewers wait for what they missed.
-
-
-class Hall:
-    """One room as this worker holds it.
-
-    Attributes:
-        room: its core.
-        fanout: its viewers.
-        totals: its viewer counts as told, newest last; an Rx subject.
-        loading: reads the history; None when the log is complete.
-        pending: what came meanwhile.
-        stale: whether the line broke meanwhile.
-        subscribed: whether the bus feeds it.
-        touched_at: when someone last wanted it.
-    """
-
-    def __init__(self, fanout: Fanout, now: float) -> None:
-        self.room = fanout.room
-        self.fanout = fanout
-        self.totals: Subject[int] = Subject()
-        self.loading: asyncio.Task[None] | None = None
-        self.pending: list[tuple[int, bytes, bool]] = []
-        self.stale = False
-        self.subscribed = False
-        self.touched_at = now
-
-    def deliver(self, seq: int, payload: bytes, kept: bool) -> bool:  # noqa: FBT001 - a field of the event.
-        """Put an event in its place; False if the history must be read."""
-        if self.loading is not None:
-            self.pending.append((seq, payload, kept))
-            # More than the log holds: the oldest will be in the history or nowhere.
-            del self.pending[: -limits.LOG_EVENTS_MAX]
-            return True
-        place = self.room.add(seq, payload, kept=kept)
-        if place is Place.NEXT:
-            self.fanout.wake()
-        return place is not Place.ASTRAY
 
 
 class Rooms:
@@ -85,8 +56,10 @@ class Rooms:
         voice: who has said an event with its number, whose own watches never miss it.
         epoch: writes the event that says of which numbers the following events are.
         ring: sends to many at once, where there is one.
+        words: what is said while the bus is away.
 
     Attributes:
+        absence: of the bus.
         counts: (room, viewers) whenever a count is told; an Rx observable for lists of channels.
     """
 
@@ -103,8 +76,10 @@ class Rooms:
         voice: Callable[[bytes], str | None] = lambda _payload: None,
         epoch: Callable[[str], bytes] = str.encode,
         ring: SendRing | None = None,
+        words: Words = NO_WORDS,
     ) -> None:
         self._bus = bus
+        self.absence = Absence(bus, words)
         self._stamp = stamp
         self._keep = keep
         self._gap = gap
@@ -131,6 +106,7 @@ class Rooms:
         greeting: bytes | None = None,
         behind: int | None = None,
         epoch: str | None = None,
+        local: bool = False,
     ) -> Watch:
         """Answer a Publisher of a room's events.
 
@@ -143,17 +119,18 @@ class Rooms:
             behind: by how many events this watch may be late before it is brought forward.
             epoch: of which numbers `since` is, "" if that is not known: this watch is told of which they are now. None:
                 it does not ask.
+            local: whether this watch knows of events without a number: those of this worker, while the bus is away.
 
         Raises:
             db.errors.StoreError: the bus is away and the room is not open here yet.
         """
-        hall = self._hall(room)
+        hall = self.hall(room)
         if not hall.subscribed:
             self._load(hall)
         if hall.loading is not None and not hall.fanout.viewers:
             await asyncio.shield(hall.loading)
         hall.touched_at = _now()
-        return Watch(hall.fanout, seat, since, history, greeting, behind=behind, epoch=epoch)
+        return Watch(hall.fanout, seat, since, history, greeting, behind=behind, epoch=epoch, local=local)
 
     async def say(
         self,
@@ -165,8 +142,11 @@ class Rooms:
         *,
         once: str,
         case: Case | None = None,
+        local_id: str | None = None,
     ) -> int:
         """Publish a member's line if the room lets it through; answer its sequence number.
+
+        While the bus is away it is shown to those who watch here, and 0 answered; it has a number when the bus is back.
 
         Args:
             room: its number.
@@ -176,22 +156,47 @@ class Rooms:
             now: seconds, of the same clock at each call.
             once: names the line; the same again within SAID_ONCE_SECONDS is not said twice.
             case: what the channel asks of its speakers, and how this one stands there.
+            local_id: the speaker's own name for the line. None: they know of numbered lines only.
 
         Raises:
             room.RoomError, db.conduct.ConductError: not said.
-            db.errors.StoreError: the bus is away.
+            db.errors.StoreError: the bus is away, and the line is not held either.
         """
-        hall = self._hall(room)
-        hall.touched_at = _now()
+        hall = self.hall(room)
+        hall.touched_at = began = _now()
         hall.room.judge(member.id, text, now, case)
-        if case is not None and case.slow_seconds:
-            # Kept where all workers meet: two windows on two workers do not make anyone twice as fast.
-            wait_ms = await self._bus.pace(room, member.id, case.slow_seconds, once)
-            if wait_ms:
-                raise SlowMode(wait_ms)
+        slow_seconds = case.slow_seconds if case is not None else 0
         # As long as the pace takes the same line for the same, or it could be said anew within one turn.
-        once_seconds = max(limits.SAID_ONCE_SECONDS, case.slow_seconds if case is not None else 0)
-        return await self._bus.publish(room, event, once=once, once_seconds=once_seconds)
+        once_seconds = max(limits.SAID_ONCE_SECONDS, slow_seconds)
+        if slow_seconds:
+            _wait(hall.room.pace.wait_ms(member.id, once, now))
+        try:
+            if hall.room.held.away:  # Nothing may overtake what is held.
+                raise StoreUnavailable("away")
+            if slow_seconds:
+                # Kept where all workers meet: two windows on two workers do not make anyone twice as fast.
+                _wait(await self._bus.pace(room, member.id, slow_seconds, once))
+            seq = await self._bus.publish(room, event, once=once, once_seconds=once_seconds)
+        except StoreError as error:
+            self.absence.begin(hall)
+            if local_id is None:
+                raise
+            tried_at = began if isinstance(error, StoreUnknown) else None
+            name = Name(member.nickname, local_id)
+            self.absence.hold(hall, Word(event, once, once_seconds, _now(), name=name, tried_at=tried_at))
+            seq = 0
+        if slow_seconds:
+            hall.room.pace.spoke(member.id, once, now, slow_seconds)
+        return seq
+
+    def is_away(self, room: int) -> bool:
+        """Whether the bus is away, as far as this room knows."""
+        hall = self._halls.get(room)
+        return hall is not None and hall.room.held.away
+
+    def find(self, room: int) -> Hall | None:
+        """Answer a room, if this worker holds it."""
+        return self._halls.get(room)
 
     async def follow(self, topic: str) -> Observable[bytes]:
         """Answer the news of a topic as they come, and b"" whenever some may have been missed."""
@@ -228,6 +233,7 @@ class Rooms:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen())
                 group.create_task(self._tick_on())
+                group.create_task(self.absence.run())
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -268,7 +274,8 @@ class Rooms:
     def _event(self, seq: int, payload: bytes) -> tuple[int, bytes, bool]:
         return seq, self._stamp(seq, payload), self._keep(payload)
 
-    def _hall(self, room_id: int) -> Hall:
+    def hall(self, room_id: int) -> Hall:
+        """Answer a room as this worker holds it; a new one is held from now on."""
         hall = self._halls.get(room_id)
         if hall is None:
             fanout = Fanout(room_id, Room(self._takes_back, self._voice), self._gap, self._epoch, self._ring)
@@ -323,12 +330,23 @@ class Rooms:
     # --- time -------------------------------------------------------------------------------------------------------
 
     async def _tick_on(self) -> None:
+        failed = 0
         while not cancelled():
             await asyncio.sleep(limits.COUNT_SECONDS)
             try:
                 await self.tick(_now())
-            except Exception:  # noqa: BLE001 - counts are stale while the bus is away; the rooms go on.
+                failed = 0
+            except Exception as error:  # noqa: BLE001 - counts are stale while the bus is away; the rooms go on.
                 _log.warning("count_failed", exc_info=True)
+                failed += isinstance(error, StoreError)
+                if failed >= TICKS_FAILED_MAX and self._bus.is_one_server:
+                    self._tell_away()
+
+    def _tell_away(self) -> None:
+        """Let everybody know, also where nobody speaks."""
+        for hall in self._halls.values():
+            if hall.fanout.viewers:
+                self.absence.begin(hall)
 
     async def tick(self, now: float) -> None:
         """Tell counts that are due, and leave the rooms that nobody wants."""
@@ -351,7 +369,7 @@ class Rooms:
         for room_id, hall in list(self._halls.items()):
             if hall.fanout.viewers:
                 hall.touched_at = now
-            elif now - hall.touched_at > limits.ROOM_IDLE_SECONDS and hall.loading is None:
+            elif now - hall.touched_at > limits.ROOM_IDLE_SECONDS and hall.loading is None and not hall.room.held.away:
                 del self._halls[room_id]
                 if hall.subscribed:
                     await self._bus.unsubscribe(room_id)
@@ -361,6 +379,11 @@ def _seen(task: asyncio.Task[None]) -> None:
     """Look at a task's error: whoever waited for it has got it."""
     if not task.cancelled():
         task.exception()
+
+
+def _wait(wait_ms: int) -> None:
+    if wait_ms:
+        raise SlowMode(wait_ms)
 
 
 def _now() -> float:

@@ -12,18 +12,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from rsocket.helpers import DefaultPublisher, DefaultSubscription
+from rsocket.helpers import DefaultSubscription
 from rsocket.payload import Payload
 
 from rsocket_server import frames, limits
 from rsocket_server.carrier import carrier_of
 from rsocket_server.group import Group
-from rsocket_server.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rsocket_server.group import Member
+    from rsocket_server.outbox import Outbox
     from rsocket_server.room import Room, Seat
     from rsocket_server.send_ring import SendRing
 
@@ -112,10 +112,10 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
 
     def flush(self) -> None:
         """Send all that this viewer can get now, a batch at a time, and rest if nothing more may follow."""
-        outbox, fanout = self.outbox, self._fanout
+        outbox, fanout, room = self.outbox, self._fanout, self._fanout.room
         fanout.rest(self)
-        while outbox.ready(fanout.room.log.head) and (
-            payloads := outbox.take(fanout.room.log, fanout.gap, self.seat.voice)
+        while outbox.ready(room.log.head, room.aside.head) and (
+            payloads := outbox.take(room.log, fanout.gap, self.seat.voice, room.aside)
         ):
             self.emit(payloads)
         if outbox.open and outbox.credit and not self.dead:
@@ -128,41 +128,6 @@ class Viewer(DefaultSubscription):  # type: ignore[misc]
         else:
             for payload in payloads:
                 self._subscriber.on_next(Payload(payload))
-
-
-class Watch(DefaultPublisher):  # type: ignore[misc]
-    """A door's answer: rsocket-py's Publisher of one watch, begun when it is subscribed to."""
-
-    def __init__(
-        self,
-        fanout: Fanout,
-        seat: Seat,
-        since: int | None,
-        history: int | None,
-        greeting: bytes | None = None,
-        *,
-        behind: int | None = None,
-        epoch: str | None = None,
-    ) -> None:
-        self._fanout = fanout
-        self._seat = seat
-        self._since = since
-        self._epoch = epoch
-        self._history = history
-        self._greeting = greeting
-        self._behind = behind
-
-    def subscribe(self, subscriber: Any) -> None:
-        """Join the room. Nothing is sent before the subscriber requests."""
-        cursor = self._fanout.room.join_cursor(self._since, self._history, self._epoch)
-        outbox = Outbox(cursor, self._behind)
-        viewer = Viewer(self._fanout, subscriber, self._seat, outbox, hears_epoch=self._epoch is not None)
-        if viewer.hears_epoch:
-            outbox.whisper(self._fanout.epoch(self._fanout.room.epoch))
-        if self._greeting is not None:
-            viewer.outbox.whisper(self._greeting)
-        subscriber.on_subscribe(viewer)
-        self._fanout.add(viewer)
 
 
 class Fanout:
@@ -196,6 +161,7 @@ class Fanout:
         self._single: dict[Viewer, None] = {}
         self._encoded: dict[tuple[int, tuple[bytes, ...]], bytes] = {}  # In this round.
         self._note: bytes | None = None
+        self._aside = room.aside.head  # All have been looked at since it came so far.
         self._round: Iterator[None] | None = None
         self._timer: asyncio.Handle | None = None
         self._began_at = 0.0
@@ -336,6 +302,17 @@ class Fanout:
                 yield
                 served = 0
 
+        aside = self.room.aside.head
+        if self._aside < aside:
+            self._aside = aside
+            for viewer in [viewer for viewer in self.viewers if viewer.outbox.aside < aside]:
+                if not viewer.dead:
+                    viewer.flush()
+                    served += 1
+                if served >= limits.ROUND_WATCHERS:
+                    yield
+                    served = 0
+
     def _serve(self, group: Group) -> None:
         """Give a group what is next for it; who cannot go along with the others goes alone."""
         log = self.room.log
@@ -381,7 +358,8 @@ class Fanout:
         ended_at = loop.time()
         self._next_at = ended_at + _PAUSE * (ended_at - self._began_at)
         head = self.room.log.head
-        if any(group.cursor < head for group in self._groups) or any(v.outbox.cursor < head for v in self._single):
+        late = any(group.cursor < head for group in self._groups) or any(v.outbox.cursor < head for v in self._single)
+        if late or self._aside < self.room.aside.head:
             self.wake()
 
     def _merge(self) -> None:

@@ -57,7 +57,8 @@ async def serve_ours() -> int:
     from rsocket_server.room import Room, Seat  # noqa: PLC0415
     from rsocket_server.send_ring import open_ring  # noqa: PLC0415
     from rsocket_server.server import serve  # noqa: PLC0415
-    from rsocket_server.viewer_stream import Fanout, Watch  # noqa: PLC0415
+    from rsocket_server.viewer_stream import Fanout  # noqa: PLC0415
+    from rsocket_server.watch import Watch  # noqa: PLC0415
 
     fanout = Fanout(1, Room(), lambda *_: b"gap", ring=open_ring())
 

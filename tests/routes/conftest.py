@@ -48,8 +48,10 @@ from routes.talk import TalkDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens
 from rsocket_server import limits
+from rsocket_server.absence import Words
 from rsocket_server.alert_relay import AlertRelay
 from rsocket_server.laws import Laws
+from rsocket_server.notice_board import NoticeBoard
 from rsocket_server.rooms import Rooms
 from rsocket_server.server import serve as serve_rsocket
 from tests.routes.far_side import Shop
@@ -287,6 +289,7 @@ async def conversing(pool, redis, tokens, connect, name="one"):
         takes_back=events.takes_back,
         voice=events.voice,
         epoch=events.epoch,
+        words=Words(away=events.AWAY, back=events.BACK, local=events.local, lapsed=events.lapsed),
     )
     acts = Acts(pool)
     laws = Laws(acts, rooms)
@@ -304,7 +307,7 @@ async def conversing(pool, redis, tokens, connect, name="one"):
                 *TalkDoors(chat).doors(),
                 *DonationDoors(ledger, numbers, laws).doors(),
                 *ModerationDoors(
-                    acts=acts, members=Members(pool), bus=bus, numbers=numbers, laws=laws, notices=Notices(bus)
+                    acts=acts, members=Members(pool), board=NoticeBoard(bus, rooms), numbers=numbers, laws=laws
                 ).doors(),
                 *live.doors(),
             ],

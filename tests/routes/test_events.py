@@ -41,6 +41,14 @@ def test_a_stamped_event_is_the_event_with_its_number():
             wire.write(events.OnAir(at=AT, playback="/hls/a/index.m3u8")),
             {"kind": "on_air", "at": "2026-11-25T01:02:03Z", "playback": "/hls/a/index.m3u8"},
         ),
+        (events.AWAY, {"kind": "away"}),
+        (events.BACK, {"kind": "back"}),
+        (events.local(events.count(12)), {"local": True, "kind": "count", "viewers": 12}),
+        (events.lapsed([("나비", "1")]), {"kind": "lapsed", "lines": [{"nickname": "나비", "id": "1"}]}),
+        (
+            wire.write(events.Removed(ids=["1"], seqs=[], at=AT, nickname="나비")),
+            {"kind": "removed", "ids": ["1"], "seqs": [], "at": "2026-11-25T01:02:03Z", "nickname": "나비"},
+        ),
         (wire.write(events.Interrupted(at=AT)), {"kind": "interrupted", "at": "2026-11-25T01:02:03Z"}),
         (wire.write(events.OffAir(at=AT)), {"kind": "off_air", "at": "2026-11-25T01:02:03Z"}),
         (

@@ -144,7 +144,7 @@ def test_the_rsocket_table_is_the_servers():
         *ChatDoors(None, None, None, None).doors(),
         *TalkDoors(None).doors(),
         *DonationDoors(None, None, None).doors(),
-        *ModerationDoors(acts=None, members=None, bus=None, numbers=None, laws=None, notices=None).doors(),
+        *ModerationDoors(acts=None, members=None, board=None, numbers=None, laws=None).doors(),
         *LiveChannels(None, None, None).doors(),
     ]
 

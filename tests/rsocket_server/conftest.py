@@ -9,7 +9,8 @@ import pytest
 
 from rsocket_server.room import Room, Seat
 from rsocket_server.server import Server, serve
-from rsocket_server.viewer_stream import Fanout, Watch
+from rsocket_server.viewer_stream import Fanout
+from rsocket_server.watch import Watch
 from tests.rsocket_server import script
 
 if TYPE_CHECKING:

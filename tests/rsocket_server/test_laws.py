@@ -48,6 +48,10 @@ class NewsRooms:
         self.news: Subject[bytes] = Subject()
         self.shown_out: list[int] = []
         self.failures = 0
+        self.away = False
+
+    def is_away(self, _room: int) -> bool:
+        return self.away
 
     async def follow(self, topic: str) -> Subject[bytes]:
         assert topic == module.TOPIC
@@ -214,6 +218,18 @@ async def test_without_postgresql_what_is_known_holds_and_what_is_not_is_refused
 
     truth.broken = False
     assert (await laws.rules(8)).slow_seconds == 5
+
+
+async def test_while_the_bus_is_away_what_is_known_is_read_again_soon(parts, monkeypatch):
+    laws, truth, rooms = parts
+    await laws.standing(7, 2)
+    monkeypatch.setattr(limits, "LAW_AWAY_SECONDS", 0.0)
+
+    await laws.standing(7, 2)
+    assert truth.asked == 1
+    rooms.away = True
+    await laws.standing(7, 2)
+    assert truth.asked == 2
 
 
 async def test_what_is_old_is_read_again(parts, monkeypatch):

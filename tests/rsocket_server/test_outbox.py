@@ -300,3 +300,31 @@ def test_a_gap_of_the_history_has_no_end_but_the_log() -> None:
     outbox.request(9)
 
     assert outbox.take(log, gap) == [b"1", b"gap 6 2-7", b"8"]
+
+
+def test_asides_come_after_the_log_and_within_the_credit() -> None:
+    outbox, log, aside = Outbox(0, aside=0), log_of(*ABC), log_of(b"x", b"y")
+    outbox.request(4)
+    assert outbox.ready(3, 2)
+
+    assert outbox.take(log, gap, aside=aside) == [b"a", b"b", b"c", b"x"]
+    assert not outbox.ready(3, 2)
+    outbox.request(9)
+    assert outbox.take(log, gap, aside=aside) == [b"y"]
+    assert not outbox.ready(3, 2)
+
+
+def test_asides_wait_while_the_log_does() -> None:
+    outbox, aside = Outbox(0, aside=0), log_of(b"x")
+    outbox.request(2)
+
+    assert outbox.take(log_of(*ABC), gap, aside=aside) == [b"a", b"b"]
+
+
+def test_who_does_not_know_of_asides_gets_none() -> None:
+    outbox = Outbox(3)
+    outbox.request(9)
+
+    assert not outbox.ready(3, 2)
+    assert outbox.take(log_of(*ABC), gap, aside=log_of(b"x", b"y")) == []
+    assert outbox.credit == 9

@@ -87,10 +87,11 @@ async def watch(
     member: Any = None,
     n: int = UNBOUNDED,
     epoch: str | None = None,
+    local: bool = False,
 ) -> Reader:
     reader = Reader()
     seat = Seat(member.id, voice=member.nickname) if member else Seat(object())
-    (await rooms.watch(ROOM, seat=seat, since=since, history=history, epoch=epoch)).subscribe(reader)
+    (await rooms.watch(ROOM, seat=seat, since=since, history=history, epoch=epoch, local=local)).subscribe(reader)
     reader.subscription.request(n)
     return reader
 

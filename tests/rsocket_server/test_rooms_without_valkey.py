@@ -1,7 +1,8 @@
 """Rooms whose Valkey is killed, comes back with its data or without, or hangs, while people watch.
 
-What was said stays on the screen and can be read by who comes; new lines are refused, each with what to do about it,
-until Valkey is back; then everything goes on by itself, and no line of before is lost or comes twice.
+What was said stays on the screen and can be read by who comes. What is said meanwhile is seen by those at the same
+worker who know of lines without a number; of others it is refused, with what to do about it. When Valkey is back
+everything goes on by itself, in one order everywhere, and no line is lost or comes twice.
 """
 
 from __future__ import annotations
@@ -184,3 +185,72 @@ async def test_a_room_is_not_entered_while_nobody_knows_its_past(folder: Path) -
             await say_until_said(rooms, "one", reader)
 
             assert reader.lines == [b"1:one"]
+
+
+async def say_here(rooms: Rooms, text: str, *, member: Any = NABI) -> int:
+    """Say a line as a client does that knows of lines without a number."""
+    return await rooms.say(ROOM, member, text, text.encode(), next(moments), once=f"{member.id} {text}", local_id=text)
+
+
+async def heard(reader: Reader, line: bytes) -> None:
+    async with asyncio.timeout(60):
+        while line not in reader.lines:
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("with_data", [True, False], ids=["with its data", "empty"])
+async def test_two_workers_talk_on_by_themselves_and_come_together(folder: Path, with_data: bool) -> None:
+    url = f"unix://{folder}/valkey.sock"
+    async with rooms_at(url) as here, rooms_at(url) as there:
+        async with Valkey(folder) as server:
+            pid = await pid_of(server)
+            old = await watch(here)
+            readers = [await watch(rooms, local=True) for rooms in (here, there)]
+            assert await say_here(here, "before") == 1
+            for reader in (*readers, old):
+                await heard(reader, b"1:before")
+            os.kill(pid, signal.SIGKILL)
+
+        assert [await say_here(here, f"here {number}") for number in range(3)] == [0, 0, 0]
+        assert [await say_here(there, f"there {number}", member=MIMI) for number in range(3)] == [0, 0, 0]
+        await heard(readers[0], b"local:here 2")
+        await heard(readers[1], b"local:there 2")
+        assert [reader.lines[1:] for reader in readers] == [
+            [b"away", *(b"local:%s %d" % (name, number) for number in range(3))] for name in (b"here", b"there")
+        ]
+        assert old.lines == [b"1:before"]
+
+        if not with_data:
+            shutil.rmtree(folder)
+        async with Valkey(folder):
+            for reader in readers:
+                await heard(reader, b"back")
+            seq = await say_here(here, "after")
+            assert seq == (8 if with_data else 7)
+            for reader in (*readers, old):
+                await heard(reader, b"%d:after" % seq)
+
+            numbered = [[line for line in reader.lines if line[:1].isdigit()][1:] for reader in (*readers, old)]
+            assert numbered[0] == numbered[1] == numbered[2]
+            said = [line.partition(b":")[2].decode() for line in numbered[0]]
+            assert sorted(said) == sorted(
+                ["after", *(f"{name} {number}" for name in ("here", "there") for number in range(3))]
+            )
+            for name in ("here", "there"):
+                assert [text for text in said if text.startswith(name)] == [f"{name} {number}" for number in range(3)]
+            # Whoever comes now reads the same.
+            again = await watch(there, since=1 if with_data else 0, local=True)
+            assert await again.heard(7) == numbered[0]
+
+
+async def test_a_room_in_which_nobody_speaks_is_told_too(folder: Path) -> None:
+    async with rooms_at(f"unix://{folder}/valkey.sock") as rooms:
+        async with Valkey(folder) as server:
+            pid = await pid_of(server)
+            reader = await watch(rooms, local=True)
+            os.kill(pid, signal.SIGKILL)
+        await heard(reader, b"away")
+        async with Valkey(folder):
+            await heard(reader, b"back")
+
+            assert reader.lines == [b"away", b"back"]

@@ -11,7 +11,8 @@ from rsocket_server import frames, limits
 from rsocket_server.doors import Door
 from rsocket_server.room import Room, Seat
 from rsocket_server.send_ring import open_ring
-from rsocket_server.viewer_stream import Fanout, Viewer, Watch
+from rsocket_server.viewer_stream import Fanout, Viewer
+from rsocket_server.watch import Watch
 from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen, setup
 
 if TYPE_CHECKING:

@@ -1,0 +1,205 @@
+"""Shell: what this worker does while the bus is away: its rooms go on by themselves, and are healed when it is back.
+
+A room is away from the first failure of the bus until all that it holds is published, in its order, each under the name
+that it had from the beginning, and has come back with what others have said; nothing overtakes it. Those who watch here
+see what is said at once, without a number. The bus is asked whether it is back by a question that changes nothing: a
+line that is sent and not answered for may be published, and must not be sent again much later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from db.errors import StoreError, StoreUnavailable, StoreUnknown
+from rsocket_server import limits
+from rsocket_server.doorway import cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Sequence
+
+    from db.bus import Bus
+    from rsocket_server.hall import Hall
+    from rsocket_server.held import Name, Word
+
+# Between two looks whether the bus is back.
+RETRY_SECONDS = 0.5
+# Rooms of which one look may hear that it is not: of a cluster some nodes may be back, of one server none is.
+FAILURES_A_LOOK = 3
+# Announcements that wait; more are dropped, and each worker reads by itself what they would have told (laws.py).
+OWED_MAX = 1_000
+
+_log = logging.getLogger("commeow.absence")
+
+
+class Words(NamedTuple):
+    """What is said of an absence.
+
+    Attributes:
+        away: the event that what follows is seen here only.
+        back: the event that this is over.
+        local: marks an event that has no number.
+        lapsed: writes the event that names lines which will not come to the others.
+    """
+
+    away: bytes
+    back: bytes
+    local: Callable[[bytes], bytes]
+    lapsed: Callable[[Sequence[Name]], bytes]
+
+
+NO_WORDS = Words(b"away", b"back", lambda event: b"local:" + event, lambda names: b"lapsed %d" % len(names))
+
+
+class Absence:
+    """See the module.
+
+    Args:
+        bus: that is away.
+        words: what is said of that.
+    """
+
+    def __init__(self, bus: Bus, words: Words) -> None:
+        self._bus = bus
+        self._words = words
+        self._away: deque[Hall] = deque()
+        self._owed: dict[tuple[str, bytes], None] = {}
+        self._bytes = 0
+        self._woken = asyncio.Event()
+
+    def begin(self, hall: Hall) -> None:
+        """Take a room's bus to be away, until the next look."""
+        if not hall.room.held.away:
+            hall.room.held.away = True
+            hall.aside(self._words.away)
+            self._away.append(hall)
+            self._woken.set()
+            _log.warning("bus_away room=%d", hall.fanout.room_id)
+
+    def hold(self, hall: Hall, word: Word) -> None:
+        """Show a word to those who watch here, and publish it when the bus is back.
+
+        One that is held already is not shown again. Raises StoreUnavailable, or StoreUnknown of what may be done
+        already: as much is held as may be.
+        """
+        held = hall.room.held
+        if held.has(word.once):
+            return
+        try:
+            held.hold(word, bytes_left=limits.HELD_TOTAL_BYTES_MAX - self._bytes)
+        except StoreUnavailable as error:
+            if word.tried_at is None and word.name is not None:
+                raise
+            raise StoreUnknown(error.reason) from error  # What a moderator has done is done, but not shown.
+        self._bytes += len(word.payload)
+        word.place = hall.aside(self._words.local(word.payload))
+
+    def take_back(self, hall: Hall, names: Container[Name], event: bytes, undo: Callable[[int], bytes]) -> set[Name]:
+        """Take lines back that have no number yet, and answer which.
+
+        Those who watch here are shown `event`; `undo` writes one for everyone, of a line that has a number by now.
+        """
+        taken = hall.room.held.take_back(names, undo)
+        local = self._words.local(event)
+        hall.room.aside.replace({word.place: local for word in taken})
+        self._bytes -= _size(word for word in taken if word.tried_at is None)
+        if taken:
+            hall.aside(local)
+        return {word.name for word in taken if word.name is not None}
+
+    async def announce(self, topic: str, payload: bytes) -> None:
+        """Announce now, or when the bus is back."""
+        try:
+            await self._bus.announce(topic, payload)
+        except StoreError:
+            if len(self._owed) < OWED_MAX:
+                self._owed[topic, payload] = None
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Heal until cancelled."""
+        while not cancelled():
+            await self._woken.wait()
+            await self.look()
+            if self._away or self._owed:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._woken.clear()
+
+    async def look(self) -> None:
+        """See which rooms' bus is back, and heal them."""
+        failures = 0
+        for _ in range(len(self._away)):
+            hall = self._away.popleft()
+            failures += not await self._heal(hall)
+            if hall.room.held.away:
+                self._away.append(hall)
+            if failures >= FAILURES_A_LOOK:
+                return
+        try:
+            while self._owed:
+                told = next(iter(self._owed))
+                await self._bus.announce(*told)
+                self._owed.pop(told, None)
+        except StoreError:
+            _log.warning("announce_failed", exc_info=True)
+
+    async def _heal(self, hall: Hall) -> bool:
+        """Publish what a room holds, and see whether all is well; answer whether the bus is back."""
+        held = hall.room.held
+        late = held.lapse(_now())
+        self._bytes -= _size(late)
+        try:
+            head = await self._bus.head(hall.fanout.room_id)
+            while (word := held.first()) is not None:
+                if word.is_overdue(_now()):
+                    late += [word]
+                else:
+                    head = max(head, await self._publish(hall.fanout.room_id, word))
+                held.drop(word)
+                self._bytes -= _size([word])
+        except Exception as error:  # noqa: BLE001 - of any kind: what is held must not be forgotten for it.
+            if not isinstance(error, StoreError):
+                _log.exception("heal_failed room=%d", hall.fanout.room_id)
+            self._let_go(hall, late)
+            return False
+        self._let_go(hall, late)
+        # Not what is said from now on, which always comes a little later; and a store may begin its numbers anew.
+        held.behind = head if held.behind is None else min(held.behind, head)
+        if not hall.subscribed or hall.room.log.head >= held.behind:
+            self._end(hall)
+        return True
+
+    def _end(self, hall: Hall) -> None:
+        room = hall.room
+        room.held.away, room.held.behind = False, None
+        # Whoever has not seen the asides yet gets what they were with their numbers.
+        room.aside.restart(room.aside.head)
+        hall.aside(self._words.back)
+        _log.warning("bus_back room=%d", hall.fanout.room_id)
+
+    async def _publish(self, room_id: int, word: Word) -> int:
+        if word.tried_at is None:
+            word.tried_at = _now()
+        seq = await self._bus.publish(room_id, word.payload, once=word.once, once_seconds=word.once_seconds)
+        if word.undo is not None:
+            await self._bus.publish(
+                room_id, word.undo(seq), once=f"undo:{word.once}", once_seconds=limits.SAID_ONCE_SECONDS
+            )
+        return seq
+
+    def _let_go(self, hall: Hall, late: list[Word]) -> None:
+        """Say which lines will not come to the others."""
+        names = [word.name for word in late if word.name is not None and word.undo is None]
+        if names:
+            hall.aside(self._words.lapsed(names))
+
+
+def _size(words: Iterable[Word]) -> int:
+    return sum(len(word.payload) for word in words)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

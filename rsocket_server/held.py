@@ -1,0 +1,125 @@
+"""Core: what a room of this worker holds back while the store is away: lines without a number, in their order.
+
+A line that is held has been shown to those who watch here, and will be published when the store is back. If nobody
+knows whether an earlier try has published it, it goes again only while the store still knows its name (`once`): later
+it would be said twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from db.errors import StoreUnavailable
+from rsocket_server import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+
+class Name(NamedTuple):
+    """What a line is called before it has a number: whose it is, and that member's own id for it."""
+
+    nickname: str
+    id: str
+
+
+@dataclass(slots=True, eq=False)
+class Word:
+    """One event that waits for its number.
+
+    Attributes:
+        payload: as everyone will get it, less its number.
+        once: names it in the store.
+        once_seconds: for how long after a try the store knows that name.
+        held_at: since when it waits.
+        name: of a line; None for an act of a moderator.
+        tried_at: when it was first sent without an answer; None: the store surely has not got it.
+        place: its number among the room's asides.
+        undo: a moderator has taken it back; writes the event that says so, from its number.
+    """
+
+    payload: bytes
+    once: str
+    once_seconds: int
+    held_at: float
+    name: Name | None = None
+    tried_at: float | None = None
+    place: int = 0
+    undo: Callable[[int], bytes] | None = None
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether it is too late to publish it. What a moderator has done never is: done twice, it is still true."""
+        if self.name is None:
+            return False
+        if self.tried_at is not None and now > self.tried_at + self.once_seconds - limits.HELD_MARGIN_SECONDS:
+            return True
+        return now > self.held_at + limits.HELD_SECONDS_MAX
+
+
+class Held:
+    """The words of one room that wait for the store, oldest first.
+
+    Attributes:
+        away: whether the store is, as far as this room knows; nothing may overtake what is held.
+        behind: up to this number the log must have come before all is well; None while the store is not back.
+        bytes: of all payloads here.
+    """
+
+    __slots__ = ("_words", "away", "behind", "bytes")
+
+    def __init__(self) -> None:
+        self.away = False
+        self.behind: int | None = None
+        self.bytes = 0
+        self._words: deque[Word] = deque()
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    @property
+    def lines(self) -> list[Word]:
+        """The lines that may still be taken back."""
+        return [word for word in self._words if word.name is not None and word.undo is None]
+
+    def has(self, once: str) -> bool:
+        """Whether a word of that name is held: the same line, sent again."""
+        return any(word.once == once for word in self._words)
+
+    def hold(self, word: Word, *, bytes_left: int = limits.HELD_TOTAL_BYTES_MAX) -> None:
+        """Keep one more; the worker has room for `bytes_left`. Raises StoreUnavailable: as much is held as may be."""
+        # A few places more for moderators: a room full of lines is one that may need them.
+        most = limits.HELD_LINES_MAX if word.name is not None else limits.HELD_LINES_MAX + limits.HELD_ACTS_MAX
+        bytes_left = min(bytes_left, limits.HELD_BYTES_MAX - self.bytes) if word.name is not None else len(word.payload)
+        if len(self._words) >= most or len(word.payload) > bytes_left:
+            raise StoreUnavailable("as much is held as may be")
+        self._words.append(word)
+        self.bytes += len(word.payload)
+
+    def first(self) -> Word | None:
+        """Answer what is to be published next."""
+        return self._words[0] if self._words else None
+
+    def drop(self, word: Word) -> None:
+        """Forget a word: it is published, or never will be."""
+        if word in self._words:
+            self._words.remove(word)
+            self.bytes -= len(word.payload)
+
+    def lapse(self, now: float) -> list[Word]:
+        """Forget what is too late, and answer it."""
+        late = [word for word in self._words if word.is_overdue(now)]
+        for word in late:
+            self.drop(word)
+        return late
+
+    def take_back(self, names: Container[Name], undo: Callable[[int], bytes]) -> list[Word]:
+        """Take back lines, and answer them: those that the store may have are published, and removed at once."""
+        taken = [word for word in self.lines if word.name in names]
+        for word in taken:
+            if word.tried_at is None:
+                self.drop(word)
+            else:
+                word.undo = undo
+        return taken

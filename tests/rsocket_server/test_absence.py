@@ -1,0 +1,336 @@
+"""A bus that goes and comes back at a word, so that every moment of it can be looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from db.conduct import Case, Rules, Standing
+from db.errors import StoreUnavailable, StoreUnknown
+from rsocket_server import absence as module
+from rsocket_server import limits
+from rsocket_server.held import Name
+from rsocket_server.room import Seat, SlowMode
+from rsocket_server.rooms import Rooms
+from rsocket_server.watch import Watch
+from tests.rsocket_server.script import MIMI, NABI, UNBOUNDED
+from tests.rsocket_server.test_rooms import ROOM, Reader
+from tests.rsocket_server.test_watch import settle
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+UNSAID = StoreUnavailable("away")
+UNKNOWN = StoreUnknown("no answer")
+
+
+class Switch:
+    """What Valkey knows, and the switch that turns it off."""
+
+    is_one_server = True
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.fails_after = False  # It is done, and the answer is lost.
+        self.said: list[tuple[str, bytes]] = []
+        self.told: list[tuple[str, bytes]] = []
+        self.asked = 0
+
+    def _ask(self) -> None:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+
+    async def publish(self, _room: int, payload: bytes, *, once: str, once_seconds: int) -> int:
+        assert once_seconds >= limits.SAID_ONCE_SECONDS
+        if not self.fails_after:
+            self._ask()
+        if once not in [known for known, _ in self.said]:
+            self.said.append((once, payload))
+        if self.fails_after:
+            self._ask()
+        return 1 + [known for known, _ in self.said].index(once)
+
+    async def announce(self, topic: str, payload: bytes) -> None:
+        self._ask()
+        self.told.append((topic, payload))
+
+    async def head(self, _room: int) -> int:
+        self._ask()
+        return len(self.said)
+
+    async def pace(self, *_: Any) -> int:
+        self._ask()
+        return 0
+
+
+@pytest.fixture
+async def switch(no_task_left: None) -> Switch:
+    return Switch()
+
+
+@pytest.fixture
+async def rooms(switch: Switch) -> Rooms:
+    return Rooms(
+        switch,  # type: ignore[arg-type]
+        stamp=lambda seq, payload: b"%d:%s" % (seq, payload),
+        keep=lambda _payload: False,
+        gap=lambda skipped, first, last: b"gap %d %d-%d" % (skipped, first, last),
+        count=lambda viewers: b"viewers %d" % viewers,
+        node="node",
+    )
+
+
+def watch(rooms: Rooms, *, local: bool = True) -> Reader:
+    reader = Reader()
+    Watch(rooms.hall(ROOM).fanout, Seat(object()), None, None, local=local).subscribe(reader)
+    reader.subscription.request(UNBOUNDED)
+    return reader
+
+
+async def say(rooms: Rooms, text: str, *, member: Any = NABI, now: float = 0.0, case: Case | None = None) -> int:
+    return await rooms.say(ROOM, member, text, text.encode(), now, once=f"{member.id} {text}", local_id=text, case=case)
+
+
+async def test_lines_are_seen_here_at_once_and_by_everyone_in_their_order_when_the_bus_is_back(
+    rooms: Rooms, switch: Switch
+) -> None:
+    reader, old = watch(rooms), watch(rooms, local=False)
+    switch.failure = UNSAID
+    assert [await say(rooms, text) for text in ("one", "two", "one")] == [0, 0, 0]
+    await settle(rooms.hall(ROOM).fanout)
+    late = watch(rooms)
+
+    assert reader.items == late.items == [b"away", b"local:one", b"local:two"]
+    assert old.items == []
+    await rooms.absence.look()
+    assert rooms.is_away(ROOM)
+    switch.failure = None
+    await rooms.absence.look()
+    await settle(rooms.hall(ROOM).fanout)
+
+    assert switch.said == [(f"{NABI.id} one", b"one"), (f"{NABI.id} two", b"two")]
+    assert reader.items[3:] == late.items[3:] == [b"back"]
+    assert not rooms.is_away(ROOM)
+    assert await say(rooms, "three", now=100.0) == 3
+    assert watch(rooms).items == []
+
+
+async def test_while_it_is_away_the_bus_is_not_asked_by_those_who_speak(rooms: Rooms, switch: Switch) -> None:
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    asked = switch.asked
+    await say(rooms, "two")
+
+    assert switch.asked == asked
+
+
+async def test_a_line_of_which_nobody_knows_is_said_once(rooms: Rooms, switch: Switch) -> None:
+    switch.failure, switch.fails_after = UNKNOWN, True
+    assert await say(rooms, "one") == 0
+    switch.failure = None
+    await say(rooms, "two")
+    await rooms.absence.look()
+
+    assert [payload for _, payload in switch.said] == [b"one", b"two"]
+
+
+async def test_a_line_whose_name_may_be_forgotten_is_let_go_and_named(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = watch(rooms)
+    switch.failure = UNKNOWN
+    await say(rooms, "one")
+    monkeypatch.setattr(limits, "HELD_MARGIN_SECONDS", limits.SAID_ONCE_SECONDS + 1)
+    await rooms.absence.look()
+    await settle(rooms.hall(ROOM).fanout)
+    switch.failure = None
+    await rooms.absence.look()
+    await settle(rooms.hall(ROOM).fanout)
+
+    assert switch.said == []
+    assert reader.items == [b"away", b"local:one", b"lapsed 1", b"back"]
+    assert rooms.absence._bytes == 0
+
+
+async def test_a_line_that_fails_while_rooms_heal_keeps_its_place(rooms: Rooms, switch: Switch) -> None:
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await say(rooms, "two")
+    switch.failure, switch.fails_after = UNKNOWN, True
+    head = switch.head
+    switch.head = lambda _room: asyncio.sleep(0, 0)  # type: ignore[method-assign]
+    await rooms.absence.look()
+    switch.head = head  # type: ignore[method-assign]
+    assert rooms.is_away(ROOM)
+    await say(rooms, "three")
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert [payload for _, payload in switch.said] == [b"one", b"two", b"three"]
+    assert rooms.absence._bytes == 0
+
+
+async def test_who_knows_of_numbers_only_is_refused_and_nothing_is_held(rooms: Rooms, switch: Switch) -> None:
+    switch.failure = UNSAID
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await rooms.say(ROOM, NABI, "one", b"one", 0.0, once="one")
+
+    assert len(rooms.hall(ROOM).room.held) == 0
+    switch.failure = None
+    await rooms.absence.look()
+    assert switch.said == []
+
+
+async def test_more_than_may_be_held_is_refused(rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HELD_TOTAL_BYTES_MAX", 5)
+    reader = watch(rooms)
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    with pytest.raises(StoreUnavailable):
+        await say(rooms, "two")
+    await settle(rooms.hall(ROOM).fanout)
+    switch.failure = None
+    await rooms.absence.look()
+    assert await say(rooms, "two") == 2
+    await settle(rooms.hall(ROOM).fanout)
+
+    assert reader.items == [b"away", b"local:one", b"back"]
+
+
+async def test_more_than_may_be_held_of_which_nobody_knows_is_unknown(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HELD_TOTAL_BYTES_MAX", 1)
+    switch.failure = UNKNOWN
+    with pytest.raises(StoreUnknown):
+        await say(rooms, "one")
+
+
+async def test_slow_mode_holds_while_the_bus_is_away_and_after(rooms: Rooms, switch: Switch) -> None:
+    at: datetime = None  # type: ignore[assignment]
+    case = Case(at=at, rules=Rules(slow_seconds=30), standing=Standing())
+    assert await say(rooms, "one", now=100.0, case=case) == 1
+    switch.failure = UNSAID
+    with pytest.raises(SlowMode) as refused:
+        await say(rooms, "two", now=110.0, case=case)
+    assert refused.value.retry_after_ms == 20_000
+    assert await say(rooms, "two", now=130.0, case=case) == 0
+    assert await say(rooms, "two", now=131.0, case=case) == 0
+    assert await say(rooms, "mimi", member=MIMI, now=131.0, case=case) == 0
+    with pytest.raises(SlowMode):
+        await say(rooms, "three", now=140.0, case=case)
+    switch.failure = None
+    await rooms.absence.look()
+    with pytest.raises(SlowMode):
+        await say(rooms, "three", now=150.0, case=case)
+    assert await say(rooms, "three", now=160.0, case=case) == 4
+
+
+async def test_a_line_taken_back_is_never_published_nor_shown_again(rooms: Rooms, switch: Switch) -> None:
+    reader = watch(rooms)
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await say(rooms, "two")
+    await settle(rooms.hall(ROOM).fanout)
+    names = {Name(NABI.nickname, "one")}
+    taken = rooms.absence.take_back(rooms.hall(ROOM), names, b"gone", lambda seq: b"undo %d" % seq)
+    await settle(rooms.hall(ROOM).fanout)
+    late = watch(rooms)
+
+    assert taken == names
+    assert reader.items == [b"away", b"local:one", b"local:two", b"local:gone"]
+    assert late.items == [b"away", b"local:gone", b"local:two", b"local:gone"]
+    switch.failure = None
+    await rooms.absence.look()
+    assert [payload for _, payload in switch.said] == [b"two"]
+    assert rooms.absence._bytes == 0
+
+
+async def test_a_line_taken_back_that_may_be_published_is_removed_by_its_number(rooms: Rooms, switch: Switch) -> None:
+    switch.failure, switch.fails_after = UNKNOWN, True
+    await say(rooms, "one")
+    rooms.absence.take_back(rooms.hall(ROOM), {Name(NABI.nickname, "one")}, b"gone", lambda seq: b"undo %d" % seq)
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert [payload for _, payload in switch.said] == [b"one", b"undo 1"]
+    assert rooms.absence._bytes == 0
+
+
+async def test_announcements_wait_within_their_limit(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OWED_MAX", 2)
+    switch.failure = UNKNOWN
+    for payload in (b"a", b"a", b"b", b"c"):
+        await rooms.absence.announce("topic", payload)
+    await rooms.absence.look()
+    assert switch.told == []
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert switch.told == [("topic", b"a"), ("topic", b"b")]
+
+
+async def test_one_look_does_not_ask_for_every_room(rooms: Rooms, switch: Switch) -> None:
+    for number in range(20):
+        rooms.absence.begin(rooms.hall(number))
+    switch.failure = UNSAID
+    await rooms.absence.look()
+    assert switch.asked == module.FAILURES_A_LOOK
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert not any(rooms.is_away(number) for number in range(20))
+
+
+async def test_a_room_that_cannot_be_healed_for_another_reason_is_tried_again(rooms: Rooms, switch: Switch) -> None:
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    switch.failure = ValueError("a fault of ours")
+    await rooms.absence.look()
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert [payload for _, payload in switch.said] == [b"one"]
+
+
+async def test_all_is_well_when_what_was_said_has_come_back(rooms: Rooms, switch: Switch) -> None:
+    hall, reader = rooms.hall(ROOM), watch(rooms)
+    hall.subscribed = True
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await settle(hall.fanout)
+    switch.failure = None
+    await rooms.absence.look()
+    assert [payload for _, payload in switch.said] == [b"one"]
+    assert rooms.is_away(ROOM)
+    await say(rooms, "two")
+    hall.deliver(1, b"1:one", False)
+    await rooms.absence.look()  # The second need not have come: the first shows that the news do.
+    await settle(hall.fanout)
+
+    assert [payload for _, payload in switch.said] == [b"one", b"two"]
+    assert reader.items[:3] == [b"away", b"local:one", b"1:one"]
+    assert reader.items[-1] == b"back"
+    assert not rooms.is_away(ROOM)
+
+
+async def test_it_heals_by_itself(rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    running = asyncio.create_task(rooms.absence.run())
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await settle(rooms.hall(ROOM).fanout)
+    switch.failure = None
+    async with asyncio.timeout(60):
+        while rooms.is_away(ROOM):
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert [payload for _, payload in switch.said] == [b"one"]
