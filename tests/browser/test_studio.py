@@ -6,7 +6,7 @@ import re
 
 from house import PASSWORD, Encoder
 from playwright.async_api import expect
-from visits import log_in
+from visits import log_in, sign_up
 
 
 async def test_a_streamer_reads_along_and_gives_a_donation_back(house, new_page, nickname, ffmpeg, axe, shoot):
@@ -132,3 +132,22 @@ async def test_a_streamer_cuts_an_encoder_off(house, new_page, nickname, ffmpeg,
         await expect(button).to_have_count(0)
         await encoder.ended()
         await shoot(page, "studio-was-cut")
+
+
+async def test_what_one_watches_stands_beside_what_one_sets(new_page, nickname, shoot):
+    """In the order it is read; on a phone one below the other, with a way to jump."""
+    async with new_page(viewport={"width": 1440, "height": 900}) as page:
+        await sign_up(page, nickname())
+        await page.goto("/studio")
+        await expect(page.locator("#settings moderation-log section")).to_be_visible()
+        await expect(page.locator("#chat .composer")).to_be_visible()
+        left, middle, right = [await page.locator(part).bounding_box() for part in ("#desk", "#chat", "#settings")]
+        assert left["x"] + left["width"] < middle["x"] < middle["x"] + middle["width"] < right["x"]
+        await shoot(page, "studio-wide")
+
+        await page.set_viewport_size({"width": 390, "height": 844})
+        jump = page.get_by_role("navigation", name="스튜디오 안에서 이동")
+        await jump.get_by_role("link", name="설정").click()
+        await expect(page.locator("channel-form input").first).to_be_in_viewport()
+        await expect(jump).to_be_in_viewport()
+        await shoot(page, "studio-phone-settings")

@@ -79,8 +79,8 @@ export class ChatRoom extends LightElement {
     this.chosen = null;
     /** Whether the room's rules are open to be changed. */
     this.ruling = false;
-    /** What stands for a code here. @type {import("../core/emotes.js").Emotes} */
-    this.emotes = new Map();
+    /** What stands for a code here; null until that is known. @type {import("../core/emotes.js").Emotes | null} */
+    this.emotes = null;
     /** Whether the pictures are open to be picked. */
     this.picking = false;
     /** Whether a picture was to be pasted. */
@@ -105,9 +105,8 @@ export class ChatRoom extends LightElement {
   /** The conversation does not wait for its pictures, nor end without them. */
   async #askEmotes() {
     const found = await emotesOf(this.#channel).catch(() => null);
-    if (found === null) return;
-    this.emotes = found;
-    if (this.#list.value !== undefined) this.#list.value.split = (text) => pieces(text, found);
+    this.emotes = found ?? this.emotes ?? new Map();
+    if (found !== null && this.#list.value !== undefined) this.#list.value.split = (text) => pieces(text, found);
   }
 
   /** Where words wait that are not sent yet: one member's, for this room. */

@@ -8,6 +8,7 @@ import { Problem } from "../core/problem.js";
 import { emotesOf } from "../net/emotes.js";
 import { putEmote, removeEmote } from "../net/own_emotes.js";
 import { t } from "../net/words.js";
+import "./file_field.js";
 import { LightElement } from "./light_element.js";
 import { fillTyped, keepTyped, refusal } from "./typed_form.js";
 
@@ -63,9 +64,7 @@ export class EmoteDesk extends LightElement {
           <label>${t("emotes.code")}
             <input name="code" type="text" required autocomplete="off" autocapitalize="none" spellcheck="false">
           </label>
-          <label>${t("emotes.picture")}
-            <input name="picture" type="file" required accept=${TYPES}>
-          </label>
+          <file-field .label=${t("emotes.picture")} .field=${"picture"} .accept=${TYPES}></file-field>
         </div>
         ${refusal(this.problem)}
         <div class="row">

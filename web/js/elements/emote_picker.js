@@ -22,8 +22,8 @@ export class EmotePicker extends LightElement {
 
   constructor() {
     super();
-    /** @type {Emotes} */
-    this.emotes = new Map();
+    /** Null until they are known; none when they could not be had. @type {Emotes | null} */
+    this.emotes = null;
     this.open = false;
   }
 
@@ -40,11 +40,12 @@ export class EmotePicker extends LightElement {
 
   render() {
     if (!this.open) return nothing;
+    if (this.emotes === null) return html`<p class="note" role="status"><span class="spinner" aria-hidden="true"></span>${t("chat.emotes_coming")}</p>`;
+    if (this.emotes.size === 0) return html`<p class="note" role="status">${t("chat.emotes_none")}</p>`;
     return html`<div role="toolbar" aria-label=${t("chat.emotes")} @keydown=${this.#onKey}>
       ${[...this.emotes.values()].map(({ code, url, width, height }, index) => html`<button class="quiet" type="button"
         tabindex=${index === 0 ? 0 : -1} title=${`:${code}:`} @click=${() => this.tell("picked", code)}><img
         class="emote" src=${url} alt=${`:${code}:`} width=${width} height=${height} loading="lazy"></button>`)}
-      ${this.emotes.size === 0 ? html`<p class="note">${t("chat.emotes_none")}</p>` : nothing}
     </div>`;
   }
 

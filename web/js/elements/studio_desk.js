@@ -1,5 +1,8 @@
 /**
- * Door: the streamer's desk: what the encoder needs, the title, whether one is on air, what was given.
+ * Door: what a streamer looks at while on air: whether one is, the picture and how it does, what is given; and what the
+ * encoder needs to begin.
+ *
+ * Events: `channel` with what the house says of it, each time it is asked.
  * @module
  */
 
@@ -9,13 +12,8 @@ import { duration } from "../core/format.js";
 import { channel } from "../net/api.js";
 import { rotateStreamKey } from "../net/studio_api.js";
 import { errorText, t } from "../net/words.js";
-import * as actIcons from "./act_icons.js";
-import "./channel_form.js";
 import "./copy_field.js";
-import "./emote_desk.js";
-import "./goal_form.js";
 import { LightElement } from "./light_element.js";
-import "./overlay_links.js";
 import "./received_donations.js";
 import "./stream_health.js";
 
@@ -70,14 +68,14 @@ export class StudioDesk extends LightElement {
       this.channel = await channel(this.nickname);
       this.#broadcast = asked(this.#broadcast, this.channel);
       this.problem = null;
+      this.tell("channel", this.channel);
     } catch (error) {
       this.problem = error;
     }
   };
 
   render() {
-    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname} @rotated=${this.#onRotated}></stream-health> ${this.#encoder()} ${this.#title()} <received-donations .nickname=${this.nickname}></received-donations>
-      <emote-desk .nickname=${this.nickname}></emote-desk> <goal-form .nickname=${this.nickname}></goal-form> <overlay-links></overlay-links>`;
+    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname} @rotated=${this.#onRotated}></stream-health> ${this.#encoder()} <received-donations .nickname=${this.nickname}></received-donations>`;
   }
 
   #state() {
@@ -96,7 +94,6 @@ export class StudioDesk extends LightElement {
           : t("studio.off_air_words")}</p>
       </div>
       <a class="button quiet" href=${watch}>${t("studio.watch")}</a>
-      <a class="button quiet to-chat" href="#chat">${actIcons.down}${t("chat.title")}</a>
     </section>`;
   }
 
@@ -163,18 +160,6 @@ export class StudioDesk extends LightElement {
     if (steps === null) return;
     steps.open = true;
     steps.querySelector("summary")?.focus();
-  };
-
-  #title() {
-    return html`<section class="card">
-      <h2>${t("studio.title")}</h2>
-      <channel-form .channel=${this.channel} @saved=${this.#onSaved}></channel-form>
-    </section>`;
-  }
-
-  /** @param {CustomEvent<import("../net/api.js").Channel>} event */
-  #onSaved = ({ detail }) => {
-    this.channel = detail;
   };
 }
 

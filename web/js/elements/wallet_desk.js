@@ -61,7 +61,7 @@ export class WalletDesk extends LightElement {
   };
 
   render() {
-    return html`
+    return html`<div class="purse">
       <section class="card balance" aria-busy=${this.balance === null ? "true" : "false"}>
         <p>${t("wallet.balance")}</p>
         <p class="sum">${this.balance === null ? "\u2026" : format.count(this.balance.balance)}<span>${t("wallet.unit")}</span></p>
@@ -69,8 +69,11 @@ export class WalletDesk extends LightElement {
           <button type="button" class="quiet" @click=${this.#load}>${t("retry")}</button>`}
       </section>
       <section class="card"><top-up-desk @settled=${this.#load}></top-up-desk></section>
-      ${this.bought === null ? nothing : this.#orders(this.bought)}
-      ${this.moved === null ? nothing : this.#history(this.moved)}
+      </div>
+      <div class="books">
+        ${this.bought === null ? nothing : this.#orders(this.bought)}
+        ${this.moved === null ? nothing : this.#history(this.moved)}
+      </div>
       ${this.#dialog()}
     `;
   }

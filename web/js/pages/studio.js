@@ -10,6 +10,7 @@ import { ModerationLog } from "../elements/moderation_log.js";
 import { ReceivedDonations } from "../elements/received_donations.js";
 import "../elements/site_header.js";
 import { StudioDesk } from "../elements/studio_desk.js";
+import { StudioSettings } from "../elements/studio_settings.js";
 import { identity } from "../net/identity.js";
 import { setting } from "../net/settings.js";
 import { Wire } from "../net/wire.js";
@@ -26,7 +27,13 @@ if (identity.nickname === null) {
   const desk = new StudioDesk();
   desk.nickname = identity.nickname;
   desk.server = setting("commeow-rtmp");
+  const settings = new StudioSettings();
+  settings.nickname = identity.nickname;
+  desk.addEventListener("channel", (event) => {
+    settings.channel = /** @type {CustomEvent<import("../net/api.js").Channel>} */ (event).detail;
+  });
   document.querySelector("#desk")?.append(desk);
+  document.querySelector("#settings")?.append(settings);
   await converse(identity.nickname);
 }
 
@@ -37,7 +44,7 @@ async function converse(nickname) {
   const log = new ModerationLog();
   log.channel = nickname;
   log.wire = wire;
-  document.querySelector("#desk")?.append(log);
+  document.querySelector("#settings")?.append(log);
   document.querySelector("aside")?.append(room);
   room.addEventListener("room-news", (event) => {
     const { kind } = /** @type {CustomEvent<{ kind: string }>} */ (event).detail;
