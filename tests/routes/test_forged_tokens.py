@@ -14,7 +14,8 @@ from routes import revocations
 from routes.access import Who
 from routes.doors import HttpDoor
 from routes.tokens import ACCESS_SECONDS, derive
-from tests.routes.conftest import SECRET
+from routes.wire import TOKEN_CHARS_MAX
+from tests.routes.conftest import SECRET, RefusedError
 from tests.routes.forged import forgeries
 from tests.rsocket_server import script
 
@@ -83,3 +84,17 @@ async def test_no_setup_comes_in_with_one(conversation, refused, new_member):
         for name, (token, code) in refused.items():
             assert await _setup(session, conversation.url, token) == (code, 1008), name
         assert await _setup(session, conversation.url, conversation.token(mimi)) is None
+
+
+async def test_no_connection_lives_on_with_one(conversation, refused, new_member):
+    mimi = await new_member("mimi")
+    talker = await conversation.connect(mimi)
+    for name, (token, code) in refused.items():
+        if len(token) <= TOKEN_CHARS_MAX:  # More is no request.
+            with pytest.raises(RefusedError) as raised:
+                await talker.call("session.renew", {"token": token})
+            assert raised.value.code == code, name
+
+    hello = await talker.call("session.hello", {})
+    assert hello["nickname"] == "mimi"
+    assert hello["expires_in"] <= ACCESS_SECONDS
