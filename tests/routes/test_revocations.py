@@ -11,6 +11,7 @@ from db.members import Members
 from routes import revocations as module
 from routes.revocations import REMEMBER_SECONDS, Revocations, tell
 from routes.tokens import TokenInvalid
+from rsocket_server import limits
 from rsocket_server.doors import Badge
 
 
@@ -39,6 +40,11 @@ class Gone:
 
     async def revoked_within(self, _seconds):
         return self.tokens
+
+
+def test_whoever_is_looked_for_is_gone_within_five_seconds():
+    """Found at the next look, told why, and cut off if the client does not close."""
+    assert module.LOOK_SECONDS + limits.CLOSE_SECONDS < 5.0
 
 
 def _badge(member_id, key=""):
