@@ -45,6 +45,7 @@ async def test_a_streamer_reads_along_and_gives_a_donation_back(house, new_page,
         await page.locator("chat-acts button", has_text="10분").click()
         entry = page.locator("moderation-log li", has_text=donor.nickname)
         await expect(entry).to_have_count(1)
+        await expect(entry.locator(".what")).to_contain_text("10분 동안")
         await entry.locator("button").click()
         await expect(entry).to_have_count(2)
         await shoot(page, "studio-log")

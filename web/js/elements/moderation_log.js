@@ -79,7 +79,7 @@ export class ModerationLog extends LightElement {
     const last = all.find((one) => one.target === target && (one.action === action || one.action === opposite))?.id === id;
     const holds = entry.until === null || Date.parse(entry.until) > Date.now();
     return html`<li>
-      <span class="what">${t(`moderation.log_${action}`, { nickname: target ?? t("moderation.gone"), count: seconds ?? 0 })}</span>
+      <span class="what">${done(action, target ?? t("moderation.gone"), seconds ?? 0)}</span>
       <time datetime=${at}>${format.day(at)}</time>
       <span class="by">${actor ?? t("moderation.gone")}</span>
       ${opposite !== undefined && last && holds && target !== null
@@ -99,6 +99,12 @@ export class ModerationLog extends LightElement {
     }
     await this.refresh();
   }
+}
+
+/** In minutes where they are whole: nobody counts six hundred seconds. @param {string} action @param {string} nickname @param {number} seconds */
+function done(action, nickname, seconds) {
+  if (action === "mute" && seconds > 0 && seconds % 60 === 0) return t("moderation.log_mute_minutes", { nickname, count: seconds / 60 });
+  return t(`moderation.log_${action}`, { nickname, count: seconds });
 }
 
 /** "members_only=True" as a reader would say it. @param {string} written @param {number} index */
