@@ -44,10 +44,10 @@ export class SiteHeader extends LightElement {
   /** From everywhere to the list of who is on; that page has the field beside its list. */
   #search() {
     return html`<search>
-      <form class="seek" role="search" action="/">
-        <label class="visually-hidden" for="seek">${t("home.search")}</label>
+      <form class="finder" role="search" action="/">
+        <label class="visually-hidden" for="find">${t("home.search")}</label>
         ${icons.search}
-        <input id="seek" type="search" name="q" placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search">
+        <input id="find" type="search" name="q" placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search">
       </form>
     </search>`;
   }
