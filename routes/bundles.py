@@ -64,16 +64,17 @@ def loading(text: str, bundle: Bundle) -> str:
 
     What its script needs is asked for along with it, and behind that what it will want soon. What it may load later
     comes when the line is idle: then it is there at once, and there also when the house has been renewed meanwhile and
-    no longer has it.
+    no longer has it. No line is idle before a picture moves on it: there the page says when (web/js/net/later.js).
     """
     first = _STYLE.search(text)
     if first is not None:
         rest = _STYLE.sub("", text[first.end() :])
         text = f'{text[: first.start()]}    <link rel="stylesheet" href="{bundle.style}">\n{rest}'
+    ahead = "later" if bundle.soon else "prefetch"
     lines = [
         *(f'<link rel="modulepreload" href="{address}">' for address in bundle.needs),
         *(f'<link rel="modulepreload" fetchpriority="low" href="{address}">' for address in bundle.soon),
-        *(f'<link rel="prefetch" as="script" href="{address}">' for address in bundle.later),
+        *(f'<link rel="{ahead}" as="script" href="{address}">' for address in bundle.later),
         f'<script type="module" src="{bundle.script}"></script>',
     ]
     return _SCRIPT.sub("".join(f"    {line}\n" for line in lines), text)

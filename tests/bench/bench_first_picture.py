@@ -1,10 +1,12 @@
-"""How soon a newcomer sees a channel: first paint, the poster, the first picture that moves, and how long tasks get.
+"""How soon a newcomer sees a channel: first paint, the poster, the first line of the chat and the first picture that
+moves, and how long tasks get.
 
-    python tests/bench/bench_first_picture.py [--visits 7] [--slower 4]
+    python tests/bench/bench_first_picture.py [--visits 7] [--slower 4] [--thin-line]
 
 A whole house with its demo channel on air, as `./commeow` starts it; each visit is a browser profile of its own, so
 nothing is in its cache. Medians, and how much the page loaded before the picture moved. `--slower` is Chromium's own
-throttle of the processor. Run it on two commits to compare them.
+throttle of the processor, `--thin-line` that of the network, at what Lighthouse calls slow 4G. Run it on two commits to
+compare them.
 """
 
 from __future__ import annotations
@@ -33,6 +35,12 @@ const look = (type, take) =>
 look("paint", ({ name, startTime }) => (seen[name] = startTime));
 look("largest-contentful-paint", ({ startTime }) => (seen.largest = startTime));
 look("longtask", ({ duration }) => (seen.blocked += Math.max(0, duration - 50)));
+const lines = new MutationObserver(() => {
+  if (document.querySelector("chat-list .line") === null) return;
+  seen.line = performance.now();
+  lines.disconnect();
+});
+lines.observe(document, { childList: true, subtree: true });
 document.addEventListener("loadeddata", () => (seen.picture ??= performance.now()), true);
 document.addEventListener("playing", () => (seen.moving ??= performance.now()), true);
 """
@@ -40,12 +48,18 @@ REQUESTS = "performance.getEntriesByType('resource').filter(({ responseEnd }) =>
 SECONDS_AFTER = 3  # What blocks right after the picture moves is felt too.
 
 
-async def visit(browser: Any, url: str, slower: float) -> dict[str, float]:
+THIN_LINE = {"offline": False, "latency": 150, "downloadThroughput": 204_800, "uploadThroughput": 93_750}
+
+
+async def visit(browser: Any, url: str, slower: float, *, thin: bool) -> dict[str, float]:
     """One newcomer; all in milliseconds since the address was entered."""
     context = await browser.new_context(**PHONE)
     page = await context.new_page()
     chromium = await context.new_cdp_session(page)
     await chromium.send("Emulation.setCPUThrottlingRate", {"rate": slower})
+    if thin:
+        await chromium.send("Network.enable")
+        await chromium.send("Network.emulateNetworkConditions", THIN_LINE)
     await page.add_init_script(NOTE)
     await page.goto(url)
 
@@ -59,7 +73,7 @@ async def visit(browser: Any, url: str, slower: float) -> dict[str, float]:
     return seen
 
 
-async def main(visits: int, slower: float) -> None:
+async def main(visits: int, slower: float, *, thin: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="commeow-first-picture-"))
     house = await House(folder / "data", COMMEOW_DEMO="auto").start()
     try:
@@ -74,13 +88,14 @@ async def main(visits: int, slower: float) -> None:
                 executable_path=shutil.which("chromium"), args=["--autoplay-policy=no-user-gesture-required"]
             )
             url = f"{house.url}/c/demo"
-            await visit(browser, url, slower)  # The house's own first answers are not what a visitor waits for.
-            all_seen = [await visit(browser, url, slower) for _ in range(visits)]
+            # The house's own first answers are not what a visitor waits for.
+            await visit(browser, url, slower, thin=thin)
+            all_seen = [await visit(browser, url, slower, thin=thin) for _ in range(visits)]
             await browser.close()
     finally:
         await house.kill()
         shutil.rmtree(folder, ignore_errors=True)
-    for name in ("first-contentful-paint", "largest", "picture", "moving", "blocked", "requests"):
+    for name in ("first-contentful-paint", "largest", "line", "picture", "moving", "blocked", "requests"):
         figures = sorted(seen.get(name, float("nan")) for seen in all_seen)
         print(f"{name:<24}{statistics.median(figures):8.0f}   {figures[0]:.0f} … {figures[-1]:.0f}")
 
@@ -89,5 +104,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visits", type=int, default=7)
     parser.add_argument("--slower", type=float, default=1)
+    parser.add_argument("--thin-line", action="store_true")
     given = parser.parse_args()
-    asyncio.run(main(given.visits, given.slower))
+    asyncio.run(main(given.visits, given.slower, thin=given.thin_line))

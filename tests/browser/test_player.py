@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from house import Encoder, Player, eventually
@@ -267,8 +268,19 @@ async def test_the_picture_is_there_before_any_script_and_gives_way_to_the_video
         box = await poster.bounding_box()
         assert box is not None
         await shoot(page, "player-before-scripts")
+    held = asyncio.Event()
+
+    async def hold(route):
+        await held.wait()
+        await route.continue_()
+
     async with new_page() as page:
+        await page.route("**/hls/demo/index.m3u8", hold)
         await page.goto("/c/demo")
+        await expect(page.locator("live-player .stage")).to_be_visible()
+        # In its place, below the stage: moved, a browser counts it as painted much later than anybody saw it.
+        assert await page.locator("live-player > img.poster").bounding_box() == box
+        held.set()
         await playing_since(page, 0)
         await expect(page.locator("img.poster")).to_have_count(0)
         stage = await page.locator("live-player .stage").bounding_box()

@@ -63,12 +63,19 @@ def test_a_page_loads_its_bundle_and_nothing_as_it_is_written():
     <link rel="modulepreload" href="/built/chunk-B.js">
     <link rel="modulepreload" href="/built/lit-C.js">
     <link rel="modulepreload" fetchpriority="low" href="/built/hls-F.js">
-    <link rel="prefetch" as="script" href="/built/live_peek-D.js">
+    <link rel="later" as="script" href="/built/live_peek-D.js">
     <script type="module" src="/built/index-A.js"></script>
   </head>
 """
 
     assert loading(PAGE, BUNDLE) == expected
+
+
+def test_what_may_be_needed_later_stands_in_no_pictures_way():
+    without_player = loading(PAGE, msgspec.structs.replace(BUNDLE, soon=()))
+
+    assert '<link rel="prefetch" as="script" href="/built/live_peek-D.js">' in without_player
+    assert "prefetch" not in loading(PAGE, BUNDLE)
 
 
 def test_a_page_without_a_style_keeps_the_rest():

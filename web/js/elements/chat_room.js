@@ -13,6 +13,7 @@ import { logInPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
 import { mutedForMs, newStanding, ruled } from "../core/room_rules.js";
 import { me } from "../net/api.js";
+import { breath } from "../net/breath.js";
 import { emotesOf } from "../net/emotes.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
@@ -128,9 +129,7 @@ export class ChatRoom extends LightElement {
   disconnectedCallback() {
     this.#wire?.removeEventListener("state", this.#changed);
     identity.removeEventListener("change", this.#changed);
-    clearTimeout(this.#speaking);
-    clearTimeout(this.#unmuting);
-    clearTimeout(this.#asking);
+    for (const timer of [this.#speaking, this.#unmuting, this.#asking]) clearTimeout(timer);
     super.disconnectedCallback();
   }
 
@@ -395,4 +394,5 @@ export class ChatRoom extends LightElement {
   };
 }
 
+await breath(); // To draw it the first time is a task's work, and so is all that was done before.
 customElements.define("chat-room", ChatRoom);

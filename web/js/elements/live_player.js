@@ -8,6 +8,7 @@
 
 import { classMap, createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { NOTHING_KNOWN } from "../core/broadcast_state.js";
+import { breath } from "../net/breath.js";
 import { keep, kept } from "../net/storage.js";
 import { t } from "../net/words.js";
 import * as icons from "./icons.js";
@@ -34,7 +35,11 @@ export class LivePlayer extends LightElement {
     begun: { state: true },
   };
 
-  /** What the house knew of the picture when it sent the page; it is there before any script. @type {HTMLImageElement | null} */
+  /**
+   * What the house knew of the picture when it sent the page. It is there before any script, and stays where it is below
+   * the stage: moved, it would be painted anew, and only that counts as the page's largest picture.
+   * @type {HTMLImageElement | null}
+   */
   #poster = null;
   /** Captions that the page brought along. @type {Element[]} */
   #tracks = [];
@@ -93,6 +98,8 @@ export class LivePlayer extends LightElement {
   /** @param {Map<string, unknown>} changed */
   updated(changed) {
     if (changed.has("broadcast")) this.#follow();
+    const { state } = this.broadcast;
+    if (this.begun || (state !== "live" && state !== "unknown")) this.#poster?.remove();
   }
 
   /** A new turn is a new beginning; an interruption keeps what is there and waits. */
@@ -173,7 +180,6 @@ export class LivePlayer extends LightElement {
       <div class=${classMap({ stage: true, idle: this.idle && on && video?.paused === false })} tabindex="0" role="group"
         aria-label=${t("player.label", { nickname: this.nickname })}
         @keydown=${this.onKey} @pointermove=${this.#stir} @pointerdown=${this.#stir} @focusin=${this.#stir} @pointerleave=${this.#rest}>
-        ${this.begun || (state !== "live" && state !== "unknown") ? nothing : this.#poster}
         <video ${ref(this.#video)} .muted=${true} playsinline autoplay ?hidden=${!on && state !== "ended"}
           aria-label=${t("player.video", { nickname: this.nickname })}
           @click=${this.#onPicture} @play=${this.#onPlay} @pause=${this.#redraw} @volumechange=${this.#onVolume}
@@ -284,4 +290,5 @@ export class LivePlayer extends LightElement {
   };
 }
 
+await breath(); // See chat_room.js.
 customElements.define("live-player", LivePlayer);

@@ -8,6 +8,7 @@ import { rateOf } from "../core/catch_up.js";
 import { HLS_CONFIG, isAtLive, levelName, tracksOf } from "../core/hls_config.js";
 import { secondOf } from "../core/rewind.js";
 import { look, startWatch } from "../core/watchdog.js";
+import { breath } from "./breath.js";
 import { keep, kept } from "./storage.js";
 
 /** @typedef {import("hls.js").default} HlsPlayer */
@@ -19,21 +20,6 @@ const QUALITY = "commeow.quality";
 
 /** Beside the list of the edge lies the one of all that is kept (PROTOCOL.md, Going back). @param {string} url */
 const wholeOf = (url) => url.replace(/index\.m3u8$/, "dvr.m3u8");
-
-/**
- * Let the browser answer a finger and draw before the next long piece of work. Not by a timer: in a tab that nobody
- * sees, those come once a second, and a part comes three times.
- * @returns {Promise<void>}
- */
-const breath = () =>
-  new Promise((go) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      go();
-    };
-    port2.postMessage(null);
-  });
 
 /**
  * Events: `levels` (the list changed), `trouble` (it is being mended), `smooth` (it plays again).

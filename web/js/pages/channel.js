@@ -13,8 +13,10 @@ import { ChatRoom } from "../elements/chat_room.js";
 import { LivePlayer } from "../elements/live_player.js";
 import "../elements/site_header.js";
 import { channel } from "../net/api.js";
+import { breath } from "../net/breath.js";
 import { identity } from "../net/identity.js";
 import { keptDonation } from "../net/kept_donation.js";
+import { fetchLater } from "../net/later.js";
 import { onceWide } from "../net/once_wide.js";
 import { setting } from "../net/settings.js";
 import { keep, kept } from "../net/storage.js";
@@ -78,6 +80,7 @@ if (await exists()) {
   // As its owner writes it: the address may differ in capitals.
   const own = about.channel?.nickname ?? nickname;
   player.nickname = own;
+  await breath(); // The picture first.
   await room.enter(wire, own);
   wire.start();
   // The page before this one may have left without the ledger's answer: then that comes first.
@@ -137,6 +140,7 @@ async function showSupport() {
   const element = document.querySelector("channel-support");
   if (support !== null || !(element instanceof ChannelSupport)) return;
   support = element;
+  fetchLater();
   await support.show(about.channel?.nickname ?? nickname);
 }
 

@@ -8,6 +8,7 @@
 import { asked, NOTHING_KNOWN, playedOut } from "../core/broadcast_state.js";
 import { LivePlayer } from "../elements/live_player.js";
 import { channel } from "../net/api.js";
+import { fetchLater } from "../net/later.js";
 import { fill, t } from "../net/words.js";
 
 const ASK_EVERY_MS = 10_000;
@@ -26,6 +27,7 @@ out.textContent = t("embed.out");
 out.hidden = false;
 player.addEventListener("played-out", () => become(playedOut(broadcast)));
 player.addEventListener("trouble", () => void ask());
+player.addEventListener("loadeddata", fetchLater, { capture: true, once: true });
 setInterval(() => {
   if (document.visibilityState === "visible") void ask();
 }, ASK_EVERY_MS);
