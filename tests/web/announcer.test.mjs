@@ -35,3 +35,10 @@ test("gifts and lines to the reader are news, and what was said before the room 
   assert.deepEqual(told(lines.slice(0, 4)), [5]);
   assert.deepEqual(news([], lines, Number.NaN).map((line) => line.seq), [1, 4, 5], "a clock that is not known hides nothing");
 });
+
+test("a line that was told without its number is not told again with it", () => {
+  const line = (seq) => ({ key: `${seq}:a`, kind: "said", seq, nickname: "mia", id: "a", at: "2026-11-27T01:00:00Z", mentioned: true });
+
+  assert.deepEqual(news([line(0)], [line(7)], 0), []);
+  assert.equal(news([], [line(7)], 0).length, 1);
+});

@@ -199,3 +199,43 @@ test("a removal of lines that are not here changes nothing", () => {
   const log = reduce(emptyLog(null), [said(5), { kind: "removed", ids: [], seqs: [1, 0] }]);
   assert.deepEqual(texts(log), ["line 5"]);
 });
+
+const local = (id, text = id, nickname = "mia") => ({ ...said(0, text, nickname, id), seq: undefined, local: true });
+
+test("a line seen without a number is the same when it has one, and stands where that says", () => {
+  const before = reduce(emptyLog("mia"), [said(1), { kind: "away" }, local("a"), local("b"), local("a")]);
+  assert.deepEqual(before.lines.map(({ id, seq, local: here }) => [id, seq, here]), [["id-1", 1, false], ["a", 0, true], ["b", 0, true]]);
+  assert.equal(before.seq, 1);
+  const healed = reduce(before, [said(2, "b", "mia", "b"), said(3, "x", "leo", "a"), said(4, "a", "mia", "a"), { kind: "back" }]);
+  assert.deepEqual(healed.lines.map(({ nickname, id, seq, local: here }) => [nickname, id, seq, here]), [
+    ["mia", "id-1", 1, false], ["mia", "b", 2, false], ["leo", "a", 3, false], ["mia", "a", 4, false],
+  ]);
+  assert.deepEqual(next(healed, local("b")).lines, healed.lines, "late, it is not shown again");
+});
+
+test("one by one lines heal as all at once", () => {
+  const events = [said(1), local("a"), local("b"), said(2, "b", "mia", "b"), { kind: "back" }, said(3, "a", "mia", "a")];
+  assert.deepEqual(events.reduce(next, emptyLog(null)), reduce(emptyLog(null), events));
+  assert.deepEqual(reduce(emptyLog(null), events).lines.map((line) => line.seq), [1, 2, 3]);
+});
+
+test("a line of one's own that has no number yet is no draft any more", () => {
+  const log = next(drafted(emptyLog("mia"), "a", "a"), local("a"));
+  assert.deepEqual([log.drafts.length, log.lines.length], [0, 1]);
+});
+
+test("a line without a number is removed by its sender and id, and stays removed", () => {
+  let log = reduce(emptyLog(null), [local("a"), local("a", "mine too", "leo")]);
+  assert.deepEqual(place(log.lines[0]), { nickname: "mia", ids: ["a"] });
+  log = next(log, { kind: "removed", local: true, nickname: "mia", ids: ["a"], seqs: [], at: "" });
+  assert.deepEqual(log.lines.map((line) => line.removed), [true, false]);
+  log = next(log, said(7, "a", "mia", "a"));
+  assert.deepEqual(log.lines.map(({ seq, text, removed }) => [seq, text, removed]), [[0, "mine too", false], [7, "", true]]);
+});
+
+test("what did not come to the others is said to be so", () => {
+  const lapsed = { kind: "lapsed", lines: [{ nickname: "mia", id: "a" }, null] };
+  const log = reduce(emptyLog(null), [local("a"), local("b"), lapsed, { kind: "back" }]);
+  assert.deepEqual(log.lines.map((line) => [line.local, line.lapsed]), [[false, true], [false, false]]);
+  assert.deepEqual(next(log, { kind: "lapsed" }).lines, log.lines);
+});

@@ -22,8 +22,14 @@ export const WAITING_MAX = 3;
  */
 export function news(before, lines, enteredMs) {
   const known = new Set(before.map((line) => line.key));
+  // A line that had no number, and has one now, is no other.
+  const unnumbered = new Set(before.filter((line) => line.seq === 0).map(({ nickname, id }) => `${nickname}:${id}`));
   return lines.filter(
-    (line) => (line.kind === "donated" || line.mentioned) && !known.has(line.key) && !(Date.parse(line.at) < enteredMs),
+    (line) =>
+      (line.kind === "donated" || line.mentioned) &&
+      !known.has(line.key) &&
+      !unnumbered.has(`${line.nickname}:${line.id}`) &&
+      !(Date.parse(line.at) < enteredMs),
   );
 }
 

@@ -14,7 +14,7 @@ export const DRAFTS_MAX = 20;
  * @typedef {object} Line
  * @property {string} key unlike any other in this log
  * @property {"said" | "donated" | "gap"} kind
- * @property {number} seq its number in the room; 0 for a gap, and when the numbers have begun anew since
+ * @property {number} seq its number in the room; 0 for a gap, while it has none, and when the numbers have begun anew since
  * @property {string} id of the message; "" for a gap
  * @property {string} nickname
  * @property {readonly string[]} roles
@@ -25,6 +25,8 @@ export const DRAFTS_MAX = 20;
  * @property {boolean} mine
  * @property {boolean} mentioned it speaks to the reader
  * @property {boolean} removed
+ * @property {boolean} local it has no number yet, because the house's store is away: those connected to one part of it see it
+ * @property {boolean} lapsed that was so for too long: it will not come to the others
  */
 /** @typedef {{ id: string, text: string, code: string | null, retryAfterMs: number }} Draft `code` is null while it is on its way */
 /** @typedef {Record<string, unknown> & { kind: string }} RoomEvent */
@@ -69,8 +71,15 @@ export function reduce(log, events) {
           renumber(lines, line);
           break;
         }
+        const before = sameLine(lines, line);
+        if (before !== undefined) {
+          if (line.local) break;
+          // Seen without a number, it stands where its number says.
+          lines.splice(lines.indexOf(before), 1);
+          keys.delete(before.key);
+        }
         keys.add(line.key);
-        lines.push(line);
+        lines.push(before?.removed ? { ...line, text: "", removed: true } : line);
         if (line.mine) drafts = drafts.filter((draft) => draft.id !== line.id);
         break;
       }
@@ -89,6 +98,12 @@ export function reduce(log, events) {
           seq = 0;
         }
         epoch = string(event.epoch);
+        break;
+      case "lapsed":
+        lapse(lines, event);
+        break;
+      case "back":
+        lines.forEach((line, index) => (lines[index] = line.local ? { ...line, local: false } : line));
         break;
       case "refused":
         drafts = withCode(drafts, string(event.id), string(event.code) || "internal", number(event.retry_after_ms));
@@ -142,9 +157,11 @@ function lineOf(event, me) {
   const text = string(event.text);
   const mine = me !== null && nickname === me;
   const kind = event.kind === "donated" ? "donated" : "said";
+  const local = event.local === true;
+  const numbered = local ? `local:${nickname}:${id}` : `${number(event.seq)}:${id}`;
   return {
     // A gift's id is the house's own, and it stays one gift when it comes again with another number.
-    key: kind === "donated" && id !== "" ? `gift:${id}` : `${number(event.seq)}:${id}`,
+    key: kind === "donated" && id !== "" ? `gift:${id}` : numbered,
     seq: number(event.seq),
     kind,
     id,
@@ -157,6 +174,8 @@ function lineOf(event, me) {
     mine,
     mentioned: !mine && mentions(text, me),
     removed: false,
+    local,
+    lapsed: false,
   };
 }
 
@@ -188,15 +207,35 @@ function renumber(lines, { key, seq }) {
 
 /** @param {string} key @param {number} skipped @returns {Line} */
 function gapLine(key, skipped) {
-  return { key, kind: "gap", skipped, seq: 0, id: "", nickname: "", roles: [], text: "", at: "", points: 0, mine: false, mentioned: false, removed: false };
+  return { key, kind: "gap", skipped, seq: 0, id: "", nickname: "", roles: [], text: "", at: "", points: 0, mine: false, mentioned: false, removed: false, local: false, lapsed: false };
+}
+
+/**
+ * Who said it and their id for it are the line, where one of both has no number.
+ * @param {readonly Line[]} lines @param {Line} line @returns {Line | undefined}
+ */
+function sameLine(lines, { kind, nickname, id, local }) {
+  if (kind !== "said" || nickname === "" || id === "") return undefined;
+  return lines.find((line) => line.kind === kind && (local || line.seq === 0) && line.id === id && line.nickname === nickname);
+}
+
+/** @param {Line[]} lines @param {RoomEvent} event */
+function lapse(lines, event) {
+  const gone = new Set(
+    (Array.isArray(event.lines) ? event.lines : []).map((each) => `local:${string(each?.nickname)}:${string(each?.id)}`),
+  );
+  lines.forEach((line, index) => {
+    if (gone.has(line.key)) lines[index] = { ...line, local: false, lapsed: true };
+  });
 }
 
 /** By number; by id where the house gave none, for an id is its sender's own choice. @param {Line[]} lines @param {RoomEvent} event */
-function remove(lines, { ids, seqs }) {
+function remove(lines, { ids, seqs, nickname }) {
   const numbers = new Set(Array.isArray(seqs) ? seqs : []);
   const names = new Set(Array.isArray(ids) && numbers.size === 0 ? ids : []);
   lines.forEach((line, index) => {
-    const gone = numbers.has(line.seq) || (line.id !== "" && names.has(line.id));
+    const named = line.id !== "" && names.has(line.id) && (typeof nickname !== "string" || nickname === line.nickname);
+    const gone = numbers.has(line.seq) || named;
     if (gone && line.kind !== "gap") lines[index] = { ...line, text: "", removed: true };
   });
 }

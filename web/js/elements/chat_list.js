@@ -23,8 +23,10 @@ import { draftRow, lineRow } from "./chat_rows.js";
 
 /** What a newcomer is shown of the conversation before. */
 const HISTORY_LINES = 50;
+/** Kinds that are no lines to scroll down to. */
+const LINELESS = Object.freeze(["epoch", "lapsed", "back"]);
 /** Kinds that become rows or change what rows are; the others are news for the page and are told at once. */
-const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed", "epoch"]);
+const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed", "epoch", "lapsed", "back"]);
 
 export class ChatList extends HTMLElement {
   #log = emptyLog(null);
@@ -50,6 +52,8 @@ export class ChatList extends HTMLElement {
 
   /** Whose room it is. */
   channel = "";
+  /** Whether lines are shown that have no number yet, because the house's store is away. */
+  local = true;
   /** @type {import("../core/emotes.js").Split} */
   #split = (text) => [text];
 
@@ -97,7 +101,8 @@ export class ChatList extends HTMLElement {
       body: () => {
         // What has arrived is not asked for again, drawn or not.
         const { seq, epoch } = reduce(this.#log, this.#inbox);
-        return { channel, behind: BEHIND_MAX, epoch, ...(seq === null ? { history: HISTORY_LINES } : { since: seq }) };
+        const { local } = this;
+        return { channel, behind: BEHIND_MAX, epoch, ...(local ? { local } : {}), ...(seq === null ? { history: HISTORY_LINES } : { since: seq }) };
       },
       onEvent: (event) => {
         if (Number.isNaN(this.#enteredMs)) this.#enteredMs = momentMs(wire.hello?.now);
@@ -242,7 +247,7 @@ export class ChatList extends HTMLElement {
 
   #tellUnseen() {
     const unseen = this.#inbox.reduce(
-      (sum, event) => sum + (event.kind === "gap" ? Number(event.skipped) || 0 : event.kind === "epoch" ? 0 : 1),
+      (sum, event) => sum + (event.kind === "gap" ? Number(event.skipped) || 0 : LINELESS.includes(event.kind) ? 0 : 1),
       0,
     );
     // All credit is used: more may have been said than was sent.

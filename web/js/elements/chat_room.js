@@ -19,6 +19,7 @@ import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { keepDraft, keptDraft } from "../net/kept_draft.js";
 import { errorText, format, t } from "../net/words.js";
+import "./chat_away.js";
 import "./chat_list.js";
 import { windowLink } from "./chat_window.js";
 import * as actIcons from "./act_icons.js";
@@ -167,7 +168,7 @@ export class ChatRoom extends LightElement {
       <p class="visually-hidden" aria-live="polite">${this.spoken}</p>
       <chat-acts .line=${this.chosen} .me=${identity.nickname} .channel=${this.#channel} .wire=${this.#wire}
         .moderates=${this.standing.moderates} @answer=${this.#onAnswer} @done=${this.#onActed}></chat-acts>
-      ${this.#state()} ${this.#rules()}
+      <chat-away .wire=${this.#wire} @worth-saying=${this.#onWorthSaying}></chat-away>${this.#state()} ${this.#rules()}
       ${identity.nickname === null ? this.#guest() : this.#composer()}
     `;
   }
@@ -222,9 +223,7 @@ export class ChatRoom extends LightElement {
   }
 
   #guest() {
-    return html`<div class="guest">
-      <p>${t("chat.guest")}</p><a class="button" href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>
-    </div>`;
+    return html`<div class="guest"><p>${t("chat.guest")}</p><a class="button" href=${logInPath(location.pathname)}>${t("nav.log_in")}</a></div>`;
   }
 
   #composer() {
@@ -303,7 +302,7 @@ export class ChatRoom extends LightElement {
     this.#list.value?.draft(id, text);
     try {
       // The answer says no more than "taken": the line itself comes back by the room, as everyone's does.
-      await wire.call("chat.say", { channel: this.#channel, id, text });
+      await wire.call("chat.say", { channel: this.#channel, id, text, local: true });
     } catch (error) {
       const { code, retryAfterMs } = asProblem(error);
       this.#list.value?.refuse(id, code, retryAfterMs);

@@ -59,6 +59,7 @@ function said(line, channel, split) {
   else if (line.roles.includes("moderator")) row.append(part("span", "role", t("chat.role_moderator")));
   row.append(name(line.nickname));
   row.append(line.removed ? part("span", "removed", t("chat.removed")) : words(line.text, split));
+  if (line.local || line.lapsed) row.append(part("span", "mark", t(line.local ? "chat.local" : "chat.lapsed")));
   return row;
 }
 

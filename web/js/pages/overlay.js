@@ -40,6 +40,7 @@ async function showGoal() {
 async function showChat() {
   const { ChatList } = await import("../elements/chat_list.js");
   const list = new ChatList();
+  list.local = false;
   main.append(list);
   list.addEventListener("room-event", (event) => {
     const { kind: what, retry_after_ms } = /** @type {CustomEvent<import("../core/chat_log.js").RoomEvent>} */ (event).detail;

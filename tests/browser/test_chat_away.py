@@ -1,0 +1,78 @@
+"""What a page shows while the house's store is away: the words are put on its line, no store is harmed."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from house import eventually
+from playwright.async_api import expect
+
+RSOCKET = re.compile(r"/rsocket$")
+ITEM = b"\x28\x20"  # A PAYLOAD frame with an item.
+
+
+class Line:
+    """The line between a page and the RSocket server, on which a test says things too."""
+
+    def __init__(self):
+        self._socket = None
+        self._watch = None
+
+    async def carry(self, page):
+        """Lead every WebSocket of this page through here."""
+        await page.route_web_socket(RSOCKET, self._connected)
+
+    def _connected(self, socket):
+        server = socket.connect_to_server()
+
+        def up(message):
+            if b"chat.watch" in message:
+                self._socket, self._watch = socket, message[:4]
+            server.send(message)
+
+        socket.on_message(up)
+
+    async def watched(self):
+        await eventually(lambda: self._watch, what="a watch of the room")
+
+    def say(self, **event):
+        """Say an event of the room as the server does."""
+        self._socket.send(self._watch + ITEM + json.dumps(event).encode())
+
+
+def said(text, line_id, **more):
+    author = {"nickname": "미미", "roles": []}
+    return {"kind": "said", "id": line_id, "from": author, "text": text, "at": "2026-11-27T01:00:00Z", **more}
+
+
+@pytest.mark.parametrize("language", ["ko-KR", "en-US"])
+async def test_lines_without_a_number_are_marked_and_heal(house, new_page, nickname, language):
+    streamer = await house.sign_up(nickname())
+    line = Line()
+    async with new_page(locale=language) as page:
+        await line.carry(page)
+        await page.goto(f"/chat/{streamer.nickname}")
+        await line.watched()
+        await expect(page.locator("chat-room .count")).to_be_visible()
+        rows, mark = page.locator("chat-list .line .text"), page.locator("chat-list .mark")
+
+        line.say(**said("before", "0", seq=1))
+        line.say(kind="away")
+        line.say(**said("one", "1", local=True))
+        line.say(**said("two", "2", local=True))
+        await expect(page.locator("chat-away .state")).to_be_visible()
+        await expect(rows).to_have_text(["before", "one", "two"])
+        await expect(mark).to_have_count(2)
+        # A screen reader hears of it.
+        words = await page.locator("chat-away .state").inner_text()
+        await expect(page.locator("chat-room [aria-live=polite]")).to_contain_text(words)
+
+        line.say(**said("elsewhere", "1", seq=2, **{"from": {"nickname": "코코", "roles": []}}))
+        line.say(**said("two", "2", seq=3))
+        line.say(**said("one", "1", seq=4))
+        line.say(kind="back")
+        await expect(rows).to_have_text(["before", "elsewhere", "two", "one"])
+        await expect(mark).to_have_count(0)
+        await expect(page.locator("chat-away .state")).to_have_count(0)
