@@ -7,10 +7,12 @@ a core that the server takes, Valkey and the crowd not counted, and how long a l
 until its last watcher has read it, and until any has. The server has a core of its own; the crowd, Valkey and this
 bench share what else there is, and how much of it they take is told too.
 
-Then where the time went, by the server's own clock: from the line's stamp to the room (Valkey, and reading it), from
-there to the beginning of the next round (the pause that lets lines come together, or the round before), and the round;
-where that is much longer than its CPU, somebody else had the core. What is left of the whole is the crowd's: it reads
-2,000 sockets for each round. The garbage collector's pauses fall into any of them.
+Then where the time went, by the server's own clock: from the line's stamp until the last watcher's socket has it, which
+is the server's whole part of what is told above. In it are: from the stamp to the room (Valkey, and reading it), from
+there to the beginning of the next round (the pause that lets lines come together, or the round before), and the round,
+how much of it was its own processor time, and how much it waited for a core that somebody else had. What is above it is
+the crowd's: one process reads 2,000 sockets one after another, which 2,000 viewers need not. The garbage collector's
+pauses fall into any of them.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from crowd import allow_files, compiled, cpu_seconds, crowd, pin, publish, real_server, watching
 
-STEPS = ("to the room", "to the round", "the round", "its CPU", "garbage")
+STEPS = ("to the last", "to the room", "to the round", "the round", "its CPU", "its wait", "garbage")
 
 
 # --- in the server's process ------------------------------------------------------------------------------------------
@@ -42,14 +44,21 @@ class Times:
 
     def __init__(self) -> None:
         self.took: dict[str, list[float]] = {step: [] for step in STEPS}
-        self.waiting: list[float] = []
+        self.waiting: list[tuple[float, float]] = []  # When they were stamped, and when they came.
+        self.carried: list[float] = []
         self.began = 0.0
         self.cpu = 0.0
+        self.waited = 0.0
 
     def tell(self) -> None:
         """Print them as one line, and begin anew."""
         print(json.dumps(self.took), flush=True)
         self.took = {step: [] for step in STEPS}
+
+
+def waited() -> float:
+    """Seconds that this process could have run and did not: somebody else had the core."""
+    return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
 
 
 def watch_over(times: Times) -> None:
@@ -63,15 +72,18 @@ def watch_over(times: Times) -> None:
         now = time.monotonic()
         stamp = payload.find(b"~") + 1
         if stamp:
-            times.took["to the room"].append(now - int(payload[stamp : stamp + 16], 16) / 1e9)
-        times.waiting.append(now)
+            said = int(payload[stamp : stamp + 16], 16) / 1e9
+            times.took["to the room"].append(now - said)
+            times.waiting.append((said, now))
         return deliver(hall, seq, payload, kept)
 
     def on_begin(fanout: Any) -> None:
         times.began = time.monotonic()
-        times.took["to the round"] += [times.began - came for came in times.waiting]
+        times.took["to the round"] += [times.began - came for _, came in times.waiting]
+        times.carried = [said for said, _ in times.waiting]
         times.waiting.clear()
         times.cpu = 0.0
+        times.waited = waited()
         begin(fanout)
 
     def on_step(fanout: Any) -> None:
@@ -79,8 +91,11 @@ def watch_over(times: Times) -> None:
         step(fanout)
         times.cpu += time.thread_time() - cpu
         if fanout._round is None:
-            times.took["the round"].append(time.monotonic() - times.began)
+            now = time.monotonic()
+            times.took["to the last"] += [now - said for said in times.carried]
+            times.took["the round"].append(now - times.began)
             times.took["its CPU"].append(times.cpu)
+            times.took["its wait"].append(waited() - times.waited)
 
     def on_garbage(phase: str, _info: object, since: list[float] = [0.0]) -> None:  # noqa: B006 - kept on purpose.
         if phase == "start":
@@ -150,7 +165,11 @@ async def main(options: argparse.Namespace) -> None:
             + ", ".join(f"{other:.0%}" for other in others)
             + (f"  {heard.wrong} out of order or missing" if heard.wrong > options.watchers else "")
         )
-    print(f"{statistics.median(core for (core, *_), _ in rows):>6.0%} median")
+    print(
+        f"{statistics.median(core for (core, *_), _ in rows):>6.0%} median {'':>15}"
+        f" {statistics.median(heard.last_p50_us for _, heard in rows) / 1e3:>9.1f}"
+        f" {statistics.median(heard.last_p99_us for _, heard in rows) / 1e3:>7.1f}"
+    )
     if not options.plain:
         print(f"{'':>14} {'times':>7} {'p50 ms':>8} {'p99':>8} {'max':>8}")
         for step, seconds in took.items():
