@@ -74,6 +74,23 @@ async def chat_alone(walk: Walk) -> None:
     await expect(walk.find("chat-list .line .text").first).to_be_visible()
 
 
+async def no_such_chat(walk: Walk) -> None:
+    await walk.page.goto("/chat/nobodyofthatname")
+    await expect(walk.find("section.missing h2")).to_be_visible()
+
+
+async def shared(walk: Walk) -> None:
+    await walk.page.goto(f"/c/{walk.streamer}")
+    await walk.page.click("channel-about .share")
+    await expect(walk.find("share-dialog copy-field").last).to_be_visible()
+
+
+async def older_than_the_house(walk: Walk) -> None:
+    await walk.page.keyboard.press("Escape")
+    await walk.page.evaluate("() => void Promise.reject(new TypeError('Importing a module script failed.'))")
+    await expect(walk.find(".reload-hint")).to_be_visible()
+
+
 async def embedded(walk: Walk) -> None:
     await walk.page.goto(f"/embed/{walk.streamer}")
     await playing_since(walk.page, 0)
@@ -299,6 +316,9 @@ SURFACES: tuple[Callable[[Walk], Awaitable[None]], ...] = (
     no_such_channel,
     channel_as_a_guest,
     chat_alone,
+    no_such_chat,
+    shared,
+    older_than_the_house,
     embedded,
     log_in_refused,
     sign_up_refused,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 
-from house import eventually
+import pytest
+from house import PASSWORD, eventually
 from playwright.async_api import expect
 from visits import log_in, sign_up
 
@@ -211,3 +213,27 @@ async def forget_number(house, said):
         if said.encode() in (await redis.xrevrange(key, count=1))[0][1][b"p"]:
             assert await redis.delete(key.replace(b":history", b":head")) == 1
     await redis.aclose()
+
+
+@pytest.mark.parametrize("path", ["/c", "/chat"])
+async def test_a_page_that_is_older_than_the_house_says_so_and_a_second_press_asks_again(house, new_page, path, shoot):
+    """Its files are named by what is in them: after a release those that it has not loaded yet are gone."""
+    member = await house.sign_up(f"n{uuid.uuid4().hex[:10]}")
+    async with new_page() as page:
+        page.forgiven += ["404", "module"]
+        await page.goto(f"/login?next={path}/{member.nickname}")
+        await log_in(page, member.login_id, PASSWORD)
+        await page.locator("#chat-text").fill("쓰던 말")
+        gone = re.compile("/emote_picker")
+        await page.route(gone, lambda route: route.fulfill(status=404, body="", content_type="text/javascript"))
+        await page.locator("chat-room .pick").click()
+        hint = page.locator(".reload-hint")
+        await expect(hint.get_by_role("alert")).to_contain_text("다시 불러와 주세요")
+        await shoot(page, f"reload-hint-{path[1:]}")
+        await page.unroute(gone)
+        await page.locator("chat-room .pick").click()
+        await page.locator("chat-room .pick").click()
+        await expect(page.locator("emote-picker img").first).to_be_visible()
+        await hint.get_by_role("button", name="다시 불러오기").click()
+        await expect(page.locator("#chat-text")).to_have_value("쓰던 말")
+        await expect(hint).to_have_count(0)

@@ -63,8 +63,11 @@ TOLD = """
 """
 PLAYED = """
   window.played = [];
+  window.heard = []; // To its end: time went by in it.
   const play = HTMLMediaElement.prototype.play;
   HTMLMediaElement.prototype.play = async function () {
+    const tell = () => window.heard.push([this.currentTime > 0, this.muted, this.volume]);
+    this.addEventListener("ended", tell, { once: true });
     try { await play.call(this); window.played.push(this.currentSrc.split("/").at(-1)); }
     catch (error) { window.played.push(String(error)); throw error; }
   };
@@ -202,12 +205,15 @@ async def test_in_obs_a_gift_waits_for_its_scene_is_heard_without_a_click_and_we
         hidden = await alert.count()
         await page.evaluate(SCENE, True)
         shown = await (await page.wait_for_function(SHOWN)).json_value()
+        await page.wait_for_function("() => window.heard.length > 0")
+        heard = await page.evaluate("window.heard")
         opacity = await corner(page)
         await shoot(page, "overlay-alert-obs", omit_background=True)
 
     assert hidden == 0
     assert "hidden at first" in shown["words"]
     assert [name.isdigit() for name in shown["played"]] == [True]
+    assert heard == [[True, False, 1]]
     assert shown["colour"] == "rgb(1, 2, 3)"
     assert not shown["focused"]
     assert opacity == 0

@@ -77,6 +77,29 @@ async def test_where_there_is_no_media_source_the_browser_itself_plays_and_is_he
         page.forgiven.append("/hls/nobody/")
 
 
+async def test_who_has_paused_stays_paused_while_the_picture_is_mended(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page() as page:
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        video = page.locator("video")
+        await page.locator("live-player .stage").focus()
+        await page.keyboard.press("k")
+        await expect(video).to_have_js_property("paused", True)
+        gone = re.compile("/hls/.*m3u8")
+        await page.route(gone, lambda route: route.fulfill(status=404, json={"code": "hls.not_listed"}))
+        await expect(page.locator("live-player .notice")).to_be_visible()
+        page.forgiven.append("/hls/")
+        await page.unroute(gone)
+        # Mended: what has begun anew has something to show, and shows it standing.
+        await page.wait_for_function("() => document.querySelector('video').readyState > 2")
+        await expect(page.locator("live-player .notice")).to_be_hidden()
+        assert await video.evaluate("video => video.paused")
+        at = await video.evaluate("video => video.currentTime")
+        await page.keyboard.press("k")
+        await playing_since(page, at)
+
+
 async def test_a_broadcast_of_sound_alone_that_gets_a_picture_and_loses_it_plays_on(house, new_page, nickname, ffmpeg):
     """No media source takes both into one buffer: hls.js gives up, and the page used to stand still, paused."""
     streamer = await house.sign_up(nickname())

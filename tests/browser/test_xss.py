@@ -56,7 +56,7 @@ def room():
         head = {"seq": 4 * seq, "id": payload, "at": AT, "from": author}
         yield {**head, "kind": "said", "text": next(texts)}
         yield {**head, "kind": "donated", "seq": 4 * seq + 1, "points": 300, "text": next(texts)}
-        yield {"kind": "rules", "seq": 4 * seq + 2, "rules": {"pinned": payload, "slow_seconds": 0}}
+        yield {"kind": "rules", "seq": 4 * seq + 2, "pinned": payload, "slow_seconds": 0}
         yield {"kind": "muted", "seq": 4 * seq + 3, "nickname": payload, "until": None}
 
 
@@ -170,7 +170,19 @@ def answers(nickname):
         "/api/members/me/tokens": {
             "tokens": [{"id": n, "name": next(words), "scopes": [], "created_at": AT, "used_at": None} for n in every]
         },
-        "/api/members/me/logins": {"logins": []},
+        "/api/members/me/logins": {
+            "logins": [
+                {
+                    "id": n,
+                    "browser": next(words),
+                    "system": next(words),
+                    "began_at": AT,
+                    "used_at": AT,
+                    "current": n == 0,
+                }
+                for n in every
+            ]
+        },
         "/emotes": {
             "emotes": [
                 {"code": word, "url": "/img/none.png", "width": 32, "height": 32, "house": False} for word in PAYLOADS
@@ -196,7 +208,7 @@ async def hostile(page, nickname):
     await page.route("**/api/**", answer)
 
 
-NICKNAME = '<img src=x onerror="xss()">'
+NICKNAME = '<img src=y onerror="xss()">'
 
 
 @contextlib.asynccontextmanager
@@ -261,15 +273,40 @@ async def test_two_hundred_payloads_stay_text_in_every_field(house, new_page, sh
         await shoot(page, "xss-channel")
 
         for path, rows in (
-            ("/studio", ("received-donations li", "moderation-log li")),
+            ("/studio", ("received-donations li", "moderation-log li", "emote-desk li")),
             ("/wallet", ("wallet-desk .lines li",)),
-            ("/account", ("bot-tokens li",)),
+            ("/account", ("bot-tokens li", "login-list li")),
             ("/c/somebody/moderation", ("moderation-log li",)),
         ):
             await page.goto(path)
             for row in rows:
                 await expect(page.locator(row)).to_have_count(len(PAYLOADS))
             assert await page.evaluate(LOOK) == []
+
+
+async def test_two_hundred_payloads_stay_text_in_the_chats_own_window(house, new_page, shoot):
+    async with besieged(new_page) as (page, line):
+        await page.goto(f"/chat/{'x' * 8}")
+        await eventually(lambda: line.left == 0, what="every event drawn")
+        await expect(page.locator("chat-list .line .text").last).to_be_attached()
+        shown = await page.locator("chat-list .line .text, chat-list .line .name, .pinned bdi").all_text_contents()
+        assert set(shown) <= set(PAYLOADS)
+        await expect(page.locator("chat-room .pinned bdi")).to_have_text(PAYLOADS[-1])
+        await page.evaluate(
+            """async (payloads) => {
+              const room = document.querySelector("chat-room");
+              for (const pinned of payloads) {
+                room.standing = { ...room.standing, rules: { ...room.standing.rules, pinned } };
+                await room.updateComplete;
+                if (room.querySelector(".pinned bdi").textContent !== pinned) throw new Error(pinned);
+              }
+            }""",
+            PAYLOADS,
+        )
+        await page.locator("chat-room button.pick").click()
+        await expect(page.locator("emote-picker img")).to_have_count(len(PAYLOADS))
+        assert await page.evaluate(LOOK) == []
+        await shoot(page, "xss-chat-window")
 
 
 # One after another in the one place where an overlay shows it, and what is read there.

@@ -43,7 +43,8 @@ export class ChannelCard extends LightElement {
 
   /** A finger goes straight to the channel. @param {PointerEvent | FocusEvent} event */
   async #look(event) {
-    if (!("pointerType" in event && event.pointerType === "touch")) (await import("./live_peek.js")).peek(this);
+    if ("pointerType" in event && event.pointerType === "touch") return;
+    (await import("./live_peek.js").catch(() => null))?.peek(this);
   }
 }
 

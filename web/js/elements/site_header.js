@@ -9,6 +9,7 @@ import { identity } from "../net/identity.js";
 import { language, speakInstead, t } from "../net/words.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
+import "./reload_hint.js";
 
 export class SiteHeader extends LightElement {
   #changed = () => this.requestUpdate();

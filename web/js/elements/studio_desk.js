@@ -159,7 +159,7 @@ export class StudioDesk extends LightElement {
     const steps = this.querySelector("details");
     if (steps === null) return;
     steps.open = true;
-    steps.querySelector("summary")?.focus();
+    [...steps.querySelectorAll("copy-field")].at(-1)?.querySelector("button")?.focus(); // That is seen then.
   };
 }
 

@@ -50,6 +50,10 @@ export class Playback extends EventTarget {
     super();
     this.video = video;
     video.addEventListener("timeupdate", () => this.#keepUp());
+    // Who has paused goes on when they like, whatever begins anew meanwhile; the element keeps that wish itself. To be
+    // detached pauses it too, but is no such event.
+    video.addEventListener("play", () => this.#wish(true));
+    video.addEventListener("pause", () => this.#wish(video.ended));
     for (const name of ["play", "waiting"]) video.addEventListener(name, () => this.#beyondChange());
     // hls.js hears of its own faults; without it the element alone tells.
     video.addEventListener("error", () => {
@@ -58,6 +62,11 @@ export class Playback extends EventTarget {
     video.addEventListener("playing", () => {
       if (this.#isNative) this.#attempt = 0;
     });
+  }
+
+  /** @param {boolean} plays */
+  #wish(plays) {
+    this.video.autoplay = plays;
   }
 
   /** The browser itself plays the list. */
@@ -70,6 +79,7 @@ export class Playback extends EventTarget {
     this.stop();
     this.#url = url;
     this.#momentMs = this.#changedMs = null;
+    this.#wish(true);
     this.#attempt = 0;
     this.#watch = startWatch(performance.now());
     this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
@@ -134,6 +144,7 @@ export class Playback extends EventTarget {
 
   /** @returns {Promise<boolean>} false when the browser wants a click first */
   async play() {
+    this.#wish(true); // Also of what is only just coming.
     try {
       await this.video.play();
       return true;
@@ -180,6 +191,11 @@ export class Playback extends EventTarget {
     if (level !== undefined) hls.loadLevel = level.index;
   }
 
+  /** Play what has begun anew, unless its viewer had paused. */
+  #goOn() {
+    if (this.video.autoplay) void this.play();
+  }
+
   async #attach() {
     const url = this.#url;
     if (url === null) return;
@@ -197,7 +213,7 @@ export class Playback extends EventTarget {
     } else {
       // Only where there is no MediaSource (older iPhones). Elsewhere `canPlayType` says "maybe" and does not mean it.
       this.video.src = url;
-      void this.play();
+      this.#goOn();
     }
   }
 
@@ -218,7 +234,7 @@ export class Playback extends EventTarget {
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       this.#chooseAsBefore(hls);
       this.dispatchEvent(new Event("levels"));
-      void this.play();
+      this.#goOn();
     });
     hls.on(Hls.Events.LEVEL_SWITCHED, () => this.dispatchEvent(new Event("levels")));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
@@ -229,12 +245,11 @@ export class Playback extends EventTarget {
     hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
       if (!fatal || this.#changedMs !== null) return;
       const nowMs = performance.now();
-      const { paused } = this.video;
       // A decoder that stumbled is mended in place, once; twice in ten seconds is no stumble.
       if (type === Hls.ErrorTypes.MEDIA_ERROR && nowMs - this.#mendedAtMs > 10_000) {
         this.#mendedAtMs = nowMs;
         hls.recoverMediaError();
-        if (!paused) void this.play(); // To be attached anew is to be paused, and a paused picture is not looked after.
+        this.#goOn(); // To be attached anew is to be paused, and a paused picture is not looked after.
       } else {
         this.#again();
       }

@@ -50,7 +50,7 @@ onceWide(() => import("../elements/channel_rail.js"));
 wire.addEventListener("state", () => {
   if (wire.state === "open" && Number.isNaN(enteredMs)) enteredMs = momentMs(wire.hello?.now);
   if (wire.state === "open") void ask();
-  if (wire.state === "open" && support === null) setTimeout(showSupport, SUPPORT_AFTER_MS);
+  if (wire.state === "open" && support === null) setTimeout(() => showSupport().catch(() => null), SUPPORT_AFTER_MS);
 });
 room.addEventListener("room-news", (event) => {
   const { detail } = /** @type {CustomEvent<import("../core/chat_log.js").RoomEvent>} */ (event);
@@ -94,7 +94,7 @@ function become(next) {
   broadcast = next;
   player.broadcast = next;
   about.state = next.state;
-  if (isOver(next) !== was) void offerOthers();
+  if (isOver(next) !== was) offerOthers().catch(() => null); // Nobody asked for it, nor misses it.
 }
 
 /** @param {import("../core/broadcast_state.js").Broadcast} now */

@@ -5,6 +5,7 @@
 
 import { asProblem } from "../core/problem.js";
 import { ChatRoom } from "../elements/chat_room.js";
+import "../elements/reload_hint.js";
 import { channel } from "../net/api.js";
 import { identity } from "../net/identity.js";
 import { setting } from "../net/settings.js";
