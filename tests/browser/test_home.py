@@ -228,3 +228,13 @@ async def test_from_any_page_a_word_leads_to_the_list(new_page):
         await page.wait_for_url("**/?q=*")
         await expect(page.locator("#search")).to_have_value("ㅂ ㅌㅊ")
         await expect(page.locator("channel-card .by span:first-child")).to_have_text(["miso"])
+
+
+async def test_a_page_that_was_pasted_into_the_search_leads_to_the_list_too(new_page):
+    async with new_page() as page:
+        await full_house(page)
+        await page.goto("/login")
+        await page.fill("site-header input", "가" * 20_000)
+        await page.press("site-header input", "Enter")
+        await expect(page.locator("#search")).to_have_value("가" * 100)
+        await expect(page.locator("live-now .empty")).to_be_visible()

@@ -11,6 +11,9 @@ import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
 import "./reload_hint.js";
 
+/** Of what is searched: the browser makes an address of it, and a whole page that was pasted would be refused. */
+const QUERY_CHARACTERS_MAX = 100;
+
 export class SiteHeader extends LightElement {
   #changed = () => this.requestUpdate();
 
@@ -48,7 +51,7 @@ export class SiteHeader extends LightElement {
       <form class="finder" role="search" action="/">
         <label class="visually-hidden" for="find">${t("home.search")}</label>
         ${icons.search}
-        <input id="find" type="search" name="q" placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search">
+        <input id="find" type="search" name="q" maxlength=${QUERY_CHARACTERS_MAX} placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search">
       </form>
     </search>`;
   }
