@@ -228,22 +228,47 @@ async def test_whatever_is_searched_finds_nothing_and_the_address_can_be_loaded_
         await expect(page.locator("#search")).to_have_value("")
 
 
-async def test_a_line_that_was_refused_is_in_the_composer_of_the_page_that_is_loaded_next(house, new_page, nickname):
+async def test_lines_that_were_refused_wait_each_by_itself_until_they_are_changed_or_dropped(house, new_page, nickname):
     member = await house.sign_up(nickname())
+    path = f"/c/{member.nickname}"
     async with new_page() as page:
-        await page.goto(f"/login?next=/c/{member.nickname}")
+        page.forgiven.append("401")
+        await page.goto(f"/login?next={path}")
         await log_in(page, member.login_id, PASSWORD)
         field, refused = page.locator("#chat-text"), page.locator("chat-list .line.refused")
-        await field.fill("\u2066")
+        said = page.locator("chat-list .line.mine:not(.pending):not(.refused) .text")
+        unsaid = ["\u2066", "\u2067", "\u2068"]
+        for count, words in enumerate(unsaid, 1):
+            await field.fill(words)
+            await field.press("Enter")
+            await expect(refused).to_have_count(count)
+        await field.fill("들리는 말")
         await field.press("Enter")
-        await expect(refused).to_have_count(1)
+        await expect(said).to_have_text(["들리는 말"])
+        await refused.nth(1).locator("button").last.click()
+
+        # Ended from another device: there is no field to put words in, and they stay where they are.
+        await house.api("DELETE", "/api/members/me/logins", token=member.token)
+        way_back = page.locator("chat-room .guest a")
+        await expect(way_back).to_be_visible()
+        await refused.first.locator("button").first.click()
+        await expect(way_back).to_be_focused()
+        await expect(refused).to_have_count(2)
+        await log_in_again(page, way_back, member, path)
+
+        await expect(refused).to_have_count(2)
+        texts = await refused.locator(".text").evaluate_all("(all) => all.map((text) => text.textContent)")
+        assert [unsaid[0], unsaid[2]] == texts
         await expect(field).to_have_value("")
-        await page.reload()
-        await expect(field).to_have_value("\u2066")
-        await field.press("Enter")
+        await refused.first.locator("button").first.click()
+        await expect(field).to_have_value(unsaid[0])
         await refused.locator("button").last.click()
-        await expect(field).to_be_focused()
-        kept = await page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('commeow.draft'))")
+        await expect(refused).to_have_count(0)
+        await field.fill("")
+        await page.reload()
+        await expect(said).to_have_text(["들리는 말"])
+        await expect(refused).to_have_count(0)
+        kept = await page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('commeow.'))")
 
     assert kept == []
 

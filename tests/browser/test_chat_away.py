@@ -6,8 +6,9 @@ import json
 import re
 
 import pytest
-from house import eventually
+from house import PASSWORD, eventually
 from playwright.async_api import expect
+from visits import log_in
 
 RSOCKET = re.compile(r"/rsocket$")
 ITEM = b"\x28\x20"  # A PAYLOAD frame with an item.
@@ -37,13 +38,19 @@ class Line:
     async def watched(self):
         await eventually(lambda: self._watch, what="a watch of the room")
 
+    async def cut(self):
+        """Break the line, and wait for the watch of the one that follows."""
+        self._watch = None
+        await self._socket.close()
+        await self.watched()
+
     def say(self, **event):
         """Say an event of the room as the server does."""
         self._socket.send(self._watch + ITEM + json.dumps(event).encode())
 
 
-def said(text, line_id, **more):
-    author = {"nickname": "미미", "roles": []}
+def said(text, line_id, who="미미", **more):
+    author = {"nickname": who, "roles": []}
     return {"kind": "said", "id": line_id, "from": author, "text": text, "at": "2026-11-27T01:00:00Z", **more}
 
 
@@ -76,3 +83,36 @@ async def test_lines_without_a_number_are_marked_and_heal(house, new_page, nickn
         await expect(rows).to_have_text(["before", "elsewhere", "two", "one"])
         await expect(mark).to_have_count(0)
         await expect(page.locator("chat-away .state")).to_have_count(0)
+
+
+async def test_a_line_that_another_part_of_the_house_knows_nothing_of_can_be_sent_again(house, new_page, nickname):
+    member = await house.sign_up(nickname())
+    line = Line()
+    async with new_page() as page:
+        await line.carry(page)
+        await page.goto(f"/login?next=/chat/{member.nickname}")
+        await log_in(page, member.login_id, PASSWORD)
+        await line.watched()
+        await expect(page.locator("chat-room .count")).to_be_visible()
+        rows, mark = page.locator("chat-list .line .text"), page.locator("chat-list .mark")
+        again = page.locator("chat-list .line button")
+
+        line.say(kind="away")
+        line.say(**said("theirs", "1", local=True))
+        line.say(**said("mine", "2", member.nickname, local=True))
+        line.say(**said("mine too", "3", member.nickname, local=True))
+        await expect(mark).to_have_count(3)
+        await expect(again).to_have_count(0)
+
+        await line.cut()
+        await expect(again).to_have_count(2)
+        await expect(mark).to_have_count(3)
+        # This part holds one of them after all.
+        line.say(**said("mine too", "3", member.nickname, local=True))
+        await expect(again).to_have_count(1)
+        await again.click()
+        await expect(rows).to_have_text(["theirs", "mine too", "mine"])
+        await expect(mark).to_have_count(2)
+        await expect(page.locator("chat-list .line:not(.pending) .text", has_text=re.compile("^mine$"))).to_be_visible()
+        await page.reload()
+        await expect(rows).to_have_text(["mine"])

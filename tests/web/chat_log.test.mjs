@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drafted, DRAFTS_MAX, emptyLog, LINES_MAX, next, place, readBy, reduce, refused, withdrawn } from "../../web/js/core/chat_log.js";
+import { again, drafted, DRAFTS_MAX, emptyLog, isWorthAgain, LINES_MAX, next, place, readBy, reduce, refused, taken, WATCHED_ANEW, withdrawn } from "../../web/js/core/chat_log.js";
 
 const said = (seq, text = `line ${seq}`, nickname = "mia", id = `id-${seq}`) => ({
   kind: "said", seq, id, from: { nickname, roles: [] }, text, at: "2026-11-25T00:00:00Z",
@@ -239,3 +239,62 @@ test("what did not come to the others is said to be so", () => {
   assert.deepEqual(log.lines.map((line) => [line.local, line.lapsed]), [[false, true], [false, false]]);
   assert.deepEqual(next(log, { kind: "lapsed" }).lines, log.lines);
 });
+
+const fate = (log) => log.lines.map(({ text, seq, local: here, lapsed }) => [text, seq, here ? "local" : lapsed ? "lapsed" : ""]);
+
+test("of another part of the house's lines nobody knows, until one has a number or is told of again", () => {
+  let log = reduce(emptyLog("mia"), [said(1), local("a"), local("b"), local("c"), WATCHED_ANEW]);
+  assert.deepEqual(fate(log), [["line 1", 1, ""], ["a", 0, "lapsed"], ["b", 0, "lapsed"], ["c", 0, "lapsed"]]);
+  assert.equal(next(log, WATCHED_ANEW).lines[0], log.lines[0]);
+  // It was the same part after all.
+  log = reduce(log, [{ kind: "away" }, local("b")]);
+  assert.deepEqual(fate(log), [["line 1", 1, ""], ["a", 0, "lapsed"], ["b", 0, "local"], ["c", 0, "lapsed"]]);
+  // It was held where it was said, and came through.
+  log = reduce(log, [said(2, "a", "mia", "a"), { kind: "back" }]);
+  assert.deepEqual(fate(log), [["line 1", 1, ""], ["b", 0, ""], ["c", 0, "lapsed"], ["a", 2, ""]]);
+});
+
+test("a line that may not have come to the others is sent again as what it is", () => {
+  let log = reduce(emptyLog("mia"), [local("a", "hello"), WATCHED_ANEW]);
+  log = again(log, log.lines[0]);
+  assert.deepEqual([log.lines.length, log.drafts], [0, [{ id: "a", text: "hello", code: null, retryAfterMs: 0 }]]);
+  const held = next(log, { ...local("a", "hello"), at: "2026-11-25T00:05:00Z" });
+  assert.deepEqual([fate(held), held.drafts.length], [[["hello", 0, "local"]], 0]);
+  const through = next(log, said(1, "hello", "mia", "a"));
+  assert.deepEqual([fate(through), through.drafts.length], [[["hello", 1, ""]], 0]);
+});
+
+test("somebody who sees a line again that another sent once more sees it once", () => {
+  const later = { at: "2026-11-25T00:05:00Z" };
+  const log = reduce(emptyLog(null), [local("a", "hello"), WATCHED_ANEW, local("b"), { ...local("a", "hello"), ...later }]);
+  assert.deepEqual(fate(log), [["b", 0, "local"], ["hello", 0, "local"]]);
+  assert.deepEqual(fate(next(log, said(1, "hello", "mia", "a"))), [["b", 0, "local"], ["hello", 1, ""]]);
+});
+
+test("a program that uses an id again is heard each time", () => {
+  const at = (minute) => ({ at: `2026-11-25T00:0${minute}:00Z` });
+  let log = reduce(emptyLog(null), [{ ...said(1, "one", "bot", "x"), ...at(1) }, { ...local("x", "two", "bot"), ...at(2) }]);
+  log = reduce(log, [{ ...local("x", "three", "bot"), ...at(3) }, { ...local("x", "one", "bot"), ...at(4) }]);
+  assert.deepEqual(fate(log), [["one", 1, ""], ["two", 0, "local"], ["three", 0, "local"], ["one", 0, "local"]]);
+  log = reduce(log, [{ ...said(2, "three", "bot", "x"), ...at(3) }, { ...said(3, "two", "bot", "x"), ...at(2) }]);
+  assert.deepEqual(fate(log), [["one", 1, ""], ["one", 0, "local"], ["three", 2, ""], ["two", 3, ""]]);
+  log = reduce(log, [{ kind: "epoch", epoch: "one" }, { kind: "epoch", epoch: "two" }, { ...said(1, "one", "bot", "x"), ...at(9) }]);
+  assert.equal(log.lines.filter((line) => line.text === "one").length, 2, "the one without a number has one now");
+});
+
+test("what was removed stays so, and hides no other line of the same id", () => {
+  let log = reduce(emptyLog(null), [local("x", "bad", "bot"), { kind: "removed", local: true, nickname: "bot", ids: ["x"], seqs: [] }]);
+  log = reduce(log, [{ ...local("x", "good", "bot"), at: "2026-11-25T00:01:00Z" }, { ...said(1, "good", "bot", "x"), at: "2026-11-25T00:01:00Z" }]);
+  assert.deepEqual(log.lines.map(({ text, seq, removed }) => [text, seq, removed]), [["", 0, true], ["good", 1, false]]);
+});
+
+test("a line whose number was seen already cannot come any more", () => {
+  const log = drafted(reduce(emptyLog("mia"), [said(7)]), "x", "hello");
+  assert.equal(taken(log, "x", 7).drafts.length, 0);
+  assert.equal(taken(log, "x", 8), log, "it is on its way");
+  assert.equal(taken(log, "x", 0), log, "it has none yet");
+});
+
+for (const [code, worth] of [["chat.empty", false], ["chat.too_long", false], ["chat.blocked", false], ["chat.slow", true], ["wire.lost", true]]) {
+  test(`${code}: ${worth ? "the same words may do" : "other words are wanted"}`, () => assert.equal(isWorthAgain({ code }), worth));
+}

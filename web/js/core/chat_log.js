@@ -9,6 +9,11 @@ import { mentions } from "./chat_text.js";
 export const LINES_MAX = 150;
 /** Lines of one's own that wait or were refused. */
 export const DRAFTS_MAX = 20;
+/** Another part of the house may answer now than the one that told of lines without a number. */
+export const WATCHED_ANEW = Object.freeze({ kind: "watched_anew" });
+
+/** So begin the keys of lines that never had a number. */
+const UNNUMBERED = "local:";
 
 /**
  * @typedef {object} Line
@@ -73,8 +78,8 @@ export function reduce(log, events) {
         }
         const before = sameLine(lines, line);
         if (before !== undefined) {
-          if (line.local) break;
-          // Seen without a number, it stands where its number says.
+          if (line.local && hadNumber(before)) break;
+          // Seen without a number, it stands where its number says, or where it is held now.
           lines.splice(lines.indexOf(before), 1);
           keys.delete(before.key);
         }
@@ -101,6 +106,9 @@ export function reduce(log, events) {
         break;
       case "lapsed":
         lapse(lines, event);
+        break;
+      case "watched_anew":
+        lines.forEach((line, index) => (lines[index] = line.local ? { ...line, local: false, lapsed: true } : line));
         break;
       case "back":
         lines.forEach((line, index) => (lines[index] = line.local ? { ...line, local: false } : line));
@@ -132,9 +140,32 @@ export function refused(log, id, code, retryAfterMs = 0) {
   return { ...log, drafts: withCode(log.drafts, id, code, retryAfterMs) };
 }
 
+/** Could the house take the same words another time? @param {Draft} draft */
+export function isWorthAgain({ code }) {
+  return !["chat.empty", "chat.too_long", "chat.blocked"].includes(code ?? "");
+}
+
+/** What this member had not said when the page was left. @param {Log} log @param {readonly Draft[]} drafts @returns {Log} */
+export function restored(log, drafts) {
+  return { ...log, drafts };
+}
+
 /** The writer takes a refused line back, to change it or to drop it. @param {Log} log @param {string} id @returns {Log} */
 export function withdrawn(log, id) {
   return { ...log, drafts: log.drafts.filter((draft) => draft.id !== id) };
+}
+
+/** A line that may not have come to the others is sent again, by its own id. @param {Log} log @param {Line} line @returns {Log} */
+export function again(log, { key, id, text }) {
+  return drafted({ ...log, lines: log.lines.filter((line) => line.key !== key) }, id, text);
+}
+
+/**
+ * The house has a line, and under which number: what was said before cannot come any more.
+ * @param {Log} log @param {string} id @param {number} seq 0: none yet @returns {Log}
+ */
+export function taken(log, id, seq) {
+  return seq > 0 && log.seq !== null && seq <= log.seq ? withdrawn(log, id) : log;
 }
 
 /** Another member (or a guest) reads from now on. @param {Log} log @param {string | null} me @returns {Log} */
@@ -158,7 +189,9 @@ function lineOf(event, me) {
   const mine = me !== null && nickname === me;
   const kind = event.kind === "donated" ? "donated" : "said";
   const local = event.local === true;
-  const numbered = local ? `local:${nickname}:${id}` : `${number(event.seq)}:${id}`;
+  const at = string(event.at);
+  // A program may use an id for many lines.
+  const numbered = local ? `${UNNUMBERED}${nickname}:${id}:${at}:${text}` : `${number(event.seq)}:${id}`;
   return {
     // A gift's id is the house's own, and it stays one gift when it comes again with another number.
     key: kind === "donated" && id !== "" ? `gift:${id}` : numbered,
@@ -168,7 +201,7 @@ function lineOf(event, me) {
     nickname,
     roles: Array.isArray(from.roles) ? from.roles.filter((role) => typeof role === "string") : [],
     text,
-    at: string(event.at),
+    at,
     points: number(event.points),
     skipped: 0,
     mine,
@@ -198,11 +231,15 @@ function beginAnew(lines, epoch) {
   if (lines.length > 0) lines.push(gapLine(`gap:${epoch}`, 0));
 }
 
-/** What the store still had when it began anew comes again, and is removed by its number. @param {Line[]} lines @param {Line} again */
-function renumber(lines, { key, seq }) {
+/**
+ * What the store still had when it began anew comes again, and is removed by its number; what had none is held again.
+ * @param {Line[]} lines @param {Line} again
+ */
+function renumber(lines, { key, seq, local }) {
   const at = lines.findIndex((line) => line.key === key);
   const line = lines[at];
-  if (line?.seq === 0) lines[at] = { ...line, seq };
+  if (line?.seq === 0 && seq > 0) lines[at] = { ...line, seq };
+  else if (line?.lapsed && local) lines[at] = { ...line, local, lapsed: false };
 }
 
 /** @param {string} key @param {number} skipped @returns {Line} */
@@ -211,21 +248,33 @@ function gapLine(key, skipped) {
 }
 
 /**
- * Who said it and their id for it are the line, where one of both has no number.
+ * Who said it, their id for it and the words are the line, where one of both has no number. The moment too where it had one
+ * before: a program may use an id again. Not otherwise: sent again, a line is held a second time.
  * @param {readonly Line[]} lines @param {Line} line @returns {Line | undefined}
  */
-function sameLine(lines, { kind, nickname, id, local }) {
+function sameLine(lines, { kind, nickname, id, local, text, at }) {
   if (kind !== "said" || nickname === "" || id === "") return undefined;
-  return lines.find((line) => line.kind === kind && (local || line.seq === 0) && line.id === id && line.nickname === nickname);
+  return lines.find((line) => {
+    if (line.kind !== kind || line.id !== id || line.nickname !== nickname) return false;
+    // A removed line has lost its words.
+    const same = line.removed ? line.at === at : line.text === text;
+    if (hadNumber(line)) return same && line.at === at && (local || line.seq === 0);
+    return same && (line.lapsed || !local);
+  });
+}
+
+/** @param {Line} line */
+function hadNumber({ key }) {
+  return !key.startsWith(UNNUMBERED);
 }
 
 /** @param {Line[]} lines @param {RoomEvent} event */
 function lapse(lines, event) {
   const gone = new Set(
-    (Array.isArray(event.lines) ? event.lines : []).map((each) => `local:${string(each?.nickname)}:${string(each?.id)}`),
+    (Array.isArray(event.lines) ? event.lines : []).map((each) => `${string(each?.nickname)}:${string(each?.id)}`),
   );
   lines.forEach((line, index) => {
-    if (gone.has(line.key)) lines[index] = { ...line, local: false, lapsed: true };
+    if (line.local && gone.has(`${line.nickname}:${line.id}`)) lines[index] = { ...line, local: false, lapsed: true };
   });
 }
 

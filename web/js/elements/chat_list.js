@@ -6,13 +6,14 @@
  *
  * The arrow keys go from line to line; Enter, a finger on a line or a click on its name choose it.
  * Events: `room-event` (each event, at once), `line-chosen`, `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
- * reader), `take-back` (a refused line's text, or nothing: it was dropped), `no-room` (the room cannot be watched).
+ * reader), `take-back` (a refused line's text, or nothing: it was dropped; who has no place for it prevents it), `say-again`
+ * (id and text), `unsent` (all lines of one's own that wait or were refused), `no-room` (the room cannot be watched).
  * @module
  */
 
 import { news } from "../core/announcer.js";
 import { momentMs } from "../core/broadcast_state.js";
-import { drafted, emptyLog, next, readBy, reduce, refused, withdrawn } from "../core/chat_log.js";
+import { again, drafted, emptyLog, next, readBy, reduce, refused, restored, taken, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
 import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
 import { t } from "../net/words.js";
@@ -24,7 +25,7 @@ import { draftRow, lineRow } from "./chat_rows.js";
 /** What a newcomer is shown of the conversation before. */
 const HISTORY_LINES = 50;
 /** Kinds that are no lines to scroll down to. */
-const LINELESS = Object.freeze(["epoch", "lapsed", "back"]);
+const LINELESS = Object.freeze(["epoch", "lapsed", "back", WATCHED_ANEW.kind]);
 /** Kinds that become rows or change what rows are; the others are news for the page and are told at once. */
 const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed", "epoch", "lapsed", "back"]);
 
@@ -100,7 +101,8 @@ export class ChatList extends HTMLElement {
     this.#stream = wire.stream("chat.watch", {
       body: () => {
         // What has arrived is not asked for again, drawn or not.
-        const { seq, epoch } = reduce(this.#log, this.#inbox);
+        const { seq, epoch, lines } = reduce(this.#log, this.#inbox);
+        if (lines.some((line) => line.local)) this.#watchedAnew();
         const { local } = this;
         return { channel, behind: BEHIND_MAX, epoch, ...(local ? { local } : {}), ...(seq === null ? { history: HISTORY_LINES } : { since: seq }) };
       },
@@ -111,6 +113,20 @@ export class ChatList extends HTMLElement {
       onRefused: (problem) => this.#tell("no-room", problem),
     });
     this.#stream.request(this.#credit.window);
+  }
+
+  /** Nobody sent this for credit. */
+  #watchedAnew() {
+    this.#inbox.push(WATCHED_ANEW);
+    this.#rowless -= 1;
+    this.#plan();
+  }
+
+  /** @param {import("../core/chat_log.js").Log} log */
+  #become(log) {
+    const { drafts } = this.#log;
+    this.#log = log;
+    if (log.drafts !== drafts) this.#tell("unsent", log.drafts);
   }
 
   /** The reader logged in or out. @param {string | null} me */
@@ -129,13 +145,25 @@ export class ChatList extends HTMLElement {
 
   /** A line of one's own, before the server has seen it. @param {string} id @param {string} text */
   draft(id, text) {
-    this.#log = drafted(this.#log, id, text);
+    this.#become(drafted(this.#log, id, text));
     this.resume();
+  }
+
+  /** What was not said when the page was left. @param {readonly import("../core/chat_log.js").Draft[]} drafts */
+  restore(drafts) {
+    this.#become(restored(this.#log, drafts));
+    this.#plan();
+  }
+
+  /** The house has taken a line. @param {string} id @param {number} seq 0: it has no number yet */
+  take(id, seq) {
+    this.#become(taken(this.#log, id, seq));
+    this.#plan();
   }
 
   /** @param {string} id @param {string} code @param {number} retryAfterMs */
   refuse(id, code, retryAfterMs) {
-    this.#log = refused(this.#log, id, code, retryAfterMs);
+    this.#become(refused(this.#log, id, code, retryAfterMs));
     this.#plan();
   }
 
@@ -155,7 +183,7 @@ export class ChatList extends HTMLElement {
       this.#inbox.push(event);
     } else {
       this.#rowless += 1;
-      this.#log = next(this.#log, event);
+      this.#become(next(this.#log, event));
       if (event.kind === "count") this.#tell("viewers", this.#log.viewers);
     }
     if (this.#paused) this.#tellUnseen();
@@ -178,9 +206,9 @@ export class ChatList extends HTMLElement {
   #draw() {
     const startedMs = performance.now();
     const sinceMs = startedMs - this.#lastDrawMs;
-    const taken = this.#inbox.length + this.#rowless;
+    const sent = this.#inbox.length + this.#rowless;
     const before = this.#log;
-    this.#log = reduce(before, this.#inbox);
+    this.#become(reduce(before, this.#inbox));
     this.#inbox = [];
     this.#rowless = 0;
     this.#drawLines();
@@ -194,7 +222,7 @@ export class ChatList extends HTMLElement {
     const stream = this.#stream;
     setTimeout(() => {
       if (stream !== this.#stream) return; // Another room, another credit.
-      const { credit, ask } = drawn(this.#credit, { taken, costMs: performance.now() - startedMs, sinceMs });
+      const { credit, ask } = drawn(this.#credit, { taken: sent, costMs: performance.now() - startedMs, sinceMs });
       this.#credit = credit;
       if (ask > 0) stream?.request(ask);
     }, 0);
@@ -211,7 +239,7 @@ export class ChatList extends HTMLElement {
     for (const line of this.#log.lines) {
       const shown = this.#rows.get(line.key);
       if (shown?.line === line) continue;
-      const row = lineRow(line, this.channel, this.#split);
+      const row = lineRow(line, this.channel, this.#split, () => this.#sayAgain(line));
       if (shown === undefined) fresh.append(row);
       else shown.row.replaceWith(row);
       this.#rows.set(line.key, { line, row });
@@ -225,13 +253,29 @@ export class ChatList extends HTMLElement {
     if (this.#drawnDrafts === this.#log.drafts) return;
     this.#drawnDrafts = this.#log.drafts;
     const rows = this.#log.drafts.map((draft) =>
-      draftRow(draft, this.#log.me ?? "", (act) => {
-        this.#log = withdrawn(this.#log, draft.id);
-        this.#tell("take-back", act === "edit" ? draft.text : "");
-        this.#plan();
-      }, this.#split),
+      draftRow(draft, this.#log.me ?? "", (act) => this.#act(draft, act), this.#split),
     );
     this.#drafts.replaceChildren(...rows);
+  }
+
+  /** @param {import("../core/chat_log.js").Draft} draft @param {"again" | "edit" | "drop"} act */
+  #act({ id, text }, act) {
+    if (act === "again") {
+      this.draft(id, text);
+      this.#tell("say-again", { id, text });
+      return;
+    }
+    // It stays where it is while there is no field to write in.
+    if (!this.#tell("take-back", act === "edit" ? text : "") && act === "edit") return;
+    this.#become(withdrawn(this.#log, id));
+    this.#plan();
+  }
+
+  /** @param {Line} line */
+  #sayAgain(line) {
+    this.#become(again(this.#log, line));
+    this.resume();
+    this.#tell("say-again", { id: line.id, text: line.text });
   }
 
   /** @param {readonly Line[]} before */
@@ -324,7 +368,7 @@ export class ChatList extends HTMLElement {
 
   /** @param {string} name @param {unknown} detail */
   #tell(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
+    return this.dispatchEvent(new CustomEvent(name, { detail, cancelable: true }));
   }
 }
 

@@ -6,7 +6,6 @@
  */
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
-import { heard, quiet, speak } from "../core/announcer.js";
 import { CHARACTERS_WARN, CHARACTERS_MAX, chatLine } from "../core/chat_text.js";
 import { picked, pieces } from "../core/emotes.js";
 import { logInPath } from "../core/next_path.js";
@@ -17,14 +16,16 @@ import { breath } from "../net/breath.js";
 import { emotesOf } from "../net/emotes.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
-import { keepDraft, keptDraft } from "../net/kept_draft.js";
+import { keepDraft, keepLines, keptDraft, keptLines } from "../net/kept_draft.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_away.js";
 import "./chat_list.js";
+import "./chat_voice.js";
 import { windowLink } from "./chat_window.js";
 import * as actIcons from "./act_icons.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
+import { demands, notice } from "./room_notices.js";
 
 /** A browser's timer runs off at once above this. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -35,7 +36,6 @@ export class ChatRoom extends LightElement {
   static properties = {
     viewers: { state: true },
     unseen: { state: true },
-    spoken: { state: true },
     closed: { state: true },
     left: { state: true },
     standing: { state: true },
@@ -52,13 +52,14 @@ export class ChatRoom extends LightElement {
   #field = createRef();
   /** @type {import("../net/wire.js").Wire | null} */
   #wire = null;
-  #announcer = quiet();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #speaking;
+  /** @type {import("lit/directives/ref.js").Ref<import("./chat_voice.js").ChatVoice>} */
+  #voice = createRef();
   #channel = "";
   /** The composer that has been given what was kept. @type {HTMLTextAreaElement | undefined} */
   #filled;
   #me = identity.nickname;
+  /** Whose lines, for which room, wait in the list; "" before a member was seen here. */
+  #unsent = "";
   #hasty = false; // Enter was pressed before the room was known.
   /** Whether the house was asked if this member moderates here. */
   #asked = false;
@@ -72,7 +73,6 @@ export class ChatRoom extends LightElement {
     /** @type {number | null} */
     this.viewers = null;
     this.unseen = { paused: false, unseen: 0, more: false };
-    this.spoken = "";
     /** Why the room cannot be watched. @type {unknown} */
     this.closed = null;
     this.left = CHARACTERS_MAX;
@@ -100,6 +100,7 @@ export class ChatRoom extends LightElement {
     void this.#askEmotes(); // First: lines that come before their pictures are drawn twice.
     await this.updateComplete;
     this.#list.value?.watch(wire, channel, identity.nickname);
+    this.#restore();
     if (hasty) void this.#send();
     this.requestUpdate();
   }
@@ -116,6 +117,14 @@ export class ChatRoom extends LightElement {
     return `${this.#me ?? ""}.${this.#channel}`;
   }
 
+  /** A member's lines that were not said stay in view when the login ends, and are there again when they come back. */
+  #restore() {
+    const list = this.#list.value;
+    if (this.#me === null || this.#channel === "" || list === undefined || this.#unsent === this.#place) return;
+    this.#unsent = this.#place;
+    list.restore(keptLines(this.#place));
+  }
+
   /** A composer that is new gets what was typed before the login ended, or the page was loaded again. */
   updated() {
     const field = this.#field.value;
@@ -130,7 +139,7 @@ export class ChatRoom extends LightElement {
   disconnectedCallback() {
     this.#wire?.removeEventListener("state", this.#changed);
     identity.removeEventListener("change", this.#changed);
-    for (const timer of [this.#speaking, this.#unmuting, this.#asking]) clearTimeout(timer);
+    for (const timer of [this.#unmuting, this.#asking]) clearTimeout(timer);
     super.disconnectedCallback();
   }
 
@@ -141,6 +150,7 @@ export class ChatRoom extends LightElement {
       this.standing = { ...newStanding(this.#me, this.#channel), rules: this.standing.rules };
     }
     if (this.#list.value !== undefined) this.#list.value.me = identity.nickname;
+    this.#restore();
     this.requestUpdate();
   };
 
@@ -157,18 +167,18 @@ export class ChatRoom extends LightElement {
       ${this.ruling
         ? html`<chat-rules .wire=${this.#wire} .channel=${this.#channel} .rules=${this.standing.rules} @done=${this.#toggleRuling}></chat-rules>`
         : nothing}
-      ${this.#pinned()}
+      ${notice(this.standing.rules)}
       <div class="lines">
         <chat-list ${ref(this.#list)} @room-event=${this.#onRoomEvent} @viewers=${this.#onViewers} @unseen=${this.#onUnseen}
-          @worth-saying=${this.#onWorthSaying} @take-back=${this.#onTakeBack} @no-room=${this.#onNoRoom}
-          @line-chosen=${this.#onChosen}></chat-list>
+          @worth-saying=${this.#onWorthSaying} @take-back=${this.#onTakeBack} @say-again=${this.#onSayAgain} @unsent=${this.#onUnsent}
+          @no-room=${this.#onNoRoom} @line-chosen=${this.#onChosen}></chat-list>
         <p class="nobody">${t("chat.empty")}</p>
         ${this.unseen.paused ? this.#newer() : nothing}
       </div>
-      <p class="visually-hidden" aria-live="polite">${this.spoken}</p>
+      <chat-voice ${ref(this.#voice)}></chat-voice>
       <chat-acts .line=${this.chosen} .me=${identity.nickname} .channel=${this.#channel} .wire=${this.#wire}
         .moderates=${this.standing.moderates} @answer=${this.#onAnswer} @done=${this.#onActed}></chat-acts>
-      <chat-away .wire=${this.#wire} @worth-saying=${this.#onWorthSaying}></chat-away>${this.#state()} ${this.#rules()}
+      <chat-away .wire=${this.#wire} @worth-saying=${this.#onWorthSaying}></chat-away>${this.#state()} ${demands(this.standing.rules)}
       ${identity.nickname === null ? this.#guest() : this.#composer()}
     `;
   }
@@ -184,29 +194,12 @@ export class ChatRoom extends LightElement {
     this.ruling = !this.ruling;
   };
 
-  #pinned() {
-    const { pinned } = this.standing.rules;
-    return pinned === "" ? nothing : html`<p class="pinned">${actIcons.pin}<span class="visually-hidden">${t("rules.pinned")}</span><bdi>${pinned}</bdi></p>`;
-  }
-
-  /** Before one writes in vain. */
-  #rules() {
-    const { slowSeconds, followersOnlyMinutes, membersOnly, blockedLinks } = this.standing.rules;
-    const words = [
-      slowSeconds > 0 ? t("rules.slow", { count: slowSeconds }) : "",
-      followersOnlyMinutes === null ? "" : followersOnlyMinutes === 0 ? t("rules.followers") : t("rules.followers_for", { count: followersOnlyMinutes }),
-      membersOnly ? t("rules.members") : "",
-      blockedLinks ? t("rules.links") : "",
-    ].filter((word) => word !== "");
-    return words.length === 0 ? nothing : html`<p class="rules">${words.map((word) => html`<span>${word}</span>`)}</p>`;
-  }
-
   /** @param {number} forMs */
   #muted(forMs) {
     clearTimeout(this.#unmuting);
     const ends = Number.isFinite(forMs);
     if (ends) this.#unmuting = setTimeout(() => this.requestUpdate(), Math.min(forMs + 100, TIMER_MS_MAX));
-    return html`<p class="muted" role="status">${ends ? t("chat.muted_until", { time: format.clock(Date.now() + forMs) }) : t("error.chat.banned")}</p>`;
+    return html`<p class="muted" role="status" tabindex="-1">${ends ? t("chat.muted_until", { time: format.clock(Date.now() + forMs) }) : t("error.chat.banned")}</p>`;
   }
 
   #newer() {
@@ -295,21 +288,33 @@ export class ChatRoom extends LightElement {
     const { text, fits } = chatLine(field.value);
     if (!fits) return;
     const id = newId();
-    const place = this.#place;
+    // First, so that the tab keeps it when this is the page's last moment.
+    this.#list.value?.draft(id, text);
     field.value = "";
     this.#onInput();
     field.focus();
-    this.#list.value?.draft(id, text);
+    await this.#say({ id, text });
+  }
+
+  /** @param {{ id: string, text: string }} line */
+  async #say({ id, text }) {
     try {
       // The answer says no more than "taken": the line itself comes back by the room, as everyone's does.
-      await wire.call("chat.say", { channel: this.#channel, id, text, local: true });
+      const answer = await this.#wire?.call("chat.say", { channel: this.#channel, id, text, local: true });
+      this.#list.value?.take(id, Number(answer?.seq) || 0);
     } catch (error) {
       const { code, retryAfterMs } = asProblem(error);
       this.#list.value?.refuse(id, code, retryAfterMs);
-      // The list of what was refused comes along neither to where one logs in again nor over a reload.
-      keepDraft(place, [text, keptDraft(place)].filter((words) => words !== "").join(" "));
     }
   }
+
+  /** The same id: a line that came through after all is not said twice. @param {CustomEvent<{ id: string, text: string }>} event */
+  #onSayAgain = ({ detail }) => void this.#say(detail);
+
+  /** @param {CustomEvent<readonly import("../core/chat_log.js").Draft[]>} event */
+  #onUnsent = ({ detail }) => {
+    if (this.#unsent !== "") keepLines(this.#unsent, detail);
+  };
 
   /** @param {CustomEvent<import("../core/chat_log.js").RoomEvent>} event */
   #onRoomEvent = ({ detail }) => {
@@ -365,23 +370,17 @@ export class ChatRoom extends LightElement {
   };
 
   /** @param {CustomEvent<string>} event */
-  #onWorthSaying = ({ detail }) => {
-    this.#announcer = heard(this.#announcer, detail);
-    this.#speak();
-  };
-
-  #speak = () => {
-    clearTimeout(this.#speaking);
-    const { announcer, text, dueInMs } = speak(this.#announcer, performance.now());
-    this.#announcer = announcer;
-    if (text !== null) this.spoken = text;
-    if (dueInMs !== null) this.#speaking = setTimeout(this.#speak, dueInMs);
-  };
+  #onWorthSaying = ({ detail }) => this.#voice.value?.hear(detail);
 
   /** The text goes before what has been typed since: nothing is lost. Empty: it is not wanted any more. @param {CustomEvent<string>} event */
-  #onTakeBack = ({ detail }) => {
+  #onTakeBack = (event) => {
+    const { detail } = event;
     const field = this.#field.value;
-    if (field === undefined) return;
+    if (field === undefined) {
+      event.preventDefault();
+      /** @type {HTMLElement | null} */ (this.querySelector(".guest a, .muted"))?.focus(); // Which say why.
+      return;
+    }
     field.value = [detail, field.value].filter((words) => words !== "").join(" ");
     this.#onInput();
     field.focus();

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isWorthAgain } from "../core/chat_log.js";
 import { nameColour } from "../core/portrait.js";
 import { errorText, format, t } from "../net/words.js";
 import { Problem } from "../core/problem.js";
@@ -13,23 +14,29 @@ import { Problem } from "../core/problem.js";
 /** @typedef {import("../core/chat_log.js").Draft} Draft */
 /** @typedef {import("../core/emotes.js").Split} Split */
 
-/** @param {Line} line @param {string} channel whose room it is @param {Split} split @returns {HTMLElement} */
-export function lineRow(line, channel, split) {
+/**
+ * @param {Line} line
+ * @param {string} channel whose room it is
+ * @param {Split} split
+ * @param {() => void} again sends a line of one's own once more that may not have come to the others
+ * @returns {HTMLElement}
+ */
+export function lineRow(line, channel, split, again) {
   switch (line.kind) {
     case "gap":
       return part("div", "line gap", line.skipped > 0 ? t("chat.gap", { count: line.skipped }) : t("chat.gap_unknown"));
     case "donated":
       return donation(line, split);
     default:
-      return said(line, channel, split);
+      return said(line, channel, split, again);
   }
 }
 
 /**
- * A line of one's own that is on its way, or was refused: then it can be taken back into the composer or dropped.
+ * A line of one's own that is on its way, or was refused: then it can be sent again, taken back into the composer, or dropped.
  * @param {Draft} draft
  * @param {string} nickname
- * @param {(act: "edit" | "drop") => void} act
+ * @param {(act: "again" | "edit" | "drop") => void} act
  * @param {Split} split
  * @returns {HTMLElement}
  */
@@ -43,12 +50,14 @@ export function draftRow(draft, nickname, act, split) {
   const problem = new Problem(draft.code, { retryAfterMs: draft.retryAfterMs });
   const why = part("p", "why", t("chat.refused", { why: errorText(problem) }));
   why.setAttribute("role", "status");
-  row.append(why, button("chat.refused_edit", () => act("edit")), button("chat.refused_drop", () => act("drop")));
+  row.append(why, button("chat.refused_edit", () => act("edit")));
+  if (isWorthAgain(draft)) row.append(button("chat.send_again", () => act("again")));
+  row.append(button("chat.refused_drop", () => act("drop")));
   return row;
 }
 
-/** @param {Line} line @param {string} channel @param {Split} split */
-function said(line, channel, split) {
+/** @param {Line} line @param {string} channel @param {Split} split @param {() => void} again */
+function said(line, channel, split, again) {
   const row = part("div", "line");
   row.classList.toggle("mine", line.mine);
   row.classList.toggle("mentioned", line.mentioned);
@@ -60,6 +69,7 @@ function said(line, channel, split) {
   row.append(name(line.nickname));
   row.append(line.removed ? part("span", "removed", t("chat.removed")) : words(line.text, split));
   if (line.local || line.lapsed) row.append(part("span", "mark", t(line.local ? "chat.local" : "chat.lapsed")));
+  if (line.lapsed && line.mine && !line.removed) row.append(button("chat.send_again", again));
   return row;
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { read, written } from "../core/unsent.js";
 import { keep, kept } from "./storage.js";
 
 /** @param {string} place @returns {string} "" when nothing was kept */
@@ -13,4 +14,14 @@ export function keptDraft(place) {
 /** @param {string} place @param {string} text "" forgets it */
 export function keepDraft(place, text) {
   keep(`commeow.draft.${place}`, text === "" ? null : text, { tab: true });
+}
+
+/** Lines that were sent and not said: those that are on their way, and those that were refused. @param {string} place */
+export function keptLines(place) {
+  return read(kept(`commeow.unsent.${place}`, { tab: true }) ?? "");
+}
+
+/** @param {string} place @param {readonly import("../core/chat_log.js").Draft[]} drafts */
+export function keepLines(place, drafts) {
+  keep(`commeow.unsent.${place}`, written(drafts) || null, { tab: true });
 }
