@@ -14,7 +14,7 @@ from db.member import MemberUnknown
 from db.pool import reading, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import asyncpg
 
@@ -57,19 +57,26 @@ class Acts:
 
     async def standing(self, channel_id: int, member_id: int) -> Standing:
         """Say how a member stands in a channel. Raises StoreUnavailable."""
+        (standing,) = await self.standings([(channel_id, member_id)])
+        return standing
+
+    async def standings(self, wanted: Sequence[tuple[int, int]]) -> list[Standing]:
+        """Say for each (channel, member) how the one stands in the other, in one query. Raises StoreUnavailable."""
         async with reading(self._pool) as connection:
-            row = await connection.fetchrow(
+            rows = await connection.fetch(
                 """
-                SELECT $1::bigint = $2::bigint AS owner,
-                       EXISTS (SELECT 1 FROM channel_moderator WHERE channel_id = $1 AND member_id = $2) AS moderator,
-                       (SELECT since FROM follow WHERE channel_id = $1 AND member_id = $2) AS follows_since,
-                       s.muted_until, s.banned_at IS NOT NULL AS banned
-                FROM (SELECT) AS one LEFT JOIN channel_sanction s ON s.channel_id = $1 AND s.member_id = $2
+                SELECT w.channel_id = w.member_id AS owner, o.member_id IS NOT NULL AS moderator,
+                       f.since AS follows_since, s.muted_until, s.banned_at IS NOT NULL AS banned
+                FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS w(channel_id, member_id, place)
+                LEFT JOIN channel_moderator o USING (channel_id, member_id)
+                LEFT JOIN follow f USING (channel_id, member_id)
+                LEFT JOIN channel_sanction s USING (channel_id, member_id)
+                ORDER BY w.place
                 """,
-                channel_id,
-                member_id,
+                [channel_id for channel_id, _ in wanted],
+                [member_id for _, member_id in wanted],
             )
-        return Standing(**row)
+        return [Standing(**row) for row in rows]
 
     async def above(self, channel_id: int) -> frozenset[int]:
         """Give those whose lines only the owner takes back: the owner and the moderators. Raises StoreUnavailable."""

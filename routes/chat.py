@@ -23,6 +23,7 @@ from rsocket_server.room import Seat
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from db.channel import Channel
     from db.channels import Channels
     from db.conduct import Standing
     from db.member import Member
@@ -42,18 +43,27 @@ log = logging.getLogger("commeow.chat")
 
 
 class RoomNumbers:
-    """Finds a channel's room by nickname and remembers it; a channel keeps its number for ever."""
+    """Finds a channel's room by nickname and remembers it; a channel keeps its number for ever.
+
+    All who ask for the same one at once, as a crowd that comes back does, wait for one look-up.
+    """
 
     def __init__(self, channels: Channels, *, known_max: int = ROOMS_KNOWN_MAX) -> None:
         self._channels = channels
         self._known: OrderedDict[str, int] = OrderedDict()
         self._known_max = known_max
+        self._finding: dict[str, asyncio.Task[Channel | None]] = {}
 
     async def find(self, nickname: str) -> int:
         """Give the room of a channel. Raises ChannelUnknown; strangers' guesses are not remembered."""
         number = self._known.get(nickname)
         if number is None:
-            found = await self._channels.by_nickname(nickname)
+            finding = self._finding.get(nickname)
+            if finding is None:
+                finding = self._finding[nickname] = asyncio.create_task(self._channels.by_nickname(nickname))
+                finding.add_done_callback(lambda _: self._finding.pop(nickname))
+            # Whoever goes away does not end it for the others.
+            found = await asyncio.shield(finding)
             if found is None:
                 raise ChannelUnknown(nickname)
             number = self._known[nickname] = found.id

@@ -2,7 +2,9 @@
 
 PostgreSQL has the truth. What was read is kept for a while, so that a line costs no look-up, and dropped at once when
 the bus says that it has changed, or that news may have been missed; while the bus is away it is read again soon.
-Without PostgreSQL what is known goes on to hold.
+Without PostgreSQL what is known goes on to hold. Whoever's standing is wanted while others' are being read is read
+together with all who come meanwhile: hundreds who speak for the first time are a few queries, and nobody waits for
+more than the one under way.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from contextlib import asynccontextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from db.errors import StoreError, StoreUnavailable
@@ -18,7 +21,7 @@ from rsocket_server import limits
 from rsocket_server.doorway import cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from db.acts import Acts
     from db.conduct import Rules, Standing
@@ -57,10 +60,11 @@ class Laws:
         self._known: OrderedDict[_Key, _Known] = OrderedDict()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._turns = asyncio.Semaphore(limits.LAW_READINGS_MAX)
+        self._wanted: dict[_Key, asyncio.Future[Standing]] = {}  # To be read together, when it is their turn.
 
     async def rules(self, room: int) -> Rules:
         """Give a room's rules. Raises StoreUnavailable."""
-        rules: Rules = await self._find((room, _RULES), lambda: self._acts.rules(room))
+        rules: Rules = await self._find((room, _RULES))
         return rules
 
     def are(self, room: int, rules: Rules) -> bool:
@@ -70,7 +74,7 @@ class Laws:
 
     async def standing(self, room: int, member_id: int) -> Standing:
         """Say how a member stands in a room. Raises StoreUnavailable."""
-        standing: Standing = await self._find((room, member_id), lambda: self._acts.standing(room, member_id))
+        standing: Standing = await self._find((room, member_id))
         return standing
 
     def forget(self, room: int, member_id: int | None) -> None:
@@ -104,31 +108,31 @@ class Laws:
         if changed is not None:
             self.forget(*changed)
 
-    async def _find(self, key: _Key, read: Callable[[], Awaitable[Any]]) -> Any:
+    async def _find(self, key: _Key) -> Any:
         known = self._known.get(key)
         now = asyncio.get_running_loop().time()
         lasts = limits.LAW_AWAY_SECONDS if self._rooms.is_away(key[0]) else limits.LAW_SECONDS
         if known is not None and known.reading is None and now - known.read_at < lasts:
             return known.value
         if known is None or known.reading is None:
-            known = self._read_again(key, known, read)
+            known = self._read_again(key, known)
         assert known.reading is not None
         # Many may wait for one reading; one who goes away does not end it for the others.
         return await asyncio.shield(known.reading)
 
-    def _read_again(self, key: _Key, known: _Known | None, read: Callable[[], Awaitable[Any]]) -> _Known:
+    def _read_again(self, key: _Key, known: _Known | None) -> _Known:
         if known is None:
             known = self._known[key] = _Known()
             if len(self._known) > limits.LAWS_MAX:
                 self._known.popitem(last=False)
-        known.reading = self._spawn(self._read(key, known, read))
+        known.reading = self._spawn(self._read(key, known))
         self._known.move_to_end(key)
         return known
 
-    async def _read(self, key: _Key, known: _Known, read: Callable[[], Awaitable[Any]]) -> Any:
+    async def _read(self, key: _Key, known: _Known) -> Any:
+        room, member_id = key
         try:
-            async with self._turn():
-                known.value = await read()
+            known.value = await (self._read_rules(room) if member_id == _RULES else self._read_standing(key))
         except StoreError:
             if known.read_at == float("-inf"):
                 # Nobody knows: the line is refused rather than let through.
@@ -140,6 +144,40 @@ class Laws:
             known.reading = None
         known.read_at = asyncio.get_running_loop().time()
         return known.value
+
+    async def _read_rules(self, room: int) -> Rules:
+        async with self._turn():
+            return await self._acts.rules(room)
+
+    async def _read_standing(self, key: _Key) -> Standing:
+        standing = self._wanted.get(key)
+        if standing is None:
+            if not self._wanted:
+                self._spawn(self._read_wanted())
+            standing = self._wanted[key] = asyncio.get_running_loop().create_future()
+        return await standing
+
+    async def _read_wanted(self) -> None:
+        """Read in one query the standings that are wanted when it is their turn; what is wanted later is the next's."""
+        answers: dict[_Key, asyncio.Future[Standing]] = {}
+        try:
+            async with self._turn():
+                answers = self._take_wanted()
+                standings = await self._acts.standings(list(answers))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is theirs who wait.
+            for answer in (answers or self._take_wanted()).values():
+                answer.set_exception(error)
+            return
+        for answer, standing in zip(answers.values(), standings, strict=True):
+            answer.set_result(standing)
+
+    def _take_wanted(self) -> dict[_Key, asyncio.Future[Standing]]:
+        taken = dict(islice(self._wanted.items(), limits.STANDINGS_MAX))
+        for key in taken:
+            del self._wanted[key]
+        if self._wanted:
+            self._spawn(self._read_wanted())
+        return taken
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -140,6 +140,8 @@ LAW_AWAY_SECONDS = 2.0
 # Read at once: half of the connections to PostgreSQL (db/pool.py POOL_CONNECTIONS). Hundreds who speak for the first
 # time must not stand between a donation and its books.
 LAW_READINGS_MAX = 4
+# Standings read in one query: some milliseconds.
+STANDINGS_MAX = 512
 # And a turn is waited for as long as a connection is: where PostgreSQL hangs, what is known goes on to hold.
 LAW_TURN_SECONDS_MAX = 5.0
 # Rules and standings remembered by one worker: some 5 MB.

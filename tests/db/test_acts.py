@@ -37,6 +37,21 @@ async def test_who_has_done_nothing_stands_well(acts, three):
     assert await acts.rules(owner) == NO_RULES
 
 
+async def test_many_standings_are_read_in_one_query_in_the_order_they_are_wanted(acts, three, pool):
+    owner, moderator, viewer = three
+    await acts.do(_act(owner, Action.GRANT, moderator))
+    await acts.do(_act(owner, Action.MUTE, viewer, until=UNTIL))
+    await Follows(pool).add(viewer, owner)
+    wanted = [(owner, viewer), (viewer, owner), (owner, owner), (owner, moderator), (owner, 2**62), (owner, viewer)]
+
+    muted, *others, again = await acts.standings(wanted)
+
+    assert others == [Standing(), Standing(owner=True), Standing(moderator=True), Standing()]
+    assert muted == again == Standing(muted_until=UNTIL, follows_since=muted.follows_since)
+    assert muted.follows_since is not None
+    assert await acts.standings([]) == []
+
+
 @pytest.mark.parametrize(
     ("action", "undo", "more", "standing"),
     [

@@ -260,6 +260,34 @@ async def test_room_numbers_are_remembered_within_their_limit(pool, new_member):
     assert "nobody" not in numbers._known
 
 
+async def test_a_crowd_that_asks_for_one_room_waits_for_one_look_up():
+    asked, go_on = [], asyncio.Event()
+
+    class Found:
+        id = 7
+
+    class OneChannel:
+        async def by_nickname(self, nickname):
+            asked.append(nickname)
+            await go_on.wait()
+            if nickname == "nobody":
+                return None
+            return Found
+
+    numbers = RoomNumbers(OneChannel())
+    impatient, *crowd = (asyncio.create_task(numbers.find("streamer")) for _ in range(50))
+    guesses = [asyncio.create_task(numbers.find("nobody")) for _ in range(2)]
+    await asyncio.sleep(0)
+    impatient.cancel()
+    go_on.set()
+
+    assert await asyncio.gather(*crowd) == [7] * 49
+    answers = await asyncio.gather(*guesses, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ChannelUnknown] * 2
+    assert asked == ["streamer", "nobody"]
+    assert not numbers._finding
+
+
 def test_a_door_for_members_asks_again():
     with pytest.raises(MembersOnly):
         member_of(Caller(None, "c1", lambda _room, _payload: None))

@@ -22,23 +22,29 @@ class Truth:
     def __init__(self) -> None:
         self.now: Rules = NO_RULES
         self.asked = 0
-        self.broken = False
+        self.broken: Exception | None = None
+        self.banned: set[int] = set()
+        self.batches: list[list[int]] = []
         self.go_on: asyncio.Event | None = None
 
     async def rules(self, _room: int) -> Rules:
         self.asked += 1
         found = self.now
         if self.broken:
-            raise StoreUnavailable("away")
+            raise self.broken
         if self.go_on is not None:
             await self.go_on.wait()
         return found
 
-    async def standing(self, _room: int, member_id: int) -> Standing:
+    async def standings(self, wanted: list[tuple[int, int]]) -> list[Standing]:
         self.asked += 1
+        self.batches.append([member_id for _, member_id in wanted])
+        found = [Standing(owner=member_id == 1, banned=member_id in self.banned) for _, member_id in wanted]
         if self.broken:
-            raise StoreUnavailable("away")
-        return Standing(owner=member_id == 1)
+            raise self.broken
+        if self.go_on is not None:
+            await self.go_on.wait()
+        return found
 
 
 class NewsRooms:
@@ -105,6 +111,87 @@ async def test_so_many_are_read_at_once_and_the_others_wait_their_turn(parts):
     await asyncio.gather(*asking)
 
     assert truth.asked == limits.LAW_READINGS_MAX + 3
+
+
+async def test_whoever_comes_while_standings_are_read_is_read_together_with_all_who_come(parts):
+    laws, truth, _ = parts
+    truth.go_on = asyncio.Event()
+    crowd = [asyncio.create_task(laws.standing(7, member_id)) for member_id in range(1, 301)]
+    await settle()
+    donor = asyncio.create_task(laws.standing(7, 301))
+    await settle()
+    assert truth.batches == [[*range(1, 301)], [301]]
+
+    truth.go_on.set()
+
+    assert [standing.owner for standing in await asyncio.gather(*crowd, donor)] == [True] + [False] * 300
+    assert truth.asked == 2
+
+
+async def test_who_waits_for_a_turn_is_read_with_the_others_who_wait_and_so_many_in_one_query(parts, monkeypatch):
+    monkeypatch.setattr(limits, "STANDINGS_MAX", 3)
+    laws, truth, _ = parts
+    truth.go_on = asyncio.Event()
+    hanging = [asyncio.create_task(laws.rules(room)) for room in range(100, 100 + limits.LAW_READINGS_MAX)]
+    await settle()
+    asking = []
+    for member_id in range(1, 6):
+        asking.append(asyncio.create_task(laws.standing(7, member_id)))
+        await settle()
+    assert truth.batches == []
+
+    truth.go_on.set()
+    await asyncio.gather(*hanging, *asking)
+
+    assert truth.batches == [[1, 2, 3], [4, 5]]
+
+
+async def test_a_standing_that_changed_while_it_was_read_is_read_again(parts):
+    laws, truth, _ = parts
+    truth.go_on = asyncio.Event()
+    early = asyncio.create_task(laws.standing(7, 2))
+    await settle()
+    truth.banned.add(2)
+    laws.forget(7, 2)
+    late = asyncio.create_task(laws.standing(7, 2))
+    await settle()
+    truth.go_on.set()
+
+    assert not (await early).banned
+    assert (await late).banned
+
+
+async def test_a_standing_that_changed_before_it_was_read_is_read_once(parts):
+    laws, truth, _ = parts
+    early = asyncio.create_task(laws.standing(7, 2))
+    await asyncio.sleep(0)  # It is wanted, and not its turn yet.
+    truth.banned.add(2)
+    laws.forget(7, 2)
+
+    assert (await laws.standing(7, 2)).banned
+    assert (await early).banned
+    assert truth.batches == [[2]]
+
+
+async def test_a_failure_is_told_to_all_who_were_read_together(parts, monkeypatch):
+    laws, truth, _ = parts
+    for failure in (StoreUnavailable("away"), ZeroDivisionError()):
+        truth.broken = failure
+        answers = await asyncio.gather(*(laws.standing(7, member_id) for member_id in (1, 2)), return_exceptions=True)
+        assert answers == [failure, failure]
+    assert truth.batches == [[1, 2], [1, 2]]
+
+    truth.broken = None
+    monkeypatch.setattr(limits, "LAW_TURN_SECONDS_MAX", 0.01)
+    truth.go_on = asyncio.Event()  # PostgreSQL hangs
+    hanging = [asyncio.create_task(laws.rules(room)) for room in range(100, 100 + limits.LAW_READINGS_MAX)]
+    await settle()
+    answers = await asyncio.gather(*(laws.standing(7, member_id) for member_id in (1, 2)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StoreUnavailable] * 2
+
+    truth.go_on.set()
+    await asyncio.gather(*hanging)
+    assert (await laws.standing(7, 1)).owner
 
 
 async def test_nobody_waits_for_a_turn_for_ever_and_what_is_known_goes_on_to_hold(parts, monkeypatch):
@@ -205,7 +292,7 @@ async def test_without_postgresql_what_is_known_holds_and_what_is_not_is_refused
     truth.now = Rules(slow_seconds=5)
     await laws.rules(7)
     monkeypatch.setattr(limits, "LAW_SECONDS", 0.0)
-    truth.broken = True
+    truth.broken = StoreUnavailable("away")
 
     assert (await laws.rules(7)).slow_seconds == 5
     with pytest.raises(StoreUnavailable):
@@ -216,7 +303,7 @@ async def test_without_postgresql_what_is_known_holds_and_what_is_not_is_refused
     with pytest.raises(StoreUnavailable):
         await laws.rules(7)
 
-    truth.broken = False
+    truth.broken = None
     assert (await laws.rules(8)).slow_seconds == 5
 
 
