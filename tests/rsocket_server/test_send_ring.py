@@ -13,16 +13,15 @@ from rsocket_server import limits, send_ring
 from rsocket_server.group import Group, send_each
 from rsocket_server.outbox import Outbox
 from rsocket_server.send_ring import SendRing, open_ring
+from tests.rsocket_server.ring_kernel import KERNELS, EmulatedKernel, ring_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture
-def ring() -> Iterator[SendRing]:
-    opened = open_ring()
-    if opened is None:
-        pytest.skip("the kernel gives no ring")
+@pytest.fixture(params=KERNELS)
+def ring(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[SendRing]:
+    opened = ring_of(request.param, monkeypatch)
     yield opened
     opened.close()
 
@@ -84,6 +83,21 @@ def test_its_count_goes_round(ring: SendRing, pairs: list[Pair]) -> None:
     for _ in range(2 * limits.ROUND_WATCHERS // len(pairs) + 1):
         assert ring.send(files(pairs), b"x") == []
     assert len(read(pairs[-1][1])) == 2 * limits.ROUND_WATCHERS // len(pairs) + 1
+
+
+def test_its_count_begins_again_after_32_bits(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = EmulatedKernel()
+    monkeypatch.setattr(send_ring, "_call", kernel.call)
+    ring = SendRing(16)
+    ring._count = 2**32 - 24
+    kernel.count_from(ring._number, ring._count)
+    pairs[5][1].close()
+    for _ in range(3):
+        assert ring.send(files(pairs), b"x") == [(5, -1)]
+    ring.close()
+
+    assert ring._count == 36
+    assert [read(other) for _, other in pairs[:5] + pairs[6:]] == [b"xxx"] * 19
 
 
 def test_who_does_not_take_all_is_told(ring: SendRing, pairs: list[Pair]) -> None:
@@ -204,10 +218,10 @@ def test_where_the_kernel_gives_none_there_is_none(monkeypatch: pytest.MonkeyPat
 
 def test_one_that_does_not_send_is_given_back(ring: SendRing, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[int] = []
-    monkeypatch.setattr(SendRing, "send", lambda *_: [(0, -1)])
-    monkeypatch.setattr(send_ring.os, "close", closed.append)
-    assert open_ring() is None
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(SendRing, "send", lambda *_: [(0, -1)])
+        patch.setattr(send_ring.os, "close", closed.append)
+        assert open_ring() is None
     (number,) = closed
     os.close(number)
 

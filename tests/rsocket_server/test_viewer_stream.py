@@ -10,9 +10,9 @@ import pytest
 from rsocket_server import frames, limits
 from rsocket_server.doors import Door
 from rsocket_server.room import Room, Seat
-from rsocket_server.send_ring import open_ring
 from rsocket_server.viewer_stream import Fanout, Viewer
 from rsocket_server.watch import Watch
+from tests.rsocket_server.ring_kernel import KERNELS, ring_of
 from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen, setup
 
 if TYPE_CHECKING:
@@ -670,14 +670,12 @@ async def test_a_watch_on_a_channel_is_carried_too(house: Any, connect: Any, fan
     assert next(iter(fanout.viewers)).writer is not None
 
 
-@pytest.mark.parametrize("by_ring", [False, True])
+@pytest.mark.parametrize("kernel", [None, *KERNELS])
 async def test_a_stalled_reader_costs_a_buffer_and_nothing_more_not_as_rsocket_py(
-    house: Any, connect: Any, watching: Any, tell: Any, fanout: Fanout, monkeypatch: Any, by_ring: bool
+    house: Any, connect: Any, watching: Any, tell: Any, fanout: Fanout, monkeypatch: Any, kernel: str | None
 ) -> None:
-    if by_ring:
-        fanout._ring = open_ring()
-        if fanout._ring is None:
-            pytest.skip("the kernel gives no ring")
+    if kernel is not None:
+        fanout._ring = ring_of(kernel, monkeypatch)
         monkeypatch.setattr(limits, "RING_SENDS_MIN", 1)
     server = await house(Door("watch", "stream", False, watching))
     stalled, live = await connect(server, read=False), await connect(server)
