@@ -17,6 +17,8 @@ DAY_SECONDS = 86_400
 DIGITS = ((36_000, 3), (3_600, 10), (600, 6), (60, 10), (10, 6), (1, 10))
 COLOUR = "white"
 GROUND = "black@0.6"
+# Of the whole, in thicknesses of a segment.
+WIDTH, HEIGHT = 38, 9
 
 
 def segment_boxes(x: int, y: int, size: int) -> dict[str, tuple[int, int, int, int]]:
@@ -39,9 +41,9 @@ def clock_filters(day_seconds: float, *, x: int, y: int, size: int) -> str:
         day_seconds: seconds since midnight at the picture's first frame.
         x: left edge in pixels, of the ground behind the digits.
         y: its upper edge.
-        size: thickness of a segment in pixels; the whole is `38 * size` wide and `9 * size` high.
+        size: thickness of a segment in pixels; the whole is `WIDTH * size` wide and `HEIGHT * size` high.
     """
-    boxes = [f"drawbox={x}:{y}:{38 * size}:{9 * size}:{GROUND}:fill"]
+    boxes = [f"drawbox={x}:{y}:{WIDTH * size}:{HEIGHT * size}:{GROUND}:fill"]
     left = x + size
     for place, (step_seconds, steps) in enumerate(DIGITS):
         # Hours begin anew at midnight, so every digit counts within the day.

@@ -13,6 +13,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from console.clock import WIDTH as CLOCK_WIDTH
 from console.clock import clock_filters
 from console.stores import keep
 from db.channel import hash_stream_key
@@ -35,6 +36,8 @@ NAME_TRIES_MAX = 10  # A house that is not new may have its own "demo".
 WIDTH, HEIGHT, FRAMES_PER_SECOND = 640, 360, 30
 KEYFRAME_FRAMES = 2 * FRAMES_PER_SECOND  # Two seconds, as encoders are told to everywhere.
 VIDEO_BITS = "900k"
+# In the middle of what stays free: the player's buttons lie below it, "unmute" and a card's badges beside and above.
+CLOCK_SIZE, CLOCK_TOP = 6, HEIGHT * 3 // 10
 TITLE = "Commeow demo"
 
 
@@ -132,7 +135,7 @@ def push_command(ffmpeg: str, url: str) -> Sequence[str]:
     now = time.time()
     local = time.localtime(now)
     day_seconds = local.tm_hour * 3600 + local.tm_min * 60 + local.tm_sec + now % 1
-    clock = clock_filters(day_seconds, x=20, y=HEIGHT - 80, size=6)
+    clock = clock_filters(day_seconds, x=(WIDTH - CLOCK_WIDTH * CLOCK_SIZE) // 2, y=CLOCK_TOP, size=CLOCK_SIZE)
     return [
         *(ffmpeg, "-hide_banner", "-loglevel", "warning", "-nostdin"),
         *("-re", "-f", "lavfi", "-i", f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAMES_PER_SECOND}"),

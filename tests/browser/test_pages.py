@@ -9,7 +9,7 @@ import uuid
 import pytest
 from house import ROOT, Encoder, eventually
 from playwright.async_api import expect
-from visits import alone, log_in, playing_since, sign_up
+from visits import alone, log_in, playing_since, sign_up, sign_up_here
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
 
@@ -135,6 +135,27 @@ async def test_logging_in_leads_back_and_lasts_a_reload(house, new_page, nicknam
         await page.reload()
         await expect(page.locator("#chat-text")).to_be_visible()
         await expect(page.locator("site-header .me")).to_contain_text(member.nickname)
+
+
+async def test_signing_up_leads_back_too_and_no_member_is_asked_to_again(house, new_page, nickname):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page() as page:
+        await page.goto(f"/c/{streamer}")
+        await page.click("chat-room .guest a")
+        await page.click("log-in-form .other a")
+        await page.wait_for_url("**/signup?*")
+        await page.click("sign-up-form .other a")
+        await page.wait_for_url("**/login?*")
+        await page.click("site-header a[href^='/signup']")
+        await page.wait_for_url("**/signup?*")
+        await sign_up_here(page, nickname())
+        await page.click("sign-up-form .welcome .main")
+        await page.wait_for_url(f"**/c/{streamer}")
+        await expect(page.locator("#chat-text")).to_be_visible()
+        for path in ("/login", "/signup"):
+            await page.goto(f"{path}?next=/wallet")
+            await page.wait_for_url("**/wallet")
+            await expect(page.locator("top-up-desk .pack").first).to_be_visible()
 
 
 async def test_the_studio_shows_the_server_and_a_new_key(house, new_page, nickname, shoot):

@@ -194,6 +194,28 @@ async def test_a_phone_has_the_whole_width_and_nothing_that_scrolls_sideways(hou
             assert await page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], path
 
 
+async def test_every_button_lies_on_the_picture_on_a_phone_held_either_way(house, new_page, shoot):
+    await house.on_air("demo")
+    stands_out = """() => {
+        const stage = document.querySelector("live-player .stage").getBoundingClientRect();
+        return [...document.querySelectorAll("player-controls .buttons > *, player-controls .seek")]
+            .map((one) => [one, one.getBoundingClientRect()])
+            .filter(([, box]) => box.width > 0 && (box.left < stage.left || box.right > stage.right))
+            .map(([one, box]) => `${one.className} ${box.left} to ${box.right} of ${stage.left} to ${stage.right}`);
+    }"""
+    async with new_page(locale="en-GB", has_touch=True) as page:
+        await page.goto("/c/demo")
+        await playing_since(page, 0)
+        await page.evaluate("() => void document.querySelector('video').addTextTrack('captions', 'English', 'en')")
+        await expect(page.get_by_role("button", name="Captions")).to_be_visible()
+        await expect(page.locator("player-controls .latency")).to_contain_text("behind")
+        await expect(page.locator("player-controls .seek")).to_be_visible()
+        for width, height in ((1280, 800), (1024, 700), (932, 430), (844, 390), (568, 320), (390, 844), (320, 640)):
+            await page.set_viewport_size({"width": width, "height": height})
+            await shoot(page, f"player-{width}")
+            assert await page.evaluate(stands_out) == [], width
+
+
 async def test_the_keys_are_told_by_a_key(house, new_page, axe, shoot):
     await house.on_air("demo")
     async with new_page(locale="en-GB") as page:

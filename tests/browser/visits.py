@@ -38,9 +38,14 @@ async def alone(page, nickname: str) -> None:
 
 
 async def sign_up(page, nickname: str) -> str:
-    """Fill in the sign-up form; answer the login id."""
-    login_id = f"u{nickname}"[:20]
+    """Go to the sign-up form and fill it in; answer the login id."""
     await page.goto("/signup")
+    return await sign_up_here(page, nickname)
+
+
+async def sign_up_here(page, nickname: str) -> str:
+    """Fill in the sign-up form of this page; answer the login id."""
+    login_id = f"u{nickname}"[:20]
     await page.fill("#login_id", login_id)
     await page.fill("#password", PASSWORD)
     await page.fill("#nickname", nickname)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import stat
 
 import pytest
 from aiohttp import web
 
-from console.demo import DemoSpoilt, ensure, has_its_key, is_wanted, push_command, push_environment, read_identity
+from console.demo import (
+    HEIGHT,
+    WIDTH,
+    DemoSpoilt,
+    ensure,
+    has_its_key,
+    is_wanted,
+    push_command,
+    push_environment,
+    read_identity,
+)
 from console.demo_bot import Bot, BotRefused
 from db.channel import hash_stream_key
 from db.channels import Channels
@@ -89,6 +100,15 @@ def test_the_picture_goes_to_the_given_place_and_our_settings_do_not(monkeypatch
     assert ["flv", "rtmp://127.0.0.1:1935/live/key"] == command[-2:]
     assert "COMMEOW_SECRET" not in push_environment()
     assert "PATH" in push_environment()
+
+
+def test_the_clock_lies_where_neither_buttons_nor_badges_cover_it():
+    command = push_command("ffmpeg", "rtmp://127.0.0.1:1935/live/key")
+    x, y, width, height = map(int, re.search(r"drawbox=(\d+):(\d+):(\d+):(\d+):", " ".join(command)).groups())
+
+    assert abs(x - (WIDTH - x - width)) <= 1
+    assert 0.27 * HEIGHT <= y  # "Unmute", on the smallest phone
+    assert y + height <= 0.5 * HEIGHT  # the buttons' shade, there
 
 
 async def test_a_bot_that_is_not_let_in_says_so(pool, tmp_path, passwords, free_port):

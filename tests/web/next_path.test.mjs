@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { logInPath, nextPath } from "../../web/js/core/next_path.js";
+import { logInPath, nextPath, signUpPath } from "../../web/js/core/next_path.js";
 
 for (const good of ["/", "/studio", "/c/%EB%82%98%EB%B9%84?x=1#y"]) {
   test(`${good} is ours`, () => assert.equal(nextPath(good), good));
@@ -10,7 +10,10 @@ for (const bad of [null, "", "studio", "//evil.example", "/\\evil.example", "htt
   test(`${JSON.stringify(bad)} is not`, () => assert.equal(nextPath(bad), "/"));
 }
 
-test("the log-in page comes back", () => {
-  const path = logInPath("/c/나비?a=1&b=2");
-  assert.equal(nextPath(new URLSearchParams(path.split("?")[1]).get("next")), "/c/나비?a=1&b=2");
-});
+for (const [page, pathOf] of [["/login", logInPath], ["/signup", signUpPath]]) {
+  test(`${page} comes back`, () => {
+    const [path, query] = pathOf("/c/나비?a=1&b=2").split("?");
+    assert.equal(path, page);
+    assert.equal(nextPath(new URLSearchParams(query).get("next")), "/c/나비?a=1&b=2");
+  });
+}

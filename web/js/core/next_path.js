@@ -1,5 +1,5 @@
 /**
- * Core: where to go after logging in: a path of this site and nothing else.
+ * Core: where to go after logging in or signing up: a path of this site and nothing else.
  * @module
  */
 
@@ -15,4 +15,9 @@ export function nextPath(wanted) {
 /** @param {string} path @returns {string} the log-in page that comes back to `path` */
 export function logInPath(path) {
   return `/login?next=${encodeURIComponent(path)}`;
+}
+
+/** @param {string} path @returns {string} the sign-up page that comes back to `path` */
+export function signUpPath(path) {
+  return `/signup?next=${encodeURIComponent(path)}`;
 }

@@ -4,8 +4,8 @@
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
-import { nextPath } from "../core/next_path.js";
-import { identity } from "../net/identity.js";
+import { signUpPath } from "../core/next_path.js";
+import { cameFrom, identity } from "../net/identity.js";
 import { errorText, t } from "../net/words.js";
 import { field, typed } from "./account_form.js";
 import { LightElement } from "./light_element.js";
@@ -26,7 +26,7 @@ export class LogInForm extends LightElement {
       ${field({ name: "password", label: "account.password", type: "password", autocomplete: "current-password", problem: undefined })}
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
       <button class="main" type="submit" ?disabled=${this.busy}>${t("log_in.submit")}</button>
-      <p class="other">${t("log_in.no_account")} <a href="/signup">${t("nav.sign_up")}</a></p>
+      <p class="other">${t("log_in.no_account")} <a href=${signUpPath(cameFrom())}>${t("nav.sign_up")}</a></p>
     </form>`;
   }
 
@@ -39,7 +39,7 @@ export class LogInForm extends LightElement {
     this.problem = null;
     try {
       await identity.logIn(typed(form, "login_id").trim(), typed(form, "password"));
-      location.assign(nextPath(new URLSearchParams(location.search).get("next")));
+      location.assign(cameFrom());
     } catch (error) {
       this.problem = error;
       this.busy = false;

@@ -89,7 +89,7 @@ export class PlayerControls extends LightElement {
         ${this.#quality()}
         ${this.#captionsButton()}
         ${document.pictureInPictureEnabled ? this.#button(t("player.window"), "I", icons.window, this.toggleWindow) : nothing}
-        <span class="wide">${this.#button(t("keys.title"), "?", icons.keys, this.showKeys)}</span>
+        <span class="wide keys">${this.#button(t("keys.title"), "?", icons.keys, this.showKeys)}</span>
         <span class="wide">${this.#button(t(this.theatre ? "player.leave_theatre" : "player.theatre"), "T", icons.theatre, this.toggleTheatre)}</span>
         ${this.#button(whole ? t("player.leave_whole") : t("player.whole"), "F", whole ? icons.small : icons.whole, this.toggleWhole)}
       </div>

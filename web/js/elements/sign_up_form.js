@@ -5,9 +5,10 @@
 
 import { html, nothing } from "/js/vendor/lit.js";
 import { faults, fieldOf, FIELDS } from "../core/account.js";
+import { logInPath } from "../core/next_path.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { signUp } from "../net/api.js";
-import { identity } from "../net/identity.js";
+import { cameFrom, identity } from "../net/identity.js";
 import { errorText, t } from "../net/words.js";
 import { field, typed } from "./account_form.js";
 import "./copy_field.js";
@@ -39,19 +40,20 @@ export class SignUpForm extends LightElement {
       ${field({ name: "nickname", label: "account.nickname", hint: "account.nickname_hint", type: "text", autocomplete: "nickname", problem: wrong("nickname") })}
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
       <button class="main" type="submit" ?disabled=${this.busy}>${t("sign_up.submit")}</button>
-      <p class="other">${t("sign_up.has_account")} <a href="/login">${t("nav.log_in")}</a></p>
+      <p class="other">${t("sign_up.has_account")} <a href=${logInPath(cameFrom())}>${t("nav.log_in")}</a></p>
     </form>`;
   }
 
   /** @param {{ nickname: string, stream_server: string, stream_key: string }} made */
   #welcome({ nickname, stream_server, stream_key }) {
+    const back = cameFrom();
     return html`<div class="welcome">
       <h2 tabindex="-1">${t("sign_up.welcome", { nickname })}</h2>
       <p>${t("sign_up.key_once")}</p>
       <copy-field .label=${t("studio.server")} .value=${stream_server}></copy-field>
       <copy-field .label=${t("studio.key")} .value=${stream_key} secret></copy-field>
       <div class="row">
-        <a class="button main" href="/">${t("sign_up.go_watch")}</a>
+        <a class="button main" href=${back}>${t(back === "/" ? "sign_up.go_watch" : "sign_up.go_back")}</a>
         <a class="button quiet" href="/studio">${t("sign_up.go_studio")}</a>
       </div>
     </div>`;

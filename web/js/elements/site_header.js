@@ -4,8 +4,8 @@
  */
 
 import { html, nothing } from "/js/vendor/lit.js";
-import { logInPath } from "../core/next_path.js";
-import { identity } from "../net/identity.js";
+import { logInPath, signUpPath } from "../core/next_path.js";
+import { cameFrom, identity } from "../net/identity.js";
 import { language, speakInstead, t } from "../net/words.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
@@ -57,10 +57,10 @@ export class SiteHeader extends LightElement {
   }
 
   #guest() {
-    const here = location.pathname === "/login" || location.pathname === "/signup" ? "/" : location.pathname;
+    const here = location.pathname === "/login" || location.pathname === "/signup" ? cameFrom() : location.pathname;
     return html`
       <a class="button quiet" href=${logInPath(here)}>${t("nav.log_in")}</a>
-      <a class="button" href="/signup">${t("nav.sign_up")}</a>
+      <a class="button" href=${signUpPath(here)}>${t("nav.sign_up")}</a>
     `;
   }
 

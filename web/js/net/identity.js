@@ -3,6 +3,7 @@
  * @module
  */
 
+import { nextPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
 import { request } from "./http.js";
 import { keep, kept } from "./storage.js";
@@ -82,3 +83,13 @@ class Identity extends EventTarget {
 
 /** The one who looks at this page. */
 export const identity = new Identity();
+
+/** Where whoever logs in or signs up on this page came from. @returns {string} */
+export function cameFrom() {
+  return nextPath(new URLSearchParams(location.search).get("next"));
+}
+
+/** On a page for guests: whoever is a member already goes on to where they came from. */
+export async function goOnAsMember() {
+  if ((await identity.token().catch(() => null)) !== null) location.replace(cameFrom());
+}
