@@ -58,6 +58,13 @@ if type(told) == 'table' then redis.call('PUBLISH', ARGV[5], number .. ':' .. AR
 return seq
 """
 
+_VOID = """
+local first = redis.call('GET', KEYS[1])
+if first then return tonumber(first) end
+redis.call('SET', KEYS[1], '0', 'EX', ARGV[1])
+return 0
+"""
+
 # Numbers are of a new epoch where the store has forgotten the old one, or numbers that somebody has seen.
 _NUMBERS = """
 local head = redis.call('GET', KEYS[1]) or '0'
@@ -143,6 +150,7 @@ class Bus:
     def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._publish = Script(redis, _PUBLISH)
+        self._void = Script(redis, _VOID)
         self._numbers = Script(redis, _NUMBERS)
         self._announce = Script(redis, _ANNOUNCE)
         self._pace = Script(redis, _PACE)
@@ -162,13 +170,22 @@ class Bus:
         """Number an event, keep it in the history and tell every subscriber, in one step; return the number.
 
         Numbers begin at 1. With `once`, the same key again within `once_seconds` returns the first number and tells
-        nobody. Raises StoreUnavailable (surely not published) or StoreUnknown (retry with the same `once`).
+        nobody; 0 of one that is void. Raises StoreUnavailable (surely not published) or StoreUnknown (retry with the
+        same `once`).
         """
         key, seconds = (f"r:{secrets.token_hex(8)}", RESEND_SECONDS) if once is None else (f"o:{once}", once_seconds)
-        keys = [_head_key(room), _history_key(room), f"commeow:{{{room}}}:once:{key}", _epoch_key(room)]
+        keys = [_head_key(room), _history_key(room), _once_key(room, key), _epoch_key(room)]
         args = [payload, HISTORY_LINES_MAX, HISTORY_SECONDS_MAX, seconds, _ROOM_CHANNEL % room]
         async with telling():
             return int(await self._publish(keys=keys, args=args))
+
+    async def void(self, room: int, once: str, once_seconds: int) -> int:
+        """Let nothing be published under a key any more, within `once_seconds`; return the number of what was, else 0.
+
+        A try that is still on its way comes too late. Raises StoreUnavailable.
+        """
+        async with asking():
+            return int(await self._void(keys=[_once_key(room, f"o:{once}")], args=[once_seconds]))
 
     async def pace(self, room: int, member_id: int, seconds: int, once: str) -> int:
         """Let one line a member through in `seconds`, whatever worker it comes to; answer 0, or the ms to wait.
@@ -278,6 +295,10 @@ def _head_key(room: int) -> str:
 
 def _history_key(room: int) -> str:
     return f"commeow:{{{room}}}:history"
+
+
+def _once_key(room: int, key: str) -> str:
+    return f"commeow:{{{room}}}:once:{key}"
 
 
 def _epoch_key(room: int) -> str:

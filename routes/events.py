@@ -212,6 +212,23 @@ def voice(payload: bytes) -> str | None:
     return None
 
 
+class _Line(Struct, frozen=True, tag="said", tag_field="kind"):
+    from_: _From = field(name="from")
+    id: str
+    text: str
+
+
+_READ_LINE = msgspec.json.Decoder(_Line)
+
+
+def line(payload: bytes) -> tuple[str, str, str] | None:
+    """Answer what a line has in common with itself, sent again: its speaker, their id for it, its words."""
+    with suppress(msgspec.MsgspecError):
+        said = _READ_LINE.decode(payload)
+        return said.from_.nickname, said.id, said.text
+    return None
+
+
 def rules(kept: Rules) -> bytes:
     """Encode what a channel asks; which words are blocked is not for everyone to read."""
     return write(

@@ -122,7 +122,7 @@ def _rooms(bus: Bus) -> Rooms:
         voice=events.voice,
         epoch=events.epoch,
         ring=open_ring(),
-        words=Words(away=events.AWAY, back=events.BACK, local=events.local, lapsed=events.lapsed),
+        words=Words(away=events.AWAY, back=events.BACK, local=events.local, lapsed=events.lapsed, line=events.line),
     )
 
 

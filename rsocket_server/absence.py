@@ -13,12 +13,13 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from db.bus import HISTORY_LINES_MAX
 from db.errors import StoreError, StoreUnavailable, StoreUnknown
 from rsocket_server import limits
 from rsocket_server.doorway import cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 
     from db.bus import Bus
     from rsocket_server.hall import Hall
@@ -42,15 +43,17 @@ class Words(NamedTuple):
         back: the event that this is over.
         local: marks an event that has no number.
         lapsed: writes the event that names lines which will not come to the others.
+        line: answers what one line has in common with itself, sent again.
     """
 
     away: bytes
     back: bytes
     local: Callable[[bytes], bytes]
     lapsed: Callable[[Sequence[Name]], bytes]
+    line: Callable[[bytes], Hashable]
 
 
-NO_WORDS = Words(b"away", b"back", lambda event: b"local:" + event, lambda names: b"lapsed %d" % len(names))
+NO_WORDS = Words(b"away", b"back", lambda event: b"local:" + event, lambda names: b"lapsed %d" % len(names), bytes)
 
 
 class Absence:
@@ -81,14 +84,12 @@ class Absence:
     def hold(self, hall: Hall, word: Word) -> None:
         """Show a word to those who watch here, and publish it when the bus is back.
 
-        One that is held already is not shown again. Raises StoreUnavailable, or StoreUnknown of what may be done
-        already: as much is held as may be.
+        One that is held already, or was taken back, is not shown again. Raises StoreUnavailable, or StoreUnknown of
+        what may be done already: as much is held as may be.
         """
-        held = hall.room.held
-        if held.has(word.once):
-            return
         try:
-            held.hold(word, bytes_left=limits.HELD_TOTAL_BYTES_MAX - self._bytes)
+            if not hall.room.held.hold(word, bytes_left=limits.HELD_TOTAL_BYTES_MAX - self._bytes):
+                return
         except StoreUnavailable as error:
             if word.tried_at is None and word.name is not None:
                 raise
@@ -153,11 +154,12 @@ class Absence:
         self._bytes -= _size(late)
         try:
             head = await self._bus.head(hall.fanout.room_id)
+            past = await self._past(hall.fanout.room_id) if held.needs_look(_now()) else {}
             while (word := held.first()) is not None:
                 if word.is_overdue(_now()):
                     late += [word]
                 else:
-                    head = max(head, await self._publish(hall.fanout.room_id, word))
+                    head = max(head, await self._settle(hall.fanout.room_id, word, past))
                 held.drop(word)
                 self._bytes -= _size([word])
         except Exception as error:  # noqa: BLE001 - of any kind: what is held must not be forgotten for it.
@@ -165,30 +167,49 @@ class Absence:
                 _log.exception("heal_failed room=%d", hall.fanout.room_id)
             self._let_go(hall, late)
             return False
-        self._let_go(hall, late)
         # Not what is said from now on, which always comes a little later; and a store may begin its numbers anew.
         held.behind = head if held.behind is None else min(held.behind, head)
         if not hall.subscribed or hall.room.log.head >= held.behind:
-            self._end(hall)
+            self._end(hall, late)
+        else:
+            self._let_go(hall, late)
         return True
 
-    def _end(self, hall: Hall) -> None:
+    def _end(self, hall: Hall, late: list[Word]) -> None:
         room = hall.room
         room.held.away, room.held.behind = False, None
         # Whoever has not seen the asides yet gets what they were with their numbers.
         room.aside.restart(room.aside.head)
+        self._let_go(hall, late)
         hall.aside(self._words.back)
         _log.warning("bus_back room=%d", hall.fanout.room_id)
 
-    async def _publish(self, room_id: int, word: Word) -> int:
-        if word.tried_at is None:
-            word.tried_at = _now()
-        seq = await self._bus.publish(room_id, word.payload, once=word.once, once_seconds=word.once_seconds)
+    async def _past(self, room_id: int) -> dict[Hashable, int]:
+        """Answer which lines a room's history has, and the numbers of each when it was said last."""
+        entries = await self._bus.history(room_id, after=0, limit=HISTORY_LINES_MAX)
+        return {self._words.line(entry.payload): entry.seq for entry in entries}
+
+    async def _settle(self, room_id: int, word: Word, past: Mapping[Hashable, int]) -> int:
+        """Publish a word, unless it was, or see that what was taken back is gone; answer the newest number given."""
+        seq = past.get(self._words.line(word.payload), 0) if word.needs_look(_now()) else 0
         if word.undo is not None:
-            await self._bus.publish(
+            # Also where a try of before is still on its way.
+            seq = await self._bus.void(room_id, word.once, word.once_seconds) or seq
+        elif not seq:
+            seq = await self._publish(room_id, word)
+        if seq and word.undo is not None:  # As it may be by now.
+            seq = await self._bus.publish(
                 room_id, word.undo(seq), once=f"undo:{word.once}", once_seconds=limits.SAID_ONCE_SECONDS
             )
         return seq
+
+    async def _publish(self, room_id: int, word: Word) -> int:
+        tried_at, word.tried_at = word.tried_at, _now() if word.tried_at is None else word.tried_at
+        try:
+            return await self._bus.publish(room_id, word.payload, once=word.once, once_seconds=word.once_seconds)
+        except StoreUnavailable:
+            word.tried_at = tried_at  # This try has surely done nothing.
+            raise
 
     def _let_go(self, hall: Hall, late: list[Word]) -> None:
         """Say which lines will not come to the others."""

@@ -2,12 +2,13 @@
 
 A line that is held has been shown to those who watch here, and will be published when the store is back. If nobody
 knows whether an earlier try has published it, it goes again only while the store still knows its name (`once`): later
-it would be said twice.
+it would be said twice. So every try is remembered until it is answered: the same line may come again meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from db.errors import StoreUnavailable
 from rsocket_server import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator
 
 
 class Name(NamedTuple):
@@ -50,12 +51,27 @@ class Word:
     undo: Callable[[int], bytes] | None = None
 
     def is_overdue(self, now: float) -> bool:
-        """Whether it is too late to publish it. What a moderator has done never is: done twice, it is still true."""
-        if self.name is None:
+        """Whether it is too late to publish it.
+
+        What a moderator has done never is: done twice, it is still true. Nor is a line taken back: if the store has it,
+        it must go.
+        """
+        if self.name is None or self.undo is not None:
             return False
-        if self.tried_at is not None and now > self.tried_at + self.once_seconds - limits.HELD_MARGIN_SECONDS:
+        if self.tried_at is not None and now > self._forgotten_at(self.tried_at):
             return True
         return now > self.held_at + limits.HELD_SECONDS_MAX
+
+    def needs_look(self, now: float) -> bool:
+        """Whether the store may have it and know its name no more, so that its history must be looked through.
+
+        Also what was not tried here: its sender may have tried it at another worker before.
+        """
+        tried_at = self.held_at if self.tried_at is None else self.tried_at
+        return self.name is not None and now > self._forgotten_at(tried_at)
+
+    def _forgotten_at(self, tried_at: float) -> float:
+        return tried_at + self.once_seconds - limits.HELD_MARGIN_SECONDS
 
 
 class Held:
@@ -67,13 +83,15 @@ class Held:
         bytes: of all payloads here.
     """
 
-    __slots__ = ("_words", "away", "behind", "bytes")
+    __slots__ = ("_taken", "_tries", "_words", "away", "behind", "bytes")
 
     def __init__(self) -> None:
         self.away = False
         self.behind: int | None = None
         self.bytes = 0
         self._words: deque[Word] = deque()
+        self._tries: dict[str, float] = {}
+        self._taken: dict[str, float] = {}  # Lines taken back that the store surely has not got, and until when.
 
     def __len__(self) -> int:
         return len(self._words)
@@ -83,12 +101,41 @@ class Held:
         """The lines that may still be taken back."""
         return [word for word in self._words if word.name is not None and word.undo is None]
 
-    def has(self, once: str) -> bool:
-        """Whether a word of that name is held: the same line, sent again."""
-        return any(word.once == once for word in self._words)
+    @contextmanager
+    def trying(self, once: str, now: float) -> Iterator[None]:
+        """Remember, while a line is sent to the store, that it may be there; and after it, if no answer has come.
 
-    def hold(self, word: Word, *, bytes_left: int = limits.HELD_TOTAL_BYTES_MAX) -> None:
-        """Keep one more; the worker has room for `bytes_left`. Raises StoreUnavailable: as much is held as may be."""
+        Raises StoreUnavailable while the store is away: nothing may overtake what is held.
+        """
+        if self.away:
+            raise StoreUnavailable("away")
+        first = self._tries.setdefault(once, now)
+        if len(self._tries) > limits.TRIES_MAX:
+            del self._tries[next(iter(self._tries))]
+        try:
+            yield
+        except StoreUnavailable:
+            if first == now:  # Or an earlier try has not been answered.
+                self._tries.pop(once, None)
+            raise
+        else:
+            self._tries.pop(once, None)
+
+    def hold(self, word: Word, *, bytes_left: int = limits.HELD_TOTAL_BYTES_MAX) -> bool:
+        """Keep one more, and answer whether it is to be shown; the worker has room for `bytes_left`.
+
+        Not the same line, sent again: it is held already, or was taken back. Raises StoreUnavailable: as much is held
+        as may be.
+        """
+        tried_at = self._tries.get(word.once)
+        if tried_at is not None and word.held_at < tried_at + word.once_seconds:
+            word.tried_at = _earlier(tried_at, word.tried_at)
+        known = next((each for each in self._words if each.once == word.once), None)
+        if known is not None:
+            known.tried_at = _earlier(known.tried_at, word.tried_at)
+            return False
+        if word.held_at < self._taken.get(word.once, word.held_at):
+            return False
         # A few places more for moderators: a room full of lines is one that may need them.
         most = limits.HELD_LINES_MAX if word.name is not None else limits.HELD_LINES_MAX + limits.HELD_ACTS_MAX
         bytes_left = min(bytes_left, limits.HELD_BYTES_MAX - self.bytes) if word.name is not None else len(word.payload)
@@ -96,10 +143,15 @@ class Held:
             raise StoreUnavailable("as much is held as may be")
         self._words.append(word)
         self.bytes += len(word.payload)
+        return True
 
     def first(self) -> Word | None:
         """Answer what is to be published next."""
         return self._words[0] if self._words else None
+
+    def needs_look(self, now: float) -> bool:
+        """Whether the history must be looked through before all that is held is published."""
+        return any(word.needs_look(now) for word in self._words)
 
     def drop(self, word: Word) -> None:
         """Forget a word: it is published, or never will be."""
@@ -115,11 +167,18 @@ class Held:
         return late
 
     def take_back(self, names: Container[Name], undo: Callable[[int], bytes]) -> list[Word]:
-        """Take back lines, and answer them: those that the store may have are published, and removed at once."""
+        """Take back lines, and answer them: those that the store may have wait to be removed there."""
         taken = [word for word in self.lines if word.name in names]
         for word in taken:
             if word.tried_at is None:
                 self.drop(word)
+                self._taken[word.once] = word.held_at + word.once_seconds
+                if len(self._taken) > limits.HELD_LINES_MAX:
+                    del self._taken[next(iter(self._taken))]
             else:
                 word.undo = undo
         return taken
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((at for at in (one, other) if at is not None), default=None)

@@ -129,6 +129,8 @@ HELD_SECONDS_MAX = 600
 # Of a line that may be published already: so long before the store forgets its name it is not sent again. Longer than
 # one try (db/pool.py REDIS_CALL_SECONDS_MAX).
 HELD_MARGIN_SECONDS = 10
+# Lines of one room that were sent to the store and not answered for, by name: what a worker may have under way there.
+TRIES_MAX = 4_096
 # Viewer counts are told at most this often, and coarser in big rooms, or they would be the loudest voice in them.
 COUNT_SECONDS = 1.0
 # (from this many viewers on, told in steps of)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reactivex import operators
 from reactivex.subject import Subject
 
-from db.errors import StoreError, StoreUnavailable, StoreUnknown
+from db.errors import StoreError, StoreUnknown
 from rsocket_server import limits
 from rsocket_server.absence import NO_WORDS, Absence
 from rsocket_server.doorway import cancelled
@@ -171,12 +171,11 @@ class Rooms:
         if slow_seconds:
             _wait(hall.room.pace.wait_ms(member.id, once, now))
         try:
-            if hall.room.held.away:  # Nothing may overtake what is held.
-                raise StoreUnavailable("away")
-            if slow_seconds:
+            if slow_seconds and not hall.room.held.away:
                 # Kept where all workers meet: two windows on two workers do not make anyone twice as fast.
                 _wait(await self._bus.pace(room, member.id, slow_seconds, once))
-            seq = await self._bus.publish(room, event, once=once, once_seconds=once_seconds)
+            with hall.room.held.trying(once, began):
+                seq = await self._bus.publish(room, event, once=once, once_seconds=once_seconds)
         except StoreError as error:
             self.absence.begin(hall)
             if local_id is None:

@@ -94,6 +94,17 @@ async def test_any_bytes_arrive_as_they_were(bus):
     assert payloads == [entry.payload for entry in await bus.history(7, after=0, limit=10)]
 
 
+async def test_what_is_void_is_published_no_more_and_what_was_is_told(redis, bus):
+    assert 1 == await bus.publish(7, b"x", once="said")
+    assert 1 == await bus.void(7, "said", 60)
+    assert 0 == await bus.void(7, "unsaid", 60) == await bus.void(7, "unsaid", 60)
+    assert 0 == await bus.publish(7, b"y", once="unsaid")
+    assert 1 == await bus.publish(8, b"z", once="unsaid")
+
+    assert [Entry(1, b"x")] == await bus.history(7, after=0, limit=10)
+    assert 0 < await redis.ttl("commeow:{7}:once:o:unsaid") <= 60
+
+
 async def test_the_history_is_the_newest_lines_above_a_number(bus):
     for n in range(1, 11):
         await bus.publish(7, b"%d" % n)

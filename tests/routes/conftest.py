@@ -289,7 +289,7 @@ async def conversing(pool, redis, tokens, connect, name="one"):
         takes_back=events.takes_back,
         voice=events.voice,
         epoch=events.epoch,
-        words=Words(away=events.AWAY, back=events.BACK, local=events.local, lapsed=events.lapsed),
+        words=Words(away=events.AWAY, back=events.BACK, local=events.local, lapsed=events.lapsed, line=events.line),
     )
     acts = Acts(pool)
     laws = Laws(acts, rooms)

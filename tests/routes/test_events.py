@@ -114,6 +114,18 @@ def test_a_line_has_a_voice_and_nothing_else_has():
     assert events.voice(b"") is None
 
 
+def test_a_line_is_the_same_with_another_time_and_other_roles_and_with_other_words_is_not():
+    def said(**changed):
+        author = events.Author(nickname="나비", roles=changed.pop("roles", []))
+        return wire.write(events.Said(**{"id": "1", "from_": author, "text": "hi", "at": AT, **changed}))
+
+    gift = events.Donated(id=UUID(DONATION_ID), from_=events.ANONYMOUS, points=1, text="hi", at=AT)
+    assert events.line(said()) == events.line(said(at=datetime(2030, 1, 1, tzinfo=UTC), roles=["owner"]))
+    assert len({events.line(said()), events.line(said(id="2")), events.line(said(text="ho"))}) == 3
+    assert events.line(wire.write(gift)) is None
+    assert events.line(said()[:-1]) is None
+
+
 def test_blocked_words_are_not_told_to_the_room():
     written = json.loads(events.rules(Rules(slow_seconds=5, blocked_words=("hush",))))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from db.bus import HISTORY_LINES_MAX, Entry
 from db.conduct import Case, Rules, Standing
 from db.errors import StoreUnavailable, StoreUnknown
 from rsocket_server import absence as module
@@ -36,6 +37,7 @@ class Switch:
         self.fails_after = False  # It is done, and the answer is lost.
         self.said: list[tuple[str, bytes]] = []
         self.told: list[tuple[str, bytes]] = []
+        self.voided: list[str] = []
         self.asked = 0
 
     def _ask(self) -> None:
@@ -52,6 +54,24 @@ class Switch:
         if self.fails_after:
             self._ask()
         return 1 + [known for known, _ in self.said].index(once)
+
+    async def history(self, _room: int, *, after: int, limit: int) -> list[Entry]:
+        self._ask()
+        assert (after, limit) == (0, HISTORY_LINES_MAX)
+        return [Entry(seq, payload) for seq, (_, payload) in enumerate(self.said, 1)]
+
+    async def void(self, _room: int, once: str, once_seconds: int) -> int:
+        assert once_seconds >= limits.SAID_ONCE_SECONDS
+        self._ask()
+        names = [known for known, _ in self.said]
+        if once in names:
+            return 1 + names.index(once)
+        self.voided.append(once)
+        return 0
+
+    def forget_names(self) -> None:
+        """Let a minute go by for the store, but not for its history."""
+        self.said = [("", payload) for _, payload in self.said]
 
     async def announce(self, topic: str, payload: bytes) -> None:
         self._ask()
@@ -259,6 +279,155 @@ async def test_a_line_taken_back_that_may_be_published_is_removed_by_its_number(
 
     assert [payload for _, payload in switch.said] == [b"one", b"undo 1"]
     assert rooms.absence._bytes == 0
+
+
+async def test_a_line_taken_back_is_not_shown_again_when_it_is_sent_again(rooms: Rooms, switch: Switch) -> None:
+    reader = watch(rooms)
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    rooms.absence.take_back(rooms.hall(ROOM), {Name(NABI.nickname, "one")}, b"gone", lambda seq: b"undo %d" % seq)
+    assert await say(rooms, "one") == 0
+    await settle(rooms.hall(ROOM).fanout)
+    switch.failure = None
+    await rooms.absence.look()
+    await settle(rooms.hall(ROOM).fanout)
+
+    assert reader.items == [b"away", b"local:gone", b"local:gone", b"back"]
+    assert switch.said == []
+    assert rooms.absence._bytes == 0
+
+
+class Hung:
+    """A line on its way to a store that does not answer."""
+
+    def __init__(self, switch: Switch, rooms: Rooms, text: str = "one") -> None:
+        self.begun, self._answer = asyncio.Event(), asyncio.get_running_loop().create_future()
+        self._switch, self._publish = switch, switch.publish
+        switch.publish = self._hang  # type: ignore[method-assign]
+        self.task = asyncio.create_task(say(rooms, text))
+
+    async def _hang(self, *said: Any, **named: Any) -> int:
+        self._switch.publish = self._publish  # type: ignore[method-assign]
+        self.begun.set()
+        await self._answer
+        return await self._publish(*said, **named)
+
+    def answer(self) -> None:
+        self._answer.set_result(None)
+
+
+async def sent_again(rooms: Rooms, switch: Switch) -> Hung:
+    """A line under way, and the room is away by another's, and the same line again."""
+    hung = Hung(switch, rooms)
+    await hung.begun.wait()
+    switch.failure = UNSAID
+    await say(rooms, "other", member=MIMI)
+    assert await say(rooms, "one") == 0
+    return hung
+
+
+async def test_a_line_sent_again_while_its_first_try_is_under_way_may_be_published(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = watch(rooms)
+    hung = await sent_again(rooms, switch)
+    switch.failure, switch.fails_after = UNKNOWN, True
+    hung.answer()
+    assert await hung.task == 0
+    switch.forget_names()
+    monkeypatch.setattr(limits, "HELD_MARGIN_SECONDS", limits.SAID_ONCE_SECONDS + 1)
+    switch.failure = None
+    await rooms.absence.look()
+    await settle(rooms.hall(ROOM).fanout)
+
+    assert [payload for _, payload in switch.said] == [b"one", b"other"]
+    assert reader.items == [b"away", b"local:other", b"local:one", b"lapsed 1", b"back"]
+    assert rooms.absence._bytes == 0
+
+
+async def test_a_try_that_nobody_waits_for_any_more_may_have_published_its_line(rooms: Rooms, switch: Switch) -> None:
+    hung = await sent_again(rooms, switch)
+    hung.task.cancel()
+    await asyncio.gather(hung.task, return_exceptions=True)
+    (_, again) = rooms.hall(ROOM).room.held.lines
+
+    assert again.tried_at is not None
+
+
+@pytest.mark.parametrize("answer", [None, UNSAID, UNKNOWN], ids=["published", "not published", "unknown"])
+async def test_a_line_taken_back_stays_so_whatever_becomes_of_its_first_try(
+    rooms: Rooms, switch: Switch, answer: Exception | None
+) -> None:
+    reader = watch(rooms)
+    hung = await sent_again(rooms, switch)
+    rooms.absence.take_back(rooms.hall(ROOM), {Name(NABI.nickname, "one")}, b"gone", lambda seq: b"undo %d" % seq)
+    switch.failure, switch.fails_after = answer, answer is UNKNOWN
+    hung.answer()
+    assert await hung.task == (1 if answer is None else 0)
+    await settle(rooms.hall(ROOM).fanout)
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert reader.items[:4] == [b"away", b"local:other", b"local:gone", b"local:gone"]
+    said = [payload for _, payload in switch.said]
+    assert said == ([b"other"] if answer is UNSAID else [b"one", b"other", b"undo 1"])
+    assert rooms.absence._bytes == 0
+
+
+@pytest.mark.parametrize("published", [True, False])
+async def test_a_line_taken_back_is_looked_for_when_the_store_has_forgotten_its_name(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch, published: bool
+) -> None:
+    switch.failure, switch.fails_after = UNKNOWN, published
+    await say(rooms, "one")
+    rooms.absence.take_back(rooms.hall(ROOM), {Name(NABI.nickname, "one")}, b"gone", lambda seq: b"undo %d" % seq)
+    switch.forget_names()
+    monkeypatch.setattr(limits, "HELD_MARGIN_SECONDS", limits.SAID_ONCE_SECONDS + 1)
+    await rooms.absence.look()
+    assert len(rooms.hall(ROOM).room.held) == 1
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert [payload for _, payload in switch.said] == ([b"one", b"undo 1"] if published else [])
+    assert switch.voided == [f"{NABI.id} one"]  # What is on its way comes too late.
+    assert not rooms.is_away(ROOM)
+    assert rooms.absence._bytes == 0
+
+
+async def test_a_line_that_came_to_the_store_by_another_worker_is_said_once(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch.said.append(("", b"one"))
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await say(rooms, "two")
+    monkeypatch.setattr(limits, "HELD_MARGIN_SECONDS", limits.SAID_ONCE_SECONDS + 1)
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert [payload for _, payload in switch.said] == [b"one", b"two"]
+    assert not rooms.is_away(ROOM)
+
+
+async def test_a_try_that_the_store_refused_leaves_a_line_all_its_time(rooms: Rooms, switch: Switch) -> None:
+    """As one does that can read and not write."""
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    head, switch.head = switch.head, lambda _room: asyncio.sleep(0, 0)  # type: ignore[method-assign]
+    await rooms.absence.look()
+    (line,) = rooms.hall(ROOM).room.held.lines
+    assert line.tried_at is None
+    switch.failure = UNKNOWN
+    await rooms.absence.look()
+    tried_at = line.tried_at
+    assert tried_at is not None
+    switch.failure = UNSAID
+    await rooms.absence.look()
+
+    assert line.tried_at == tried_at
+    switch.failure, switch.head = None, head  # type: ignore[method-assign]
+    await rooms.absence.look()
+    assert [payload for _, payload in switch.said] == [b"one"]
 
 
 async def test_announcements_wait_within_their_limit(

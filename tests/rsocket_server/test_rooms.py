@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from db.bus import Bus, News, Numbers
-from db.errors import StoreUnavailable
+from db.errors import StoreUnavailable, StoreUnknown
 from rsocket_server import limits
+from rsocket_server.held import Name
 from rsocket_server.room import Empty, Seat, TooFast
 from rsocket_server.rooms import Rooms
 from tests.rsocket_server.script import MIMI, NABI, UNBOUNDED
@@ -260,6 +261,30 @@ async def test_an_epoch_begins_also_where_more_numbers_were_given_than_lost_befo
     await say(rooms, "five")
     assert [b"5:five"] == (await reader.heard(10))[9:]
     assert new == (await Bus(redis).numbers(ROOM)).epoch.encode()
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_line_removed_while_nobody_knew_of_it_is_removed_for_everyone(
+    worker: Any, redis: Any, remembered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf(Bus):
+        async def publish(self, room: int, payload: bytes, **named: Any) -> int:
+            seq = await super().publish(room, payload, **named)
+            if payload == b"rude":
+                raise StoreUnknown("no answer")
+            return seq
+
+    here, there = await worker(Deaf(redis), run=False), await worker()
+    reader = await watch(there)
+    assert await here.say(ROOM, NABI, "rude", b"rude", 0.0, once="rude", local_id="1") == 0
+    here.absence.take_back(here.hall(ROOM), {Name(NABI.nickname, "1")}, b"gone", lambda seq: b"removed %d" % seq)
+    if not remembered:
+        await redis.delete(f"commeow:{{{ROOM}}}:once:o:rude")
+        monkeypatch.setattr(limits, "HELD_MARGIN_SECONDS", limits.SAID_ONCE_SECONDS + 1)
+    await here.absence.look()
+
+    assert await reader.heard(2) == [b"1:rude", b"2:removed 1"]
+    assert not here.is_away(ROOM)
 
 
 async def test_a_line_that_breaks_again_while_the_history_is_read_is_mended(worker: Any, redis: Any) -> None:
