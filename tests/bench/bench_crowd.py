@@ -11,8 +11,8 @@ Then where the time went, by the server's own clock: from the line's stamp until
 is the server's whole part of what is told above. In it are: from the stamp to the room (Valkey, and reading it), from
 there to the beginning of the next round (the pause that lets lines come together, or the round before), and the round,
 how much of it was its own processor time, and how much it waited for a core that somebody else had. What is above it is
-the crowd's: one process reads 2,000 sockets one after another, which 2,000 viewers need not. The garbage collector's
-pauses fall into any of them.
+the crowd's: one process reads 2,000 sockets one after another, which 2,000 viewers need not. And on the loopback each
+send also does what the watcher's own kernel does to receive it. The garbage collector's pauses fall into any of them.
 """
 
 from __future__ import annotations

@@ -36,6 +36,9 @@ LINE_BYTES = 150
 STAMP = "~" + 24 * "0" + "~"
 STREAM_ID_AT = 6  # After a short masked WebSocket header.
 LATER_ITEMS = 128  # crowd.c's
+TOLD_BYTES_MAX = 1 << 24  # Of one line of the server's; asyncio's 64 KiB are some seconds of small rounds.
+# Before anything here is kept on some of them: what is asked later is what is left.
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 TICKS_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -80,9 +83,8 @@ def pin(pid: int, *, server: bool, crowd: bool = False) -> None:
     Where we may, its own is meant: whoever else is at work on this machine waits, and all others of the bench go
     before the crowd, which always has something to read.
     """
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if len(cores) > 1:
-        os.sched_setaffinity(pid, cores[:1] if server else cores[1:])
+    if len(CORES) > 1:
+        os.sched_setaffinity(pid, CORES[:1] if server else CORES[1:])
     if hasattr(os, "SCHED_RR"):
         with contextlib.suppress(PermissionError):
             policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
@@ -262,6 +264,7 @@ async def real_server(*command: str) -> AsyncIterator[Served]:
                 cwd=ROOT,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
+                limit=TOLD_BYTES_MAX,
                 env={
                     **kept,
                     "COMMEOW_DATA": str(folder / "data"),
