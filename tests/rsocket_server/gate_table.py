@@ -408,4 +408,63 @@ OTHERS = [
     ),
 ]
 
-CASES = [*SETUPS, *STREAM_IDS, *LENGTHS, *FRAGMENTS, *CREDIT, *CANCELS, *KEEPALIVES, *OTHERS]
+# What rsocket-java writes and no case above has: https://github.com/rsocket/rsocket-java, its frame codecs and tests.
+JAVA = [
+    Case(
+        "a channel of one item is over with its request",
+        (request(CHANNEL, 1, data=b"a", n=5, flags=COMPLETE),),
+        served=(b"a", b"complete"),
+    ),
+    Case(
+        "an item that is the last says so itself",
+        (request(CHANNEL, 1, data=b"a", n=5), payload(1, b"b", flags=NEXT | COMPLETE)),
+        served=(b"a", b"b", b"complete"),
+    ),
+    Case(
+        "credit goes on for a channel whose own side is over",
+        (request(CHANNEL, 1, data=b"a", n=5), payload(1, flags=COMPLETE), request_n(1, 5)),
+        served=(b"a", b"complete"),
+    ),
+    Case(
+        "the item of a payload that has metadata of no bytes",
+        (request(CHANNEL, 1, data=b"a", n=5), frame(1, PAYLOAD, NEXT | METADATA, long(b"") + b"b")),
+        served=(b"a", b"b"),
+    ),
+    Case(
+        "a SETUP payload with a route of its own, as setupRoute of Spring makes it",
+        (setup(metadata=routed("connect"), data=b"{}"), request(FNF, 1, data=b"x")),
+        served=(b"x",),
+        first=True,
+    ),
+    Case(
+        "metadata of a type without a number beside the route, and what the answer may be",
+        (
+            frame(
+                1,
+                FNF,
+                METADATA,
+                long(b"\x0btext/x.trace" + long(b"1") + b"\xfa" + long(b"\x85") + routed("wait")) + b"x",
+            ),
+        ),
+        served=(b"x",),
+    ),
+    Case(
+        "a request whose fragments all say that there is an item",
+        (
+            request(STREAM, 1, data=b"a", n=5, flags=FOLLOWS),
+            payload(1, b"b", flags=NEXT | FOLLOWS),
+            payload(1, b"c", flags=NEXT),
+        ),
+        served=(b"abc",),
+    ),
+    Case(
+        "a request in fragments that is cancelled, and its last fragment",
+        (request(STREAM, 1, data=b"a", flags=FOLLOWS), cancel(1), payload(1, b"b", flags=NEXT), cancel(1)),
+    ),
+    Case(
+        "LEASE and KEEPALIVE of a client that asks for neither",
+        (frame(0, LEASE, 0, bytes(8)), frame(0, KEEPALIVE, 0, bytes(8))),
+    ),
+]
+
+CASES = [*SETUPS, *STREAM_IDS, *LENGTHS, *FRAGMENTS, *CREDIT, *CANCELS, *KEEPALIVES, *OTHERS, *JAVA]
