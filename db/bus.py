@@ -145,7 +145,7 @@ class News:
 
 
 class Bus:
-    """The news of the house, over one Valkey or a cluster. One object a process; payloads are opaque bytes."""
+    """The news of the house, over one Valkey or a cluster. One object a process listens; payloads are opaque bytes."""
 
     def __init__(self, redis: Client) -> None:
         self._redis = redis

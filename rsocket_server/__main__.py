@@ -64,7 +64,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         channels, acts = Channels(pool), Acts(pool)
         rooms = _rooms(bus)
         laws = Laws(acts, rooms)
-        relay = AlertRelay(Alerts(pool), bus)
+        # With connections of its own: a donation does not wait for one behind the lines of a flood.
+        relay = AlertRelay(Alerts(pool), _bus(stores, stack))
         ledger = await stack.enter_async_context(Ledger(pool, on_settled=relay.wake))
         numbers = RoomNumbers(channels)
         live = LiveChannels(channels, bus, rooms)
@@ -135,11 +136,15 @@ async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tupl
     stack.push_async_callback(pool.close)
     await process.check_schema(missing(pool))
     await process.check_rights(may_rewrite(pool))
-    redis = open_redis(stores.redis_url)
-    stack.push_async_callback(redis.aclose)
-    bus = Bus(redis)
+    bus = _bus(stores, stack)
     await process.answering(bus.head(0), store="Redis", setting="COMMEOW_REDIS_URL")
     return pool, bus
+
+
+def _bus(stores: Stores, stack: contextlib.AsyncExitStack) -> Bus:
+    redis = open_redis(stores.redis_url)
+    stack.push_async_callback(redis.aclose)
+    return Bus(redis)
 
 
 async def work_for_parent(settings: Settings, stop: asyncio.Event) -> None:
