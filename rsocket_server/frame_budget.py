@@ -3,8 +3,8 @@
 A frame of six bytes costs as much processor time as one of a thousand, so a few megabytes a second of the smallest
 (pings, keepalives that want an answer, credit, cancels) would take a whole worker. Hundreds of connections could do the
 same with less than that each, so what a connection costs beyond a share of its own is taken out of the purse of its
-address: who shares an address with a flood has that share all the same. All that a member's connections cost comes out
-of the member's purse too, wherever they come from.
+address, and out of its member's, wherever that one's connections come from: who shares an address with a flood, or is
+the member whose bot has run wild, has that share all the same.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ class FrameBudget:
         """Take out what something costs, at once or in advance; False if it was not there, as the next `spend` says."""
         if self._purses is None:
             return True
-        paid = self._member_id is None or self._purses.take(self._member_id, seconds, self._earned_at)
-        if self._address is None:
-            return paid
         own = min(seconds, self._share)
         self._share -= own
-        return (own == seconds or self._purses.take(self._address, seconds - own, self._earned_at)) and paid
+        rest, now = seconds - own, self._earned_at
+        paid = True
+        for owner in (self._address, self._member_id):
+            if rest and owner is not None:
+                paid = self._purses.take(owner, rest, now) and paid
+        return paid

@@ -29,8 +29,8 @@ CONNECT_COST_SECONDS = 400e-6
 # part of a worker. A school of 500 that comes back at once costs 0.7 s.
 PURSE_SECONDS_MAX = 2.0
 PURSE_PART_MAX = 0.1
-# What each connection of an address may cost beside that, whatever its neighbours do: at once SETUP and six requests, a
-# line or twenty other frames a second. 500 of them are another tenth of a worker.
+# What each connection may cost beside that, whatever others of its address or its member do: at once SETUP and six
+# requests, a line or twenty other frames a second. 500 of them are another tenth of a worker.
 SHARE_SECONDS_MAX = 0.001
 SHARE_PART_MAX = 0.0002
 # Credit at which Reactive Streams (§3.17) counts a stream as unbounded. A watcher is a cursor, so this costs nothing.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rsocket_server import limits
@@ -120,14 +122,54 @@ def test_what_was_owed_for_a_request_is_missing_at_the_next_frame() -> None:
     assert not budget.spend()
 
 
+def worn(purses: Purses, **whose: Any) -> FrameBudget:
+    """Answer a budget whose share is spent."""
+    budget = owned(purses, **whose)
+    budget._share = 0.0
+    return budget
+
+
 def test_a_member_has_one_purse_wherever_the_connections_come_from() -> None:
     purses = emptied(7)
 
-    assert not owned(purses, address="home", member_id=7).spend()
-    assert not owned(purses, address="elsewhere", member_id=7).spend()
-    assert not owned(purses, address=None, member_id=7).spend()
-    assert owned(purses, address="home", member_id=8).spend()
-    assert owned(purses, address="home").spend()
+    assert not worn(purses, address="home", member_id=7).spend()
+    assert not worn(purses, address="elsewhere", member_id=7).spend()
+    assert not worn(purses, address=None, member_id=7).spend()
+    assert worn(purses, address="home", member_id=8).spend()
+    assert worn(purses, address="home").spend()
+
+
+def test_a_member_s_other_connections_have_their_shares_when_one_has_run_wild() -> None:
+    purses = Purses()
+    share = round(limits.SHARE_SECONDS_MAX / limits.FRAME_COST_SECONDS)
+    while spent(owned(purses, address="school", member_id=7)) > share + 1:
+        pass  # The bot comes back as often as it is cut off.
+    purses.take(7, 3600 * limits.PURSE_PART_MAX, 0.0)
+    page = owned(purses, address="home", member_id=7)
+    requests = int(limits.SHARE_SECONDS_MAX / (limits.FRAME_COST_SECONDS + limits.REQUEST_COST_SECONDS))
+
+    # The page opens, and goes on at the pace of one who speaks.
+    assert requests >= 6
+    assert all(page.spend() and page.pay(limits.REQUEST_COST_SECONDS) for _ in range(requests))
+    for second in range(10, 20):
+        page.earn(float(second))
+        assert page.spend()
+        assert page.pay(limits.REQUEST_COST_SECONDS)
+    assert share > spent(page)
+
+
+def test_what_the_share_has_no_room_for_is_owed_by_address_and_member_alike() -> None:
+    purses = Purses()
+    budget = owned(purses, address="home", member_id=7)
+
+    assert budget.pay(limits.SHARE_SECONDS_MAX)
+    assert len(purses) == 0
+    assert budget.pay(limits.PURSE_SECONDS_MAX)
+    for owner in ("home", 7):
+        assert not purses.holds(owner, limits.FRAME_COST_SECONDS, 0.0)
+    # An empty purse of the one does not spare the other's.
+    assert not worn(purses, address="elsewhere", member_id=7).pay(limits.PURSE_SECONDS_MAX)
+    assert not purses.holds("elsewhere", limits.FRAME_COST_SECONDS, 0.0)
 
 
 def test_this_machine_has_no_purse_and_its_members_have() -> None:
