@@ -54,6 +54,39 @@ async def test_odd_lines_are_sent_or_kept_and_explained(house, new_page, nicknam
         await expect(field).to_be_focused()
 
 
+async def test_enter_ends_a_syllable_before_it_ends_a_line(house, new_page, nickname):
+    member = await house.sign_up(nickname())
+    async with new_page() as page:
+        await page.goto(f"/login?next=/chat/{member.nickname}")
+        await log_in(page, member.login_id, PASSWORD)
+        field = page.locator("#chat-text")
+        rows = page.locator("chat-list .line .text")
+        await expect(page.locator("chat-room .count")).to_be_visible()
+        keyboard = await page.context.new_cdp_session(page)
+        enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+
+        async def press(**key):
+            await keyboard.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **enter, **key})
+            await keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **enter, **key})
+
+        await field.focus()
+        await page.evaluate("addEventListener('keydown', (event) => { globalThis.composed = event.isComposing; }, true)")
+        await keyboard.send("Input.imeSetComposition", {"text": "야오", "selectionStart": 2, "selectionEnd": 2})
+        await press()
+        assert await page.evaluate("composed") is True
+        await expect(field).to_have_value("야오")
+        await keyboard.send("Input.insertText", {"text": "야옹"})
+        await expect(field).to_have_value("야옹")
+        # As Safari tells the key that ended the syllable: composing is over, and yet it was for that.
+        await press(windowsVirtualKeyCode=229)
+        assert await page.evaluate("composed") is False
+        await expect(field).to_have_value("야옹")
+        await press()
+        await expect(page.locator("chat-list .line.mine:not(.pending) .text")).to_have_text(["야옹"])
+        await expect(field).to_have_value("")
+        await expect(rows).to_have_text(["야옹"])
+
+
 async def test_a_login_that_ends_while_one_types_takes_no_words_along(house, new_page, nickname):
     streamer = (await house.on_air("demo"))["nickname"]
     member = await house.sign_up(nickname())
@@ -131,15 +164,22 @@ async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_lo
         await expect(page.locator("channel-form .said")).not_to_be_empty()
         await called(house, member, "앞뒤집기")
 
+        await category.fill("게임")
+        await save.click()
+        await expect(page.locator("channel-form .said")).not_to_be_empty()
+
         # Ended from another device, and the token in the page's memory is over.
         await title.fill("아직 저장하지 않은 제목")
-        await category.fill("수다")
         await house.api("DELETE", "/api/members/me/logins", token=member.token)
         await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=1))
         await save.click()
         await wrong.locator("a").click()
         await page.wait_for_url("**/login?*")
         page.forgiven.append("401")
+        # What was not typed here is what it was elsewhere by then.
+        account = {"login_id": member.login_id, "password": PASSWORD}
+        token = (await house.api("POST", "/api/members/login", account))["access_token"]
+        await house.api("PATCH", f"/api/channels/{member.nickname}", {"category": "수다"}, token=token)
         await log_in(page, member.login_id, PASSWORD)
         await page.wait_for_url("**/studio")
         await expect(title).to_have_value("아직 저장하지 않은 제목")
@@ -181,6 +221,8 @@ async def test_words_of_a_gift_are_given_as_meant_or_kept_and_explained(house, n
         await words.fill("앞\u202e뒤 🐈‍⬛ <b>굵게</b>")
         await give.dblclick()
         await expect(page.locator("donate-dialog .thanks")).to_contain_text("900")
+        # What is given is given: nothing to press but this.
+        await expect(page.locator("donate-dialog button:visible:not([aria-label])")).to_have_text(["닫기"])
         await page.locator("donate-dialog .thanks button").click()
         gift = page.locator("chat-list .donated", has_text=member.nickname)
         await expect(gift.locator(".text")).to_have_text(["앞뒤 🐈‍⬛ <b>굵게</b>"])

@@ -30,14 +30,14 @@ function typedFields(form) {
 }
 
 /**
- * What was typed waits for the next login, or has arrived.
+ * What was typed waits for the next login, or has arrived. Not what was only shown: it may be another by then.
  * @param {HTMLFormElement} form
  * @param {string} place whose form it is
  * @param {unknown} problem null: it has arrived
  */
 export function keepTyped(form, place, problem) {
-  for (const { name, value } of /** @type {HTMLInputElement[]} */ (typedFields(form))) {
-    if (problem === null) keepDraft(`${place}.${name}`, "");
+  for (const { name, value, defaultValue } of /** @type {HTMLInputElement[]} */ (typedFields(form))) {
+    if (problem === null || value === defaultValue) keepDraft(`${place}.${name}`, "");
     else if (isLoggedOut(problem)) keepDraft(`${place}.${name}`, value);
   }
 }
