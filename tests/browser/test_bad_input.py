@@ -70,7 +70,7 @@ async def test_enter_ends_a_syllable_before_it_ends_a_line(house, new_page, nick
             await keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **enter, **key})
 
         await field.focus()
-        await page.evaluate("addEventListener('keydown', (event) => { globalThis.composed = event.isComposing; }, true)")
+        await page.evaluate("addEventListener('keydown', (event) => { window.composed = event.isComposing; }, true)")
         await keyboard.send("Input.imeSetComposition", {"text": "야오", "selectionStart": 2, "selectionEnd": 2})
         await press()
         assert await page.evaluate("composed") is True
@@ -132,6 +132,19 @@ async def called(house, member, words):
     await eventually(look, what=f"the title {words}")
 
 
+async def change_elsewhere(house, member, change):
+    """Change a member's channel from another device."""
+    account = {"login_id": member.login_id, "password": PASSWORD}
+    token = (await house.api("POST", "/api/members/login", account))["access_token"]
+    await house.api("PATCH", f"/api/channels/{member.nickname}", change, token=token)
+
+
+async def save_now(page, save):
+    """Press the button, and wait until the house has taken it."""
+    await save.click()
+    await expect(page.locator("channel-form .said")).not_to_be_empty()
+
+
 async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_login(house, new_page, nickname, shoot):
     member = await house.sign_up(nickname())
     async with new_page() as page:
@@ -160,13 +173,11 @@ async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_lo
         await called(house, member, "🐈‍⬛🎉")
 
         await title.fill("앞\u202e뒤집기\u2066")
-        await save.click()
-        await expect(page.locator("channel-form .said")).not_to_be_empty()
+        await save_now(page, save)
         await called(house, member, "앞뒤집기")
 
         await category.fill("게임")
-        await save.click()
-        await expect(page.locator("channel-form .said")).not_to_be_empty()
+        await save_now(page, save)
 
         # Ended from another device, and the token in the page's memory is over.
         await title.fill("아직 저장하지 않은 제목")
@@ -177,15 +188,12 @@ async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_lo
         await page.wait_for_url("**/login?*")
         page.forgiven.append("401")
         # What was not typed here is what it was elsewhere by then.
-        account = {"login_id": member.login_id, "password": PASSWORD}
-        token = (await house.api("POST", "/api/members/login", account))["access_token"]
-        await house.api("PATCH", f"/api/channels/{member.nickname}", {"category": "수다"}, token=token)
+        await change_elsewhere(house, member, {"category": "수다"})
         await log_in(page, member.login_id, PASSWORD)
         await page.wait_for_url("**/studio")
         await expect(title).to_have_value("아직 저장하지 않은 제목")
         await expect(category).to_have_value("수다")
-        await save.click()
-        await expect(page.locator("channel-form .said")).not_to_be_empty()
+        await save_now(page, save)
         await page.reload()
         await expect(title).to_have_value("아직 저장하지 않은 제목")
 

@@ -202,7 +202,7 @@ async def test_a_room_whose_numbers_began_anew_says_that_something_may_be_missin
 
         await expect(lines.filter(has_text=after)).to_be_visible()
         await expect(lines).to_have_text(
-            [re.compile(before), "여기에서 메시지 일부가 빠졌을 수 있어요", re.compile(after)]
+            [re.compile(before), "여기에서 메시지 일부가 빠졌을 수 있습니다", re.compile(after)]
         )
 
 
