@@ -19,6 +19,7 @@ from rsocket_server import room
 from rsocket_server.doors import Door, HandlerTimeout, MembersOnly, Model
 from rsocket_server.limits import HANDLER_SECONDS
 from rsocket_server.room import Seat
+from rsocket_server.watch import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -132,17 +133,15 @@ class ChatDoors:
             rules = await self._laws.rules(number)
             if rules.members_only:
                 member_of(caller)
-            greeting = None if rules == NO_RULES else events.rules(rules)
-            watch = await self._rooms.watch(
-                number,
-                seat=seat_of(caller, number),
+            wishes = Wishes(
                 since=wanted.since,
                 history=wanted.history,
-                greeting=greeting,
+                greeting=None if rules == NO_RULES else events.rules(rules),
                 behind=wanted.behind,
                 epoch=wanted.epoch,
                 local=wanted.local,
             )
+            watch = await self._rooms.watch(number, seat_of(caller, number), wishes)
             # From here to the first subscriber nothing is awaited. What changed until now is asked again; what changes
             # later shows out a guest who is in.
             if self._laws.are(number, rules):

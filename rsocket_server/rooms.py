@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rsocket_server.absence import Words
     from rsocket_server.room import Seat
     from rsocket_server.send_ring import SendRing
+    from rsocket_server.watch import Wishes
 
 _log = logging.getLogger("commeow.rooms")
 _RESYNC = "resync"  # The topic by which the bus says that it was away.
@@ -96,30 +97,13 @@ class Rooms:
 
     # --- what doors call --------------------------------------------------------------------------------------------
 
-    async def watch(
-        self,
-        room: int,
-        *,
-        seat: Seat,
-        since: int | None,
-        history: int | None,
-        greeting: bytes | None = None,
-        behind: int | None = None,
-        epoch: str | None = None,
-        local: bool = False,
-    ) -> Watch:
+    async def watch(self, room: int, seat: Seat, wishes: Wishes) -> Watch:
         """Answer a Publisher of a room's events.
 
         Args:
             room: its number.
             seat: who watches; however many watches, counted once.
-            since: the last event seen; what came after is replayed, after a gap event if some of it is gone.
-            history: how many past events to begin with where there is no `since` (default 50, at most 100).
-            greeting: an event for this watcher alone, before all others.
-            behind: by how many events this watch may be late before it is brought forward.
-            epoch: of which numbers `since` is, "" if that is not known: this watch is told of which they are now. None:
-                it does not ask.
-            local: whether this watch knows of events without a number: those of this worker, while the bus is away.
+            wishes: from where on, and what else is asked for.
 
         Raises:
             db.errors.StoreError: the bus is away and the room is not open here yet.
@@ -130,7 +114,7 @@ class Rooms:
         if hall.loading is not None and not hall.fanout.viewers:
             await asyncio.shield(hall.loading)
         hall.touched_at = _now()
-        return Watch(hall.fanout, seat, since, history, greeting, behind=behind, epoch=epoch, local=local)
+        return Watch(hall.fanout, seat, wishes)
 
     async def say(
         self,

@@ -58,12 +58,12 @@ async def serve_ours() -> int:
     from rsocket_server.send_ring import open_ring  # noqa: PLC0415
     from rsocket_server.server import serve  # noqa: PLC0415
     from rsocket_server.viewer_stream import Fanout  # noqa: PLC0415
-    from rsocket_server.watch import Watch  # noqa: PLC0415
+    from rsocket_server.watch import Watch, Wishes  # noqa: PLC0415
 
     fanout = Fanout(1, Room(), lambda *_: b"gap", ring=open_ring())
 
     async def watch(_caller: Any, _data: bytes) -> Watch:
-        return Watch(fanout, Seat(None), None, 0)
+        return Watch(fanout, Seat(None), Wishes(history=0))
 
     async def say(_caller: Any, data: bytes) -> None:
         fanout.room.add(fanout.room.log.head + 1, data)

@@ -10,7 +10,7 @@ import pytest
 from rsocket_server.room import Room, Seat
 from rsocket_server.server import Server, serve
 from rsocket_server.viewer_stream import Fanout
-from rsocket_server.watch import Watch
+from rsocket_server.watch import Watch, Wishes
 from tests.rsocket_server import script
 
 if TYPE_CHECKING:
@@ -90,6 +90,6 @@ def watching(fanout: Fanout) -> Any:
     """A stream door's handler that watches that room from its beginning."""
 
     async def watch(_caller: Any, _data: bytes) -> Watch:
-        return Watch(fanout, Seat(None), 0, None)
+        return Watch(fanout, Seat(None), Wishes(since=0))
 
     return watch

@@ -15,7 +15,7 @@ from rsocket_server import limits
 from rsocket_server.held import Name
 from rsocket_server.room import Seat, SlowMode
 from rsocket_server.rooms import Rooms
-from rsocket_server.watch import Watch
+from rsocket_server.watch import Watch, Wishes
 from tests.rsocket_server.script import MIMI, NABI, UNBOUNDED
 from tests.rsocket_server.test_rooms import ROOM, Reader
 from tests.rsocket_server.test_watch import settle
@@ -105,7 +105,7 @@ async def rooms(switch: Switch) -> Rooms:
 
 def watch(rooms: Rooms, *, local: bool = True) -> Reader:
     reader = Reader()
-    Watch(rooms.hall(ROOM).fanout, Seat(object()), None, None, local=local).subscribe(reader)
+    Watch(rooms.hall(ROOM).fanout, Seat(object()), Wishes(local=local)).subscribe(reader)
     reader.subscription.request(UNBOUNDED)
     return reader
 

@@ -14,6 +14,7 @@ from rsocket_server import limits
 from rsocket_server.held import Name
 from rsocket_server.room import Empty, Seat, TooFast
 from rsocket_server.rooms import Rooms
+from rsocket_server.watch import Wishes
 from tests.rsocket_server.script import MIMI, NABI, UNBOUNDED
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ async def watch(
 ) -> Reader:
     reader = Reader()
     seat = Seat(member.id, voice=member.nickname) if member else Seat(object())
-    (await rooms.watch(ROOM, seat=seat, since=since, history=history, epoch=epoch, local=local)).subscribe(reader)
+    wishes = Wishes(since=since, history=history, epoch=epoch, local=local)
+    (await rooms.watch(ROOM, seat, wishes)).subscribe(reader)
     reader.subscription.request(n)
     return reader
 

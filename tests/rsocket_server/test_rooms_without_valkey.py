@@ -26,6 +26,7 @@ from db.errors import StoreError, StoreUnavailable, StoreUnknown
 from db.pool import open_redis
 from rsocket_server.room import Seat
 from rsocket_server.rooms import Rooms
+from rsocket_server.watch import Wishes
 from tests.rsocket_server.script import MIMI, NABI
 from tests.rsocket_server.test_rooms import ROOM, Reader, say, watch
 
@@ -163,7 +164,7 @@ async def test_each_who_asks_a_valkey_that_hangs_hears_so_in_time(folder: Path, 
             asked = [
                 say(rooms, "two", member=MIMI, now=next(moments)),
                 rooms.say(ROOM, NABI, "three", b"three", next(moments), once="three", case=slow),
-                rooms.watch(2, seat=Seat("somebody"), since=None, history=None),
+                rooms.watch(2, Seat("somebody"), Wishes()),
                 rooms.follow("a topic"),
                 rooms.tick(asyncio.get_running_loop().time()),
             ]

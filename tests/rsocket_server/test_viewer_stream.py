@@ -11,7 +11,7 @@ from rsocket_server import frames, limits
 from rsocket_server.doors import Door
 from rsocket_server.room import Room, Seat
 from rsocket_server.viewer_stream import Fanout, Viewer
-from rsocket_server.watch import Watch
+from rsocket_server.watch import Watch, Wishes
 from tests.rsocket_server.ring_kernel import KERNELS, ring_of
 from tests.rsocket_server.script import CHANNEL, PAYLOAD, STREAM, UNBOUNDED, cancel, request, request_n, seen, setup
 
@@ -131,7 +131,7 @@ class WireReader(Reader):
 
 
 def watch(fanout: Fanout, reader: Any, *, since: int | None = 0, n: int = 0, key: Any = None) -> Viewer:
-    Watch(fanout, Seat(object() if key is None else key), since, None).subscribe(reader)
+    Watch(fanout, Seat(object() if key is None else key), Wishes(since=since)).subscribe(reader)
     viewer: Viewer = reader.subscription
     viewer.request(n)
     return viewer
@@ -209,7 +209,7 @@ async def test_who_asks_and_leaves_while_it_subscribes_is_nowhere(fanout: Fanout
             subscription.cancel()
 
     wire = Wire()
-    Watch(fanout, Seat(object()), None, 0).subscribe(Hasty(wire))
+    Watch(fanout, Seat(object()), Wishes(history=0)).subscribe(Hasty(wire))
     tell(b"1")
     await settled(fanout)
 
@@ -555,7 +555,7 @@ async def test_who_asks_is_told_of_which_numbers_they_are_and_of_which_they_beco
     fanout.room.refill(1, [(1, b"old", False)], "first")
     asks, asks_not = Reader(), Reader()
     for reader, epoch in ((asks, ""), (asks_not, None)):
-        Watch(fanout, Seat(object()), None, 5, b"hello", epoch=epoch).subscribe(reader)
+        Watch(fanout, Seat(object()), Wishes(history=5, greeting=b"hello", epoch=epoch)).subscribe(reader)
         reader.subscription.request(UNBOUNDED)
     fanout.room.refill(1, [(1, b"new", False)], "second")
     fanout.restart()
@@ -568,7 +568,7 @@ async def test_the_slow_get_what_nobody_may_miss_of_the_epoch_that_is_over(fanou
     fanout.room.refill(0, [], "first")
     fast, slow = Reader(), Reader()
     for reader, n in ((fast, UNBOUNDED), (slow, 2)):
-        Watch(fanout, Seat(object()), None, 0, epoch="").subscribe(reader)
+        Watch(fanout, Seat(object()), Wishes(history=0, epoch="")).subscribe(reader)
         reader.subscription.request(n)
     for seq in range(1, limits.KEPT_EVENTS_MAX + 3):
         fanout.room.add(seq, b"gift %d" % seq, kept=True)
@@ -659,7 +659,7 @@ async def test_credit_is_exact_on_the_wire(house: Any, connect: Any, watching: A
 
 async def test_a_watch_on_a_channel_is_carried_too(house: Any, connect: Any, fanout: Fanout, tell: Any) -> None:
     async def talk(_caller: Any, _data: bytes) -> Any:
-        return Watch(fanout, Seat(None), 0, None), None
+        return Watch(fanout, Seat(None), Wishes(since=0)), None
 
     client = await connect(await house(Door("talk", "channel", False, talk)))
     await client.send(request(CHANNEL, 1, "talk", n=2))
@@ -750,7 +750,7 @@ async def test_frames_on_the_wire_are_one_a_message(house: Any, connect: Any, wa
 async def test_where_a_watch_begins(since: int | None, fanout: Fanout, tell: Any) -> None:
     tell(*[b"%d" % number for number in range(1, 11)])
     reader = Reader()
-    Watch(fanout, Seat(None), since, 3).subscribe(reader)
+    Watch(fanout, Seat(None), Wishes(since=since, history=3)).subscribe(reader)
     reader.subscription.request(100)
     first = {None: 8, 0: 1, 5: 6, 99: 8}[since]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rsocket_server import limits
 from rsocket_server.room import Seat
-from rsocket_server.watch import Watch
+from rsocket_server.watch import Watch, Wishes
 from tests.rsocket_server.script import UNBOUNDED
 from tests.rsocket_server.test_rooms import Reader
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def watching(fanout: Fanout, n: int = UNBOUNDED, **options: Any) -> Reader:
     reader = Reader()
-    Watch(fanout, Seat(object()), 0, None, **options).subscribe(reader)
+    Watch(fanout, Seat(object()), Wishes(since=0, **options)).subscribe(reader)
     reader.subscription.request(n)
     return reader
 
