@@ -200,6 +200,14 @@ class Bus:
         async with asking():
             return int(await self._redis.get(_head_key(room)) or 0)
 
+    async def touch(self, room: int) -> None:
+        """See that the store takes what is written in a room, and leave it as it was. Raises StoreUnavailable.
+
+        A store that can only be read (a replica, a full memory or disk) refuses.
+        """
+        async with asking():
+            await self._redis.incrby(_head_key(room), 0)
+
     async def numbers(self, room: int, *, epoch: str = "", seen: int = 0) -> Numbers:
         """Return the number of a room's latest event, and its epoch: another one than `epoch` counts anew.
 

@@ -2,8 +2,9 @@
 
 A room is away from the first failure of the bus until all that it holds is published, in its order, each under the name
 that it had from the beginning, and has come back with what others have said; nothing overtakes it. Those who watch here
-see what is said at once, without a number. The bus is asked whether it is back by a question that changes nothing: a
-line that is sent and not answered for may be published, and must not be sent again much later.
+see what is said at once, without a number. The bus is asked whether it is back by a write that changes nothing: a store
+that can only be read is not back; and a line that is sent and not answered for may be published, and must not be sent
+again much later.
 """
 
 from __future__ import annotations
@@ -62,11 +63,17 @@ class Absence:
     Args:
         bus: that is away.
         words: what is said of that.
+        read_again: begins to read a room's history.
+
+    Attributes:
+        ended_at: when a room's bus was last found to be back.
     """
 
-    def __init__(self, bus: Bus, words: Words) -> None:
+    def __init__(self, bus: Bus, words: Words, read_again: Callable[[Hall], None]) -> None:
         self._bus = bus
         self._words = words
+        self._read_again = read_again
+        self.ended_at = float("-inf")
         self._away: deque[Hall] = deque()
         self._owed: dict[tuple[str, bytes], None] = {}
         self._bytes = 0
@@ -138,46 +145,58 @@ class Absence:
             if hall.room.held.away:
                 self._away.append(hall)
             if failures >= FAILURES_A_LOOK:
-                return
-        try:
-            while self._owed:
-                told = next(iter(self._owed))
+                break
+        if failures < FAILURES_A_LOOK or not self._bus.is_one_server:
+            await self._tell_owed()
+
+    async def _tell_owed(self) -> None:
+        failures = 0
+        for told in list(self._owed):
+            try:
                 await self._bus.announce(*told)
                 self._owed.pop(told, None)
-        except StoreError:
-            _log.warning("announce_failed", exc_info=True)
+            except Exception:  # noqa: BLE001 - of any kind: this task has every room to heal.
+                _log.warning("announce_failed", exc_info=True)
+                self._owed[told] = self._owed.pop(told, None)  # After the others: they may be of a node that is back.
+                failures += 1
+                if failures >= FAILURES_A_LOOK:
+                    return
 
     async def _heal(self, hall: Hall) -> bool:
         """Publish what a room holds, and see whether all is well; answer whether the bus is back."""
-        held = hall.room.held
+        room_id, room, held = hall.fanout.room_id, hall.room, hall.room.held
         late = held.lapse(_now())
         self._bytes -= _size(late)
         try:
-            head = await self._bus.head(hall.fanout.room_id)
-            past = await self._past(hall.fanout.room_id) if held.needs_look(_now()) else {}
+            await self._bus.touch(room_id)
+            head, epoch = await self._bus.numbers(room_id, epoch=room.epoch, seen=room.seen)
+            past = await self._past(room_id) if held.needs_look(_now()) else {}
             while (word := held.first()) is not None:
                 if word.is_overdue(_now()):
                     late += [word]
                 else:
-                    head = max(head, await self._settle(hall.fanout.room_id, word, past))
+                    head = max(head, await self._settle(room_id, word, past))
                 held.drop(word)
                 self._bytes -= _size([word])
         except Exception as error:  # noqa: BLE001 - of any kind: what is held must not be forgotten for it.
             if not isinstance(error, StoreError):
-                _log.exception("heal_failed room=%d", hall.fanout.room_id)
+                _log.exception("heal_failed room=%d", room_id)
             self._let_go(hall, late)
             return False
         # Not what is said from now on, which always comes a little later; and a store may begin its numbers anew.
         held.behind = head if held.behind is None else min(held.behind, head)
-        if not hall.subscribed or hall.room.log.head >= held.behind:
+        if not hall.subscribed or (room.epoch == epoch and room.log.head >= held.behind):
             self._end(hall, late)
         else:
             self._let_go(hall, late)
+            if room.epoch != epoch and hall.loading is None:
+                self._read_again(hall)
         return True
 
     def _end(self, hall: Hall, late: list[Word]) -> None:
         room = hall.room
         room.held.away, room.held.behind = False, None
+        self.ended_at = _now()
         # Whoever has not seen the asides yet gets what they were with their numbers.
         room.aside.restart(room.aside.head)
         self._let_go(hall, late)
@@ -214,8 +233,16 @@ class Absence:
     def _let_go(self, hall: Hall, late: list[Word]) -> None:
         """Say which lines will not come to the others."""
         names = [word.name for word in late if word.name is not None and word.undo is None]
-        if names:
-            hall.aside(self._words.lapsed(names))
+        for event in self._lapsed(names):
+            hall.aside(event)
+
+    def _lapsed(self, names: Sequence[Name]) -> list[bytes]:
+        """Name lines that will not come, in as many events as these have room for them."""
+        event = self._words.lapsed(names)
+        if len(names) > 1 and len(event) > limits.BATCH_BYTES_MAX:
+            half = len(names) // 2
+            return self._lapsed(names[:half]) + self._lapsed(names[half:])
+        return [event] if names else []
 
 
 def _size(words: Iterable[Word]) -> int:

@@ -80,7 +80,7 @@ class Rooms:
         words: Words = NO_WORDS,
     ) -> None:
         self._bus = bus
-        self.absence = Absence(bus, words)
+        self.absence = Absence(bus, words, self._load)
         self._stamp = stamp
         self._keep = keep
         self._gap = gap
@@ -211,15 +211,17 @@ class Rooms:
     # --- what the roof calls ----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Feed the rooms until cancelled."""
+        """Feed the rooms until cancelled; then nothing of this asks the bus any more."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen())
                 group.create_task(self._tick_on())
                 group.create_task(self.absence.run())
         finally:
-            for task in self._tasks:
-                task.cancel()
+            while self._tasks:  # A driver may swallow that: it would make a connection that nobody closes.
+                for task in self._tasks:
+                    task.cancel()
+                self._tasks -= (await asyncio.wait(self._tasks))[0]
 
     def close(self, goodbye: Callable[[], bytes] | None = None) -> None:
         """Complete every watch, after an event for it alone: this worker is about to end."""
@@ -316,12 +318,14 @@ class Rooms:
         failed = 0
         while not cancelled():
             await asyncio.sleep(limits.COUNT_SECONDS)
+            began = _now()
             try:
-                await self.tick(_now())
+                await self.tick(began)
                 failed = 0
             except Exception as error:  # noqa: BLE001 - counts are stale while the bus is away; the rooms go on.
                 _log.warning("count_failed", exc_info=True)
-                failed += isinstance(error, StoreError)
+                # What was asked before the bus was back says nothing of it now.
+                failed = failed + isinstance(error, StoreError) if began > self.absence.ended_at else 0
                 if failed >= TICKS_FAILED_MAX and self._bus.is_one_server:
                     self._tell_away()
 

@@ -105,6 +105,21 @@ async def test_what_is_void_is_published_no_more_and_what_was_is_told(redis, bus
     assert 0 < await redis.ttl("commeow:{7}:once:o:unsaid") <= 60
 
 
+async def test_a_store_that_can_only_be_read_says_so_when_it_is_touched(redis, bus):
+    assert 1 == await bus.publish(7, b"x")
+    for room in (7, 8):
+        await bus.touch(room)
+    await redis.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await bus.touch(7)
+        assert 1 == await bus.head(7)
+    finally:
+        await redis.config_set("min-replicas-to-write", 0)
+
+    assert (2, 1) == (await bus.publish(7, b"y"), await bus.publish(8, b"y"))
+
+
 async def test_the_history_is_the_newest_lines_above_a_number(bus):
     for n in range(1, 11):
         await bus.publish(7, b"%d" % n)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from db.bus import HISTORY_LINES_MAX, Entry
+from db.bus import HISTORY_LINES_MAX, Entry, Numbers
 from db.conduct import Case, Rules, Standing
 from db.errors import StoreUnavailable, StoreUnknown
 from rsocket_server import absence as module
 from rsocket_server import limits
+from rsocket_server import rooms as rooms_module
+from rsocket_server.absence import NO_WORDS
 from rsocket_server.held import Name
 from rsocket_server.room import Seat, SlowMode
 from rsocket_server.rooms import Rooms
@@ -38,6 +40,8 @@ class Switch:
         self.said: list[tuple[str, bytes]] = []
         self.told: list[tuple[str, bytes]] = []
         self.voided: list[str] = []
+        self.reads_only = self.answers_questions = False
+        self.epoch = ""
         self.asked = 0
 
     def _ask(self) -> None:
@@ -77,9 +81,16 @@ class Switch:
         self._ask()
         self.told.append((topic, payload))
 
-    async def head(self, _room: int) -> int:
-        self._ask()
-        return len(self.said)
+    async def touch(self, _room: int) -> None:
+        if not self.answers_questions:
+            self._ask()
+        if self.reads_only:
+            raise UNSAID
+
+    async def numbers(self, _room: int, **_seen: Any) -> Numbers:
+        if not self.answers_questions:
+            self._ask()
+        return Numbers(len(self.said), self.epoch)
 
     async def pace(self, *_: Any) -> int:
         self._ask()
@@ -179,11 +190,8 @@ async def test_a_line_that_fails_while_rooms_heal_keeps_its_place(rooms: Rooms, 
     switch.failure = UNSAID
     await say(rooms, "one")
     await say(rooms, "two")
-    switch.failure, switch.fails_after = UNKNOWN, True
-    head = switch.head
-    switch.head = lambda _room: asyncio.sleep(0, 0)  # type: ignore[method-assign]
+    switch.failure, switch.fails_after, switch.answers_questions = UNKNOWN, True, True
     await rooms.absence.look()
-    switch.head = head  # type: ignore[method-assign]
     assert rooms.is_away(ROOM)
     await say(rooms, "three")
     switch.failure = None
@@ -410,10 +418,10 @@ async def test_a_line_that_came_to_the_store_by_another_worker_is_said_once(
 
 
 async def test_a_try_that_the_store_refused_leaves_a_line_all_its_time(rooms: Rooms, switch: Switch) -> None:
-    """As one does that can read and not write."""
+    """As one does whose memory is full since it was asked."""
     switch.failure = UNSAID
     await say(rooms, "one")
-    head, switch.head = switch.head, lambda _room: asyncio.sleep(0, 0)  # type: ignore[method-assign]
+    switch.answers_questions = True
     await rooms.absence.look()
     (line,) = rooms.hall(ROOM).room.held.lines
     assert line.tried_at is None
@@ -425,9 +433,112 @@ async def test_a_try_that_the_store_refused_leaves_a_line_all_its_time(rooms: Ro
     await rooms.absence.look()
 
     assert line.tried_at == tried_at
-    switch.failure, switch.head = None, head  # type: ignore[method-assign]
+    switch.failure = None
     await rooms.absence.look()
     assert [payload for _, payload in switch.said] == [b"one"]
+
+
+async def test_a_store_that_can_only_be_read_is_not_back(rooms: Rooms, switch: Switch) -> None:
+    reader = watch(rooms)
+    rooms.absence.begin(rooms.hall(ROOM))
+    switch.reads_only = True
+    for _ in range(3):
+        await rooms.absence.look()
+    await settle(rooms.hall(ROOM).fanout)
+    assert reader.items == [b"away"]
+    switch.reads_only = False
+    await rooms.absence.look()
+
+    assert not rooms.is_away(ROOM)
+
+
+async def test_numbers_that_began_anew_are_no_further_for_being_lower(rooms: Rooms, switch: Switch) -> None:
+    """A store that came back empty: what was held is number 1 there, and the room had come to 3 before."""
+    hall, reader = rooms.hall(ROOM), watch(rooms)
+    hall.room.refill(3, [(seq, b"%d:old" % seq, False) for seq in (1, 2, 3)], "old")
+    hall.subscribed, switch.epoch = True, "new"
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await settle(hall.fanout)
+    switch.failure = None
+    await rooms.absence.look()
+    assert rooms.is_away(ROOM)
+    assert hall.loading is not None
+    await hall.loading
+    await rooms.absence.look()
+    await settle(hall.fanout)
+
+    assert reader.items[-3:] == [b"local:one", b"1:one", b"back"]
+    assert not rooms.is_away(ROOM)
+
+
+async def test_a_count_that_failed_from_before_the_bus_was_back_says_nothing_of_it(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+
+    async def report_viewers(*_: Any) -> None:
+        begun.put_nowait(asyncio.get_running_loop().create_future())
+        await begun._queue[-1]  # type: ignore[attr-defined]
+
+    switch.report_viewers = report_viewers  # type: ignore[attr-defined]
+    monkeypatch.setattr(limits, "COUNT_SECONDS", 0.0)
+    monkeypatch.setattr(rooms_module, "TICKS_FAILED_MAX", 1)
+    watch(rooms)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        ticking = group.create_task(rooms._tick_on())
+        tick = await begun.get()
+        rooms.absence.begin(rooms.hall(ROOM))
+        await rooms.absence.look()
+        tick.set_exception(UNSAID)
+        tick = await begun.get()
+        assert not rooms.is_away(ROOM)
+        tick.set_exception(UNSAID)
+        await begun.get()
+        assert rooms.is_away(ROOM)
+        ticking.cancel()
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_lines_that_lapse_are_named_in_as_many_events_as_they_need(
+    switch: Switch, monkeypatch: pytest.MonkeyPatch, over: int
+) -> None:
+    words = NO_WORDS._replace(lapsed=lambda names: b"lapsed " + b" ".join(name.id.encode() for name in names))
+    absence = module.Absence(switch, words, pytest.fail)  # type: ignore[arg-type]
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", len(b"lapsed 1 2 3 4") - over)
+    names = [Name("nabi", str(number)) for number in range(1, 5)]
+
+    assert absence._lapsed(names) == ([b"lapsed 1 2", b"lapsed 3 4"] if over else [b"lapsed 1 2 3 4"])
+    assert absence._lapsed([]) == []
+    assert absence._lapsed([Name("nabi", 99 * "x")]) == [b"lapsed " + 99 * b"x"]
+
+
+async def test_who_cannot_be_told_keeps_nobody_from_being_told(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cluster one node is away, or something is wrong with a topic: the others hear."""
+    switch.failure = UNSAID
+    topics = [f"{number}" for number in range(module.FAILURES_A_LOOK + 2)]
+    for number, topic in enumerate(topics):
+        rooms.absence.begin(rooms.hall(number))
+        await rooms.absence.announce(topic, b"news")
+    announce, switch.is_one_server = switch.announce, False
+
+    async def partly(topic: str, payload: bytes) -> None:
+        if topic in topics[:-1]:
+            raise ValueError(topic) if topic == "0" else UNSAID
+        switch.told.append((topic, payload))
+
+    monkeypatch.setattr(switch, "announce", partly)
+    await rooms.absence.look()
+    await rooms.absence.look()
+    assert switch.told == [(topics[-1], b"news")]
+    monkeypatch.setattr(switch, "announce", announce)
+    switch.failure = None
+    await rooms.absence.look()
+
+    assert sorted(switch.told) == sorted((topic, b"news") for topic in topics)
+    assert not any(rooms.is_away(number) for number in range(len(topics)))
 
 
 async def test_announcements_wait_within_their_limit(

@@ -289,6 +289,34 @@ async def test_a_line_removed_while_nobody_knew_of_it_is_removed_for_everyone(
     assert not here.is_away(ROOM)
 
 
+async def test_nothing_asks_the_bus_when_the_rooms_have_ended(redis: Any, no_task_left: None) -> None:
+    class Deaf(Bus):
+        """Swallows a cancellation, as the driver does that comes with an answer."""
+
+        async def history(self, room: int, *, after: int, limit: int) -> Any:
+            if not begun.is_set():
+                begun.set()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.get_running_loop().create_future()
+            entries = await super().history(room, after=after, limit=limit)
+            assert not running.done()
+            return entries
+
+    begun = asyncio.Event()
+    rooms = Rooms(
+        Deaf(redis), stamp=lambda _seq, event: event, keep=bool, gap=lambda *_: b"", count=lambda _: b"", node="node"
+    )
+    running = asyncio.create_task(rooms.run())
+    joining = asyncio.create_task(watch(rooms))
+    async with asyncio.timeout(60):
+        await begun.wait()
+        running.cancel()
+        await asyncio.gather(running, joining, return_exceptions=True)
+
+    assert not joining.cancelled()
+    assert joining.exception() is None
+
+
 async def test_a_line_that_breaks_again_while_the_history_is_read_is_mended(worker: Any, redis: Any) -> None:
     class Slow(Bus):
         async def history(self, room: int, *, after: int, limit: int) -> Any:
