@@ -123,6 +123,7 @@ async def test_a_broadcast_of_sound_alone_that_gets_a_picture_and_loses_it_plays
                     arg=wide,
                 )
                 await playing_since(page, await page.evaluate("document.querySelector('video').currentTime"))
+                await expect(page.locator("video")).to_have_js_property("paused", False)
         page.forgiven.append("404")
 
 

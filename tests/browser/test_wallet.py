@@ -155,3 +155,4 @@ async def test_a_guest_is_sent_to_log_in_with_the_order_kept_for_after_it(new_pa
     async with new_page() as page:
         await page.goto("/wallet?order=0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d")
         await page.wait_for_url(re.compile(r"/login\?.*wallet.*0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d"))
+        await expect(page.locator("log-in-form #login_id")).to_be_visible()

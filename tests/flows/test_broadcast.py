@@ -231,6 +231,8 @@ async def test_a_clean_end_leaves_the_air_and_nothing_behind(house, ffmpeg, nick
     await eventually(off_air, what="off air")
     await eventually(lambda: gone(house, playing.playback), what="the sweep")
 
+    assert streamer.nickname not in await house.live_channels()
+
 
 async def gone(house, playback):
     async with house.http.get(playback) as answer:

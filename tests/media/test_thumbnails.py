@@ -129,6 +129,8 @@ async def test_no_program_outlives_a_cancelled_run(fake, tmp_path):
 
     await until(lambda: is_gone(pid))
 
+    assert is_gone(pid)
+
 
 async def test_while_it_runs_each_broadcast_gets_its_picture_and_newcomers_come_first(film, ffmpeg, tmp_path):
     stills = [still_of(film("plain")) for _ in range(2)]

@@ -64,7 +64,7 @@ async def client(serve):
     return await serve(DOORS)
 
 
-async def _problem(response, status, code):
+async def expect_problem(response, status, code):
     assert response.status == status
     assert response.headers["Content-Type"] == "application/problem+json"
     problem = json.loads(await response.read())
@@ -106,11 +106,11 @@ async def test_behind_tls_browsers_are_told_to_stay(serve):
 async def test_a_body_of_another_shape_or_kind_is_refused(client, data, content_type):
     response = await client.post("/echo", data=data, headers={"Content-Type": content_type})
 
-    await _problem(response, 400, "wire.shape")
+    await expect_problem(response, 400, "wire.shape")
 
 
 async def test_a_field_is_named_when_it_is_ours(client):
-    problem = await _problem(await client.post("/echo", json={**GOOD, "password": 1}), 400, "wire.shape")
+    problem = await expect_problem(await client.post("/echo", json={**GOOD, "password": 1}), 400, "wire.shape")
 
     assert problem["field"] == "password"
     assert problem["retry"] is False
@@ -125,7 +125,7 @@ async def test_a_body_ends_at_its_limit(client):
         response = await client.post("/echo", data=padded, headers={"Content-Type": "application/json"})
         assert response.status == status
 
-    await _problem(response, 413, "wire.too_large")
+    await expect_problem(response, 413, "wire.too_large")
 
 
 async def test_a_form_is_read_and_whatever_else_is_none(client):
@@ -135,7 +135,7 @@ async def test_a_form_is_read_and_whatever_else_is_none(client):
 
     assert json.loads(await good.read()) == {"do": "pay", "phone": "010", "word": "고", "odd": "\ufffd"}
     for data, kind in ((b"do=pay", "text/plain"), (many, form["Content-Type"]), (b"{}", "application/json")):
-        await _problem(await client.post("/form", data=data, headers={"Content-Type": kind}), 400, "wire.shape")
+        await expect_problem(await client.post("/form", data=data, headers={"Content-Type": kind}), 400, "wire.shape")
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ async def test_what_outlives_a_login_is_not_done_for_one_that_ends_while_the_bod
 
     headers = bearer(7, "나비") | {"Content-Type": "application/json"}
 
-    await _problem(await client.post("/lasting", data=body(), headers=headers), 401, "auth.token_invalid")
+    await expect_problem(await client.post("/lasting", data=body(), headers=headers), 401, "auth.token_invalid")
 
 
 async def test_a_body_that_is_packed_wrongly_is_the_clients_fault(client, caplog):
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     with caplog.at_level(logging.ERROR, "commeow.http"):
-        await _problem(await client.post("/echo", data=b"no gzip", headers=headers), 400, "wire.shape")
+        await expect_problem(await client.post("/echo", data=b"no gzip", headers=headers), 400, "wire.shape")
 
     assert not [record for record in caplog.records if record.name == "commeow.http"]
 
@@ -200,16 +200,16 @@ async def test_who_goes_amid_his_body_is_no_incident(client, caplog):
 
 
 async def test_what_is_not_there_is_a_problem_too(client):
-    await _problem(await client.get("/nothing"), 404, "http.not_found")
+    await expect_problem(await client.get("/nothing"), 404, "http.not_found")
     response = await client.delete("/echo")
-    await _problem(response, 405, "http.method")
+    await expect_problem(response, 405, "http.method")
     assert "POST" in response.headers["Allow"]
 
 
 async def test_an_unknown_error_shows_an_incident_and_nothing_else(client, caplog):
     with caplog.at_level(logging.ERROR, "commeow.http"):
         response = await client.get("/break")
-        problem = await _problem(response, 500, "internal")
+        problem = await expect_problem(response, 500, "internal")
 
     text = str(problem) + str(response.headers)
     assert problem["incident"] == response.headers["X-Request-Id"]
@@ -221,7 +221,7 @@ async def test_an_unknown_error_shows_an_incident_and_nothing_else(client, caplo
 
 async def test_no_secret_of_an_address_is_in_the_log(client, caplog):
     with caplog.at_level(logging.ERROR, "commeow.http"):
-        await _problem(await client.get("/secret/cmb_of_an_overlay"), 500, "internal")
+        await expect_problem(await client.get("/secret/cmb_of_an_overlay"), 500, "internal")
 
     assert "door=/secret/{token}" in caplog.text
     assert "cmb_of_an_overlay" not in caplog.text
@@ -241,13 +241,13 @@ async def test_a_preflight_is_answered_where_any_site_may_read_and_only_there(cl
 
     assert (answered.status, answered.headers["Access-Control-Allow-Origin"]) == (204, "*")
     assert answered.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
-    await _problem(refused, 405, "http.method")
+    await expect_problem(refused, 405, "http.method")
     assert "Access-Control-Allow-Origin" not in refused.headers
 
 
 async def test_who_is_too_fast_is_told_when_to_come_again(client):
     response = await client.get("/fast")
-    problem = await _problem(response, 429, "limit.too_fast")
+    problem = await expect_problem(response, 429, "limit.too_fast")
 
     assert (problem["retry"], problem["retry_after_ms"], response.headers["Retry-After"]) == (True, 1_500, "2")
 
@@ -260,16 +260,16 @@ async def test_a_door_for_members_wants_a_living_token(client, bearer, path):
     old = await client.get(path, headers=bearer(7, "나비", age_seconds=ACCESS_SECONDS + 1))
 
     assert (await good.json())["nickname"] == "나비"
-    await _problem(nobody, 401, "auth.members_only")
-    await _problem(forged, 401, "auth.token_invalid")
-    await _problem(old, 401, "auth.token_expired")
+    await expect_problem(nobody, 401, "auth.members_only")
+    await expect_problem(forged, 401, "auth.token_invalid")
+    await expect_problem(old, 401, "auth.token_expired")
     assert nobody.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_a_token_in_the_query_is_not_looked_at(client, bearer):
     token = bearer(7, "nabi")["Authorization"].split()[1]
 
-    await _problem(await client.get(f"/who?access_token={token}"), 401, "auth.members_only")
+    await expect_problem(await client.get(f"/who?access_token={token}"), 401, "auth.members_only")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ async def test_another_sites_page_may_not_use_the_cookie(client, headers, status
 
     assert response.status == status
     if status == 403:
-        await _problem(response, 403, "auth.origin")
+        await expect_problem(response, 403, "auth.origin")
 
 
 async def test_a_door_for_this_machine_only_does_not_exist_for_others(serve, monkeypatch):
@@ -296,7 +296,7 @@ async def test_a_door_for_this_machine_only_does_not_exist_for_others(serve, mon
     assert (await client.get("/loopback")).status == 200
     monkeypatch.setattr(middleware, "is_loopback", lambda _address: False)
 
-    await _problem(await client.get("/loopback"), 404, "http.not_found")
+    await expect_problem(await client.get("/loopback"), 404, "http.not_found")
 
 
 async def test_a_redirect_is_no_problem(client):

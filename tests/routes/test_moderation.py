@@ -19,7 +19,7 @@ def _act(action, **more):
     return {"channel": "streamer", "action": action, **more}
 
 
-async def _refused(awaitable, code):
+async def expect_refused(awaitable, code):
     with pytest.raises(Exception) as caught:
         await awaitable
     assert caught.value.code == code
@@ -59,7 +59,7 @@ async def test_a_mute_holds_in_every_worker_at_once_and_is_shown(conversation, o
     assert muted["until"] > muted["at"]
     assert muted["seq"] == 3
     for talker in (viewer, elsewhere):
-        refused = await _refused(talker.call("chat.say", _line("three", "c")), "chat.muted")
+        refused = await expect_refused(talker.call("chat.say", _line("three", "c")), "chat.muted")
         assert 0 < refused.data["retry_after_ms"] <= 60_000
 
     await moderator.call("moderation.act", _act("unmute", nickname="나비"))
@@ -92,7 +92,7 @@ async def test_after_a_ban_is_lifted_a_mute_still_stands(people):
     told = [await seen.next("muted") for _ in range(3)]
 
     assert [each["until"] is None for each in told] == [False, True, False]
-    await _refused(viewer.call("chat.say", _line("x")), "chat.muted")
+    await expect_refused(viewer.call("chat.say", _line("x")), "chat.muted")
 
 
 async def test_who_may_not_moderate_does_not(conversation, people, new_member):
@@ -115,9 +115,9 @@ async def test_who_may_not_moderate_does_not(conversation, people, new_member):
         (owner, _act("remove", seqs=[99]), "moderation.no_lines"),
         (owner, {**_act("pin"), "channel": "nobody"}, "channel.unknown"),
     ):
-        await _refused(talker.call("moderation.act", act), code)
+        await expect_refused(talker.call("moderation.act", act), code)
     guest = await conversation.connect()
-    await _refused(guest.call("moderation.act", _act("pin")), "auth.members_only")
+    await expect_refused(guest.call("moderation.act", _act("pin")), "auth.members_only")
 
 
 async def test_who_was_a_moderator_until_now_is_none(people):
@@ -126,7 +126,7 @@ async def test_who_was_a_moderator_until_now_is_none(people):
 
     await owner.call("moderation.act", _act("revoke", nickname="mimi"))
 
-    await _refused(moderator.call("moderation.act", _act("pin", text="mine")), "auth.forbidden")
+    await expect_refused(moderator.call("moderation.act", _act("pin", text="mine")), "auth.forbidden")
 
 
 async def test_a_removed_line_is_taken_from_those_who_have_it_and_never_shown_to_those_who_come(
@@ -178,7 +178,7 @@ async def test_a_moderator_does_not_remove_the_owners_lines_but_ones_own(people)
     await owner.call("chat.say", _line("mine", "a"))
     await moderator.call("chat.say", _line("oops", "b"))
 
-    await _refused(moderator.call("moderation.act", _act("remove", seqs=[1])), "auth.forbidden")
+    await expect_refused(moderator.call("moderation.act", _act("remove", seqs=[1])), "auth.forbidden")
 
     assert (await moderator.call("moderation.act", _act("remove", ids=["b"], nickname="mimi")))["seqs"] == [2]
     assert (await owner.call("moderation.act", _act("remove", seqs=[1])))["seqs"] == [1]
@@ -188,7 +188,7 @@ async def test_whose_lines_are_above_is_what_they_are_now(people, conversation, 
     _, owner, moderator, viewer = people
     await viewer.call("chat.say", _line("before", "a"))
     await owner.call("moderation.act", _act("grant", nickname="나비"))
-    await _refused(moderator.call("moderation.act", _act("remove", seqs=[1])), "auth.forbidden")
+    await expect_refused(moderator.call("moderation.act", _act("remove", seqs=[1])), "auth.forbidden")
     await viewer.call("chat.say", _line("amid", "b"))
     await owner.call("moderation.act", _act("revoke", nickname="나비"))
 
@@ -200,7 +200,7 @@ async def test_an_id_alone_says_nothing_of_whose_line_it_is(people):
     await owner.call("chat.say", _line("mine", "a"))
     await viewer.call("chat.say", _line("spam", "a"))
 
-    refused = await _refused(moderator.call("moderation.act", _act("remove", ids=["a"])), "wire.shape")
+    refused = await expect_refused(moderator.call("moderation.act", _act("remove", ids=["a"])), "wire.shape")
 
     assert refused.data["field"] == "nickname"
     assert (await moderator.call("moderation.act", _act("remove", ids=["a"], nickname="나비")))["seqs"] == [2]
@@ -238,7 +238,7 @@ async def test_slow_mode_counts_over_all_workers(conversation, other_worker, peo
 
     first = await viewer.call("chat.say", _line("one", "a"))
     again = await viewer.call("chat.say", _line("one", "a"))
-    refused = await _refused(elsewhere.call("chat.say", _line("two", "b")), "chat.slow")
+    refused = await expect_refused(elsewhere.call("chat.say", _line("two", "b")), "chat.slow")
 
     assert first == again
     assert 0 < refused.data["retry_after_ms"] <= 60_000
@@ -283,7 +283,7 @@ async def test_a_room_for_members_shows_its_guests_out(conversation, other_worke
         while await watch.next() is not None:
             pass
     late = (await conversation.connect()).watch("chat.watch", {"channel": "streamer"})
-    await _refused(late.next(), "auth.members_only")
+    await expect_refused(late.next(), "auth.members_only")
     await viewer.call("chat.say", _line("among us"))
     assert (await member.next("said"))["text"] == "among us"
 
@@ -304,7 +304,7 @@ async def test_a_guest_who_comes_in_that_very_moment_does_not_stay(conversation,
     monkeypatch.setattr(conversation.rooms, "watch", watch_as_the_rule_comes)
     guest = (await conversation.connect()).watch("chat.watch", {"channel": "streamer"})
 
-    await _refused(guest.next(), "auth.members_only")
+    await expect_refused(guest.next(), "auth.members_only")
 
 
 async def test_words_and_followers_are_asked_for(people, pool, conversation):
@@ -315,10 +315,10 @@ async def test_words_and_followers_are_asked_for(people, pool, conversation):
     )
     conversation.laws.forget(room, None)
 
-    await _refused(viewer.call("chat.say", _line("hi")), "chat.followers_only")
+    await expect_refused(viewer.call("chat.say", _line("hi")), "chat.followers_only")
     await Follows(pool).add(members["나비"].id, room)
     conversation.laws.forget(room, members["나비"].id)
-    await _refused(viewer.call("chat.say", _line("hush!")), "chat.blocked")
+    await expect_refused(viewer.call("chat.say", _line("hush!")), "chat.blocked")
     assert await viewer.call("chat.say", _line("hi"))
     assert await owner.call("chat.say", _line("hush!"))
 
@@ -352,6 +352,6 @@ async def test_a_store_that_is_away_leaves_no_half_told_act(people, pool, monkey
         raise OSError("no")
 
     monkeypatch.setattr(Acts, "do", away)
-    await _refused(owner.call("moderation.act", _act("unmute", nickname="나비")), "internal")
+    await expect_refused(owner.call("moderation.act", _act("unmute", nickname="나비")), "internal")
 
-    await _refused(viewer.call("chat.say", _line("hi")), "chat.muted")
+    await expect_refused(viewer.call("chat.say", _line("hi")), "chat.muted")

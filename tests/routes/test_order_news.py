@@ -58,19 +58,29 @@ async def test_news_that_may_be_missing_is_news_for_everybody():
 
 
 async def test_without_redis_nobody_is_told_and_nothing_breaks():
+    asked = []
+
     class Away:
         async def announce(self, topic, payload):
+            asked.append(payload)
             raise StoreUnavailable("away")
 
     await OrderNews(Away()).tell(uuid.uuid4())
+
+    assert len(asked) == 1
 
 
 async def test_a_redis_that_hangs_holds_no_payment_up(monkeypatch):
     monkeypatch.setattr(order_news, "TELL_SECONDS_MAX", 0.01)
 
+    asked = []
+
     class Hung:
         async def announce(self, topic, payload):
+            asked.append(payload)
             await asyncio.Event().wait()
 
     async with asyncio.timeout(60):
         await OrderNews(Hung()).tell(uuid.uuid4())
+
+    assert len(asked) == 1

@@ -34,6 +34,9 @@ def test_one_key_does_not_spend_anothers_tries():
     limit.take("a", 0.0)
     limit.take("b", 0.0)
 
+    with pytest.raises(TooManyTries):
+        limit.take("a", 0.0)
+
 
 def test_a_try_given_back_may_be_spent_again():
     limit = RateLimit(burst=1, refill_seconds=10)
@@ -43,6 +46,8 @@ def test_a_try_given_back_may_be_spent_again():
     limit.give_back("unknown")
 
     limit.take("a", 0.0)
+    with pytest.raises(TooManyTries):
+        limit.take("a", 0.0)
 
 
 def test_the_oldest_key_is_forgotten_at_the_limit():
@@ -63,6 +68,9 @@ def test_sums_of_floats_do_not_refuse_the_last_try():
     limit = RateLimit(burst=10, refill_seconds=0.1)
 
     for _ in range(10):
+        limit.take("a", 1_234_567.89)
+
+    with pytest.raises(TooManyTries):
         limit.take("a", 1_234_567.89)
 
 

@@ -141,11 +141,16 @@ def test_no_more_logins_are_remembered_than_may_be(monkeypatch):
 
 
 async def test_without_redis_a_logout_is_a_logout_all_the_same():
+    asked = []
+
     class Away:
-        async def announce(self, _topic, _payload):
+        async def announce(self, _topic, payload):
+            asked.append(payload)
             raise StoreUnavailable("away")
 
     await tell(Away(), "login")
+
+    assert len(asked) == 1
 
 
 async def test_a_store_that_is_away_is_asked_again(quick, caplog):

@@ -153,6 +153,8 @@ async def test_a_revoked_token_ends_its_connections(bot, conversation, pool, mon
         while conversation.server.connections:
             await asyncio.sleep(0.01)
 
+    assert not conversation.server.connections
+
 
 async def test_more_lines_than_were_asked_for_end_the_talk():
     said, go_on = [], asyncio.Event()

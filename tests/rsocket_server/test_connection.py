@@ -262,7 +262,7 @@ async def test_a_connection_that_goes_while_its_token_is_verified(house: Any, co
         await asked.wait()
         client.websocket._response.connection.transport.abort()
         answer.set()
-        await drained(server)
+        await expect_drained(server)
 
 
 async def test_connections_have_names_of_their_own(house: Any, connect: Any) -> None:
@@ -523,7 +523,7 @@ async def test_what_was_said_before_the_client_went_is_still_handled(house: Any,
     await client.settled()
     await client.end()
     gate.set()
-    await drained(server)
+    await expect_drained(server)
 
     assert served == [b"0", b"1", b"2"]
 
@@ -549,7 +549,7 @@ async def test_what_a_closed_connection_had_said_is_dropped_and_its_reader_let_g
 
     assert await client.closed() == 1008
     gate.set()
-    await drained(server)
+    await expect_drained(server)
     assert served == [b"0"]
 
 
@@ -575,7 +575,7 @@ async def test_what_was_said_before_the_house_closes_is_still_heard(house: Any, 
 
     assert await client.closed() == 1012
     await draining
-    await drained(server)
+    await expect_drained(server)
     assert served == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -604,7 +604,7 @@ async def test_a_whisper_reaches_the_callers_own_watches_of_that_room_only(
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-async def drained(server: Any) -> None:
+async def expect_drained(server: Any) -> None:
     async with asyncio.timeout(60):
         while server.connections:
             await asyncio.sleep(0.001)
@@ -641,7 +641,7 @@ async def test_a_hundred_clients_leave_nothing_behind_not_as_rsocket_py(
             connection.transport.get_extra_info("socket").setsockopt(1, 13, struct.pack("ii", 1, 0))  # SO_LINGER: RST
             connection.transport.abort()
         await client.end()
-    await drained(server)
+    await expect_drained(server)
 
     assert len(fanout.viewers) == 0
     assert stream.cancelled.is_set()
@@ -662,6 +662,8 @@ async def test_an_idle_connection_has_no_task_not_as_rsocket_py(house: Any, conn
         while asyncio.all_tasks() - before != readers:  # What opened a connection may be about to end.
             await asyncio.sleep(0)
 
+    assert asyncio.all_tasks() - before == readers
+
 
 async def test_one_stream_that_cannot_be_disposed_of_does_not_keep_the_others(house: Any, connect: Any) -> None:
     class Clinging(Silent):
@@ -678,7 +680,7 @@ async def test_one_stream_that_cannot_be_disposed_of_does_not_keep_the_others(ho
     await client.send(request(STREAM, 1, "s", b"0"), request(STREAM, 3, "s", b"1"))
     await client.settled()
     await client.end()
-    await drained(server)
+    await expect_drained(server)
 
     assert streams[1].cancelled.is_set()
 
@@ -716,7 +718,7 @@ async def test_who_does_not_read_answers_is_not_read_either_not_as_rsocket_py(ho
     assert connection._socket.paused
     assert connection.gate.streams <= limits.STREAMS_MAX
     transport.abort()
-    await drained(server)
+    await expect_drained(server)
 
 
 async def test_who_makes_us_write_and_does_not_read_is_cut_off_not_as_rsocket_py(house: Any, connect: Any) -> None:
@@ -731,7 +733,7 @@ async def test_who_makes_us_write_and_does_not_read_is_cut_off_not_as_rsocket_py
         most = max(most, connection._socket.waiting_bytes)
         if connection._reason == "slow":
             break
-    await drained(server)
+    await expect_drained(server)
     client.websocket._response.connection.transport.abort()
 
     assert most <= limits.OUTBOUND_BYTES_MAX + 61_000

@@ -273,9 +273,18 @@ def test_nothing_is_not_said(text: str) -> None:
         Room().judge(1, text, 0.0)
 
 
+def expect_said(text: str) -> None:
+    """It is one of the lines that a member may say at once: as many of it are let through, and no more."""
+    room = Room()
+    for _ in range(limits.SPEECH_LINES_MAX):
+        room.judge(1, text, 0.0)
+    with pytest.raises(TooFast):
+        room.judge(1, text, 0.0)
+
+
 @pytest.mark.parametrize("extra", [-1, 0])
 def test_a_text_up_to_its_limit_is_said(extra: int) -> None:
-    Room().judge(1, "글" * (limits.TEXT_CHARACTERS_MAX + extra), 0.0)
+    expect_said("글" * (limits.TEXT_CHARACTERS_MAX + extra))
 
 
 def test_a_text_beyond_its_limit_is_not_said() -> None:
@@ -287,7 +296,7 @@ def test_a_text_beyond_its_limit_is_not_said() -> None:
 
 
 def test_a_long_text_of_combining_marks_is_measured_as_it_is_kept() -> None:
-    Room().judge(1, "\u1112\u1161\u11ab" * limits.TEXT_CHARACTERS_MAX, 0.0)
+    expect_said("\u1112\u1161\u11ab" * limits.TEXT_CHARACTERS_MAX)
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\u202eb", "a\tb"])
@@ -297,7 +306,7 @@ def test_a_text_that_nobody_cleaned_is_not_said(text: str) -> None:
 
 
 def test_space_around_a_text_does_no_harm() -> None:
-    Room().judge(1, " hello \n", 0.0)
+    expect_said(" hello \n")
 
 
 def test_a_member_may_say_so_many_lines_in_so_many_seconds() -> None:

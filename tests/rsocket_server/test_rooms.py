@@ -446,6 +446,8 @@ async def test_ticks_come_by_themselves_and_outlive_a_failure(worker: Any, redis
         while fails or (await Bus(redis).viewers([ROOM]))[ROOM] != 1:
             await asyncio.sleep(0.001)
 
+    assert fails == []
+
 
 async def test_a_cancellation_that_the_driver_swallowed_is_heeded(worker: Any, redis: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(limits, "COUNT_SECONDS", 0.005)
@@ -547,6 +549,9 @@ async def test_a_room_that_watches_anew_does_not_wait_for_a_repair(worker: Any, 
     async with asyncio.timeout(60):
         await watch(rooms)
     hall.loading = None
+
+    assert len(hall.fanout.viewers) == 2
+    assert not never.done()
 
 
 async def test_closing_completes_every_watch(worker: Any) -> None:

@@ -363,6 +363,8 @@ async def test_a_server_is_closed_twice_without_harm(house: Any) -> None:
     await server.close()
     await server.close()
 
+    assert not server.connections
+
 
 async def test_a_handler_that_is_cancelled_with_its_connection(house: Any, connect: Any) -> None:
     cancelled = asyncio.Event()
@@ -379,7 +381,7 @@ async def test_a_handler_that_is_cancelled_with_its_connection(house: Any, conne
     await client.settled()
     await client.end()
     async with asyncio.timeout(60):
-        await cancelled.wait()
+        assert await cancelled.wait()
 
 
 async def test_a_thousand_strangers_come_and_go(house: Any) -> None:

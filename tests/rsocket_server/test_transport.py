@@ -17,7 +17,7 @@ from tests.rsocket_server import script
 from tests.rsocket_server.script import FNF, KEEPALIVE, RESPONSE, error, keepalive, payload, request, setup
 
 
-async def drained(server: Any) -> None:
+async def expect_drained(server: Any) -> None:
     async with asyncio.timeout(60):
         while server.connections:
             await asyncio.sleep(0.001)
@@ -115,7 +115,7 @@ async def test_the_servers_side_ends_when_the_client_closes(house: Any, connect:
     await client.end()
 
     assert client.websocket.close_code == 1000
-    await drained(server)
+    await expect_drained(server)
 
 
 async def test_the_server_cuts_a_peer_that_does_not_close(house: Any, connect: Any, monkeypatch: Any) -> None:
@@ -123,7 +123,7 @@ async def test_the_server_cuts_a_peer_that_does_not_close(house: Any, connect: A
     server = await house()
     client = await connect(server, keepalive(), read=False)  # No SETUP, and nobody reads the goodbye.
 
-    await drained(server)
+    await expect_drained(server)
     client.read()
     await client.closed()
     assert [error(0, 1, b"setup.missing")] == [
@@ -188,7 +188,7 @@ async def test_a_socket_that_goes_while_it_is_full(house: Any, connect: Any) -> 
             await asyncio.sleep(0.001)
     transport.abort()
 
-    await drained(server)
+    await expect_drained(server)
 
 
 async def test_a_write_to_a_peer_that_has_just_gone_ends_the_connection(house: Any, connect: Any) -> None:
@@ -205,7 +205,7 @@ async def test_a_write_to_a_peer_that_has_just_gone_ends_the_connection(house: A
             await asyncio.sleep(0)
     connection._socket.write(frames.message(keepalive()))
 
-    await drained(server)
+    await expect_drained(server)
 
 
 async def test_closing_as_the_library_does(house: Any, connect: Any) -> None:
@@ -255,7 +255,7 @@ async def test_a_whole_visit_in_pieces_of_any_size(size: int, house: Any) -> Non
     head, _, rest = heard.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")
     assert rest == frames.message(keepalive(b"x", respond=False)) + frames.close_message(1000)
-    await drained(server)
+    await expect_drained(server)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ async def test_a_flood_of_the_smallest_frames_ends_with_a_word(small: bytes, hou
         other()
         assert not connection._socket._transport.is_reading()
     connection._socket.abort()  # As after CLOSE_SECONDS.
-    await drained(server)
+    await expect_drained(server)
     writer.close()
 
 
@@ -365,7 +365,7 @@ async def test_a_fault_of_our_own_ends_the_connection_and_is_told_once(
     async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionError):
             assert b"s3cret" not in await reader.read()
-    await drained(server)
+    await expect_drained(server)
     writer.close()
     gc.collect()
     loop.set_exception_handler(before)

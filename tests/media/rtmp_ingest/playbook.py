@@ -97,6 +97,11 @@ class Playbook:
         assert self.session.next_deadline() is None
         return self
 
+    def expect_no_more(self) -> Playbook:
+        """Nothing else has come of it; each input looks at that too, of what was before it."""
+        self._settled()
+        return self
+
     # --- short cuts ---
 
     def skips(self) -> Playbook:

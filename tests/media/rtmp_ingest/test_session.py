@@ -94,6 +94,7 @@ def test_a_wrong_key_is_refused_in_words_and_closed():
         .rejects("NetStream.Publish.BadName", "unknown stream key")
         .hears("onStatus NetStream.Publish.BadName")
         .ends("refused: NetStream.Publish.BadName")
+        .expect_no_more()
     )
 
 
@@ -119,6 +120,7 @@ def test_nothing_is_read_while_the_question_is_open():
         .tells(Metadata({"a": 1.0}), VideoReceived(0, b"early"))
         .sends(client.video(33, b"later")[7:])
         .tells(VideoReceived(33, b"later"))
+        .expect_no_more()
     )
 
 
@@ -155,6 +157,7 @@ def test_one_connection_publishes_again():
         .hears("UserControl 0 00000002", "onStatus NetStream.Publish.Start")
         .sends(client.video(0, b"second"))
         .tells(VideoReceived(0, b"second"))
+        .expect_no_more()
     )
 
 
@@ -169,6 +172,7 @@ def test_a_second_publish_is_denied_and_the_first_goes_on():
         .hears("onStatus NetStream.Publish.Denied")
         .sends(client.video(40, b"frame"))
         .tells(VideoReceived(40, b"frame"))
+        .expect_no_more()
     )
 
 
@@ -179,20 +183,21 @@ def test_taken_off_the_air_in_words():
         .cuts("NetStream.Publish.Denied", "the stream key was changed")
         .hears("onStatus NetStream.Publish.Denied")
         .ends("refused: NetStream.Publish.Denied")
+        .expect_no_more()
     )
 
 
 def test_a_cut_before_anything_was_said_is_a_close():
-    Playbook().cuts("NetStream.Publish.Denied", "words").ends("cut: NetStream.Publish.Denied")
+    Playbook().cuts("NetStream.Publish.Denied", "words").ends("cut: NetStream.Publish.Denied").expect_no_more()
 
 
 @pytest.mark.parametrize("prepare", ["asks", "publishes"])
 def test_lost_without_a_word(prepare):
-    getattr(Playbook(), prepare)().hangs_up().ends("the peer closed the connection")
+    getattr(Playbook(), prepare)().hangs_up().ends("the peer closed the connection").expect_no_more()
 
 
 def test_closed_by_us_without_a_word():
-    Playbook().publishes().closes("the server is closing").ends("the server is closing")
+    Playbook().publishes().closes("the server is closing").ends("the server is closing").expect_no_more()
 
 
 def test_after_the_end_nothing_happens():
@@ -210,6 +215,7 @@ def test_a_player_is_sent_to_the_browser():
         .sends(book.client.command("play", 0.0, None, "demo_key", stream=1))
         .hears("onStatus NetStream.Play.Failed")
         .ends("refused: NetStream.Play.Failed")
+        .expect_no_more()
     )
 
 
@@ -219,13 +225,16 @@ def test_an_application_name_that_cannot_be_one():
         book.sends(C0_C1, C2, book.client.connect("../etc"))
         .hears("_error NetConnection.Connect.Rejected", "onStatus NetConnection.Connect.InvalidApp")
         .ends("refused: NetConnection.Connect.InvalidApp")
+        .expect_no_more()
     )
 
 
 def test_the_key_and_the_application_name_without_their_queries():
     book = Playbook()
     book.sends(C0_C1, C2, book.client.connect("live/room/?a=b"), book.client.create_stream()).skips()
-    book.sends(book.client.publish("demo_key?token=x")).tells(PublishRequested(1, "live/room", "demo_key"))
+    book.sends(book.client.publish("demo_key?token=x")).tells(
+        PublishRequested(1, "live/room", "demo_key")
+    ).expect_no_more()
 
 
 def test_metadata_is_told_until_it_changes():
@@ -239,6 +248,7 @@ def test_metadata_is_told_until_it_changes():
         .tells(Metadata({"a": 2.0}))
         .sends(client.metadata({"a": 1.0}))
         .tells(Metadata({"a": 1.0}))
+        .expect_no_more()
     )
 
 
@@ -283,7 +293,7 @@ def test_no_time_runs_while_the_question_is_open():
 def test_first_media_within_ten_seconds():
     book = Playbook().publishes().waits(9)
     book.sends(book.client.metadata({"a": 1.0}), book.client.audio(0, b"")).tells(Metadata({"a": 1.0}))
-    book.waits(0.999).waits(0.001).ends("peer did not send its first media within 10 s", Late)
+    book.waits(0.999).waits(0.001).ends("peer did not send its first media within 10 s", Late).expect_no_more()
 
 
 @pytest.mark.parametrize("kind", ["video", "audio"])
@@ -293,7 +303,7 @@ def test_media_at_least_every_ten_seconds(kind):
         book.sends(getattr(book.client, kind)(0)).skips().waits(9)
     # Pings are no media.
     book.sends(book.client.typed(messages.UserControl(6, bytes(4)))).hears("UserControl 7 00000000")
-    book.waits(0.999).waits(0.001).ends("peer did not send media within 10 s", Late)
+    book.waits(0.999).waits(0.001).ends("peer did not send media within 10 s", Late).expect_no_more()
 
 
 def test_publish_again_within_ten_seconds_of_the_end():
@@ -304,7 +314,7 @@ def test_publish_again_within_ten_seconds_of_the_end():
 
 
 def test_a_tick_in_time_is_nothing():
-    Playbook().waits(1).publishes().waits(1).waits(1)
+    Playbook().waits(1).publishes().waits(1).waits(1).expect_no_more()
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
@@ -414,13 +424,13 @@ def test_acknowledges_in_the_window_that_the_peer_wishes():
     book.sends(client.typed(messages.WindowAckSize(10_000))).skips()
     book.sends(client.chunk_size(65536), client.video(0, bytes(5000))).tells(VideoReceived(0, bytes(5000)))
     book.hears(f"Acknowledgement {book.session.bytes_received}")
-    book.sends(client.video(0, bytes(4000))).tells(VideoReceived(0, bytes(4000))).hears()
+    book.sends(client.video(0, bytes(4000))).tells(VideoReceived(0, bytes(4000))).hears().expect_no_more()
 
 
 def test_a_window_of_nothing_is_no_wish():
     book = Playbook().publishes()
     book.sends(book.client.typed(messages.WindowAckSize(0)), book.client.video(0, b"x"))
-    book.tells(VideoReceived(0, b"x")).hears()
+    book.tells(VideoReceived(0, b"x")).hears().expect_no_more()
 
 
 def test_a_tiny_window_does_not_flood():
@@ -430,6 +440,7 @@ def test_a_tiny_window_does_not_flood():
     book.sends(client.audio(0, b"")).sends(client.audio(0, b""))
     book.sends(client.chunk_size(65536), client.video(0, bytes(ACKNOWLEDGE_BYTES_MIN)))
     book.hears(f"Acknowledgement {book.session.bytes_received}")
+    book.tells(VideoReceived(0, bytes(ACKNOWLEDGE_BYTES_MIN))).expect_no_more()
 
 
 def test_acknowledgements_wrap_at_32_bits():
@@ -437,7 +448,7 @@ def test_acknowledgements_wrap_at_32_bits():
     book.session._bytes_received = book.session._bytes_acknowledged = 2**32 - 100
     book.sends(book.client.typed(messages.WindowAckSize(2048))).skips()
     book.sends(book.client.chunk_size(65536), book.client.video(0, bytes(2000))).tells(VideoReceived(0, bytes(2000)))
-    book.hears(f"Acknowledgement {book.session.bytes_received - 2**32}")
+    book.hears(f"Acknowledgement {book.session.bytes_received - 2**32}").expect_no_more()
 
 
 def test_streams_at_their_limit():
@@ -447,7 +458,9 @@ def test_streams_at_their_limit():
         book.sends(book.client.create_stream()).hears(f"_result {number}")
     book.sends(book.client.command("deleteStream", 0.0, None, 3.0), book.client.create_stream())
     book.hears(f"_result {STREAMS_MAX + 1}")
-    book.sends(book.client.create_stream()).ends(f"more than {STREAMS_MAX} message streams", TooManyStreams)
+    book.sends(book.client.create_stream()).ends(
+        f"more than {STREAMS_MAX} message streams", TooManyStreams
+    ).expect_no_more()
 
 
 # --- misuse ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
@@ -26,6 +27,14 @@ async def pair():
     peer.close()
     listener.close()
     await listener.wait_closed()
+
+
+async def received(peer: socket.socket) -> bytes:
+    """Read what the peer has got until the end of it."""
+    async with asyncio.timeout(SECONDS):
+        with contextlib.suppress(ConnectionResetError):
+            return await asyncio.get_running_loop().sock_recv(peer, 9)
+    return b""
 
 
 async def hears(transport: Transport, size: int) -> bytes:
@@ -139,10 +148,12 @@ async def test_linger_reads_the_peer_s_last_bytes_but_not_for_ever(pair):
 
 
 async def test_a_closed_transport_is_written_to_in_vain(pair):
-    transport, _ = pair
+    transport, peer = pair
     transport.abort()
     await transport.write(b"x", SECONDS)
     await transport.close(SECONDS, linger=True)
+
+    assert await received(peer) == b""
 
 
 def test_answers_wait_in_less_than_a_read():
@@ -220,6 +231,8 @@ async def test_half_handshakes_of_tls_are_strangers_like_others(server, secure):
         writer.transport.abort()
     publisher.writer.transport.abort()
     await until(lambda: not server.connections)
+
+    assert server.connections == 0
 
 
 async def test_ffmpeg_publishes_by_tls(server, studio, secure, ffmpeg):
