@@ -144,20 +144,15 @@ class Connection(RSocketServer):  # type: ignore[misc]
 
     def clog(self) -> None:
         """Let no stream send past what waits in the socket."""
-        for stream in list(self._attached):
-            stream.clog()
+        self._tell(lambda stream: stream.clog())
 
     def pause(self) -> None:
         """Stop all streams: the socket is full."""
-        for stream in list(self._attached):
-            stream.pause()
+        self._tell(lambda stream: stream.pause())
 
     def resume(self) -> None:
         """Let streams go on until the socket is full again."""
-        for stream in list(self._attached):
-            if self._socket.paused:
-                break
-            stream.resume()
+        self._tell(lambda stream: None if self._socket.paused else stream.resume())
 
     def lost(self) -> None:
         """End every stream: the socket has gone. What was said before and waits in the inbox is still handled."""
@@ -247,6 +242,14 @@ class Connection(RSocketServer):  # type: ignore[misc]
         for stream in list(self._attached):
             if stream.room_id == room:
                 stream.whisper(payload)
+
+    def _tell(self, tell: Callable[[Attached], None]) -> None:
+        """Tell every stream; one that fails keeps nothing from the others: they would send past what waits."""
+        for stream in list(self._attached):
+            try:
+                tell(stream)
+            except Exception:  # noqa: BLE001 - logged, and the next one's turn.
+                _log.exception("stream_failed connection=%s", self.caller.connection_id)
 
     # --- verdicts ---------------------------------------------------------------------------------------------------
 

@@ -119,10 +119,12 @@ class SendRing:
         return [(at - slot, _told(taken)) for at, taken in zip(slots, sent, strict=True) if taken != size]
 
     def close(self) -> None:
-        """Give the ring back."""
+        """Give the ring back, and its memory with it; not the data, which a send that did not end may still read."""
         if self.usable:
             self.usable = False
             os.close(self._number)
+            for view in ("_ring", "_sockets", "_lengths", "_slots", "_sent"):
+                vars(self).pop(view, None)  # The mappings go with the last that looks at them.
 
 
 def open_ring() -> SendRing | None:

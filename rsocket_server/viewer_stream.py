@@ -10,6 +10,8 @@ Who gets what is `outbox`'s to decide; here it is only done.
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from rsocket.helpers import DefaultSubscription
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from rsocket_server.send_ring import SendRing
 
 
+_log = logging.getLogger("commeow.rooms")
 # After a round, of the time that it took: rounds may take four sevenths of a core. With a pause as long as the round it
 # is half of one, and lines of a loud room come a seventh later.
 _PAUSE = 0.75
@@ -249,7 +252,7 @@ class Fanout:
                     self._send_on(data, group.send_aside(data))
                 self._forget_if_empty(group)
         for viewer in alone:
-            viewer.note(payload)
+            self._guard(viewer, functools.partial(viewer.note, payload))
 
     def restart(self) -> None:
         """Put everyone before the log's first event: it began anew, and no cursor means anything in it."""
@@ -296,7 +299,7 @@ class Fanout:
                 served = 0
         for viewer in list(self._single):
             if viewer in self._single:
-                viewer.flush()
+                self._guard(viewer, viewer.flush)
                 served += 1
             if served >= limits.ROUND_WATCHERS:
                 yield
@@ -307,7 +310,7 @@ class Fanout:
             self._aside = aside
             for viewer in [viewer for viewer in self.viewers if viewer.outbox.aside < aside]:
                 if not viewer.dead:
-                    viewer.flush()
+                    self._guard(viewer, viewer.flush)
                     served += 1
                 if served >= limits.ROUND_WATCHERS:
                     yield
@@ -328,8 +331,8 @@ class Fanout:
                 data = self.encode(group.stream_id, log.after(group.cursor, target))
                 self._send_on(data, group.send(data, target))
         self._forget_if_empty(group)
-        for member in left:
-            cast("Viewer", member).flush()
+        for viewer in cast("list[Viewer]", left):
+            self._guard(viewer, viewer.flush)
 
     def _send_on(self, data: bytes, stuck: list[tuple[Member, int]]) -> None:
         """Go on with viewers whose sockets did not take all."""
@@ -338,9 +341,19 @@ class Fanout:
             assert viewer.writer is not None
             self._single[viewer] = None
             if sent < 0:
-                viewer.writer.abort()
+                self._guard(viewer, viewer.writer.abort)
             else:
-                viewer.writer.hold(data[sent:])
+                self._guard(viewer, functools.partial(viewer.writer.hold, data[sent:]))
+
+    def _guard(self, viewer: Viewer, act: Callable[[], None]) -> None:
+        """Do something for one viewer; one that fails is let go, and the others have their turn all the same."""
+        try:
+            act()
+        except Exception:  # noqa: BLE001 - logged.
+            _log.exception("viewer_failed room=%d", self.room_id)
+            viewer.cancel()
+            if viewer.writer:
+                viewer.writer.abort()  # Some of an event may be with the kernel: nothing more can follow that.
 
     def _step(self) -> None:
         loop = asyncio.get_running_loop()

@@ -875,3 +875,38 @@ async def test_the_librarys_client_talks_on_a_channel(house: Any) -> None:
             await done.wait()
 
     assert served == [b"first", b"100 asked", b"complete"]
+
+
+async def test_a_stream_that_fails_keeps_nothing_from_the_others(house: Any, connect: Any) -> None:
+    class Stream:
+        def __init__(self, *, fails: bool) -> None:
+            self.fails = fails
+            self.told: list[str] = []
+
+        def tell(self, what: str) -> None:
+            self.told.append(what)
+            if self.fails:
+                raise ValueError
+
+        def clog(self) -> None:
+            self.tell("clog")
+
+        def pause(self) -> None:
+            self.tell("pause")
+
+        def resume(self) -> None:
+            self.tell("resume")
+
+    server = await house()
+    await connect(server)
+    (connection,) = server._connections
+    streams = [Stream(fails=True), Stream(fails=False)]
+    for stream in streams:
+        connection.attach(stream)
+    connection.clog()
+    connection.pause()
+    connection.resume()
+    for stream in streams:
+        connection.detach(stream)
+
+    assert [stream.told for stream in streams] == [["clog", "pause", "resume"]] * 2

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import socket
+import weakref
 from array import array
 from typing import TYPE_CHECKING
 
@@ -206,6 +207,15 @@ def test_who_it_does_not_know_of_is_cut_off_and_it_is_not_used_again(
     assert not ring.takes(1)
     assert ring.send(files(pairs[:2]), b"late") == [(0, 0), (1, 0)]
     ring.close()  # A second time does nothing.
+
+
+def test_its_memory_is_given_back_with_it(ring: SendRing, pairs: list[Pair]) -> None:
+    mappings = [weakref.ref(view.obj) for view in (ring._ring, ring._sockets)]
+    assert ring.send(files(pairs), b"x") == []
+    ring.close()
+
+    assert [mapping() for mapping in mappings] == [None, None]
+    assert ring.send(files(pairs), b"x") == [(index, 0) for index in range(len(pairs))]
 
 
 def test_where_the_kernel_gives_none_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

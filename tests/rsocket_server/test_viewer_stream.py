@@ -409,6 +409,61 @@ async def test_a_socket_that_breaks_in_a_round_is_cut_and_nobody_else_notices(fa
     assert (wires[1].broken, wires[1].taken) == (True, b"")
 
 
+async def test_a_viewer_that_fails_is_let_go_and_nobody_else_waits_for_it(fanout: Fanout, tell: Any) -> None:
+    class Failing(Reader):
+        def on_next(self, value: Any, is_complete: bool = False) -> None:
+            raise ValueError
+
+    failing = Failing()
+    readers = [Reader(), failing, Reader()]
+    for reader in readers:
+        watch(fanout, reader, n=UNBOUNDED)
+    for number in range(2):
+        tell(b"%d" % number)
+        await settled(fanout)
+    assert failing.subscription not in fanout.viewers
+    late = Failing()
+    readers.append(late)
+    watch(fanout, late, since=2, n=UNBOUNDED)
+    last = Reader()
+    watch(fanout, last, n=UNBOUNDED)
+    fanout.note(b"count")
+
+    assert [reader.items for reader in (readers[0], readers[2])] == [[b"0", b"1", b"count"]] * 2
+    assert last.items == [b"0", b"1", b"count"]
+    assert late.subscription not in fanout.viewers
+
+
+async def test_a_socket_whose_rest_cannot_be_kept_is_cut_and_nobody_else_waits_for_it(
+    fanout: Fanout, tell: Any
+) -> None:
+    class Full(Kernel):
+        full = True
+
+        def send(self, data: bytes) -> int:
+            if self.full:
+                raise BlockingIOError
+            self.taken += data
+            return len(data)
+
+    class Failing(Full):
+        def hold(self, rest: bytes) -> None:
+            raise ValueError
+
+    wires: list[Any] = [Full(random.Random(1)), Failing(random.Random(1)), Full(random.Random(1))]
+    for wire in wires:
+        watch(fanout, WireReader(wire), n=UNBOUNDED)
+    for number in range(2):
+        tell(b"%d" % number)
+        await settled(fanout)
+        for wire in wires:
+            wire.full = False
+            wire.drain()
+
+    assert [wire.taken for wire in wires] == [frames.items(1, [b"0"]) + frames.items(1, [b"1"]), b"", wires[0].taken]
+    assert [wire.broken for wire in wires] == [False, True, False]
+
+
 async def test_a_fault_of_our_own_ends_its_round_and_not_the_room(fanout: Fanout, tell: Any, monkeypatch: Any) -> None:
     told: list[Any] = []
     loop = asyncio.get_running_loop()
