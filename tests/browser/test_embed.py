@@ -42,7 +42,7 @@ async def test_a_channel_is_shared_by_its_address_and_as_a_player(house, new_pag
         await page.goto(f"/c/{streamer}")
         await page.get_by_role("button", name="Share").click()
         dialog = page.get_by_role("dialog", name="Share this channel")
-        await expect(dialog.get_by_label("Address")).to_have_value(f"{house.url}/c/{streamer}")
+        await expect(dialog.get_by_label("Link")).to_have_value(f"{house.url}/c/{streamer}")
         code = dialog.get_by_label("Player for your site")
         await expect(code).to_have_value(re.compile(rf'^<iframe src="{re.escape(house.url)}/embed/{streamer}" '))
         await page.evaluate(axe)

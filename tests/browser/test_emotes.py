@@ -19,7 +19,7 @@ async def test_a_picture_stands_where_its_code_is_said(new_page, nickname, axe, 
         await desk.locator("input[name=code]").fill("냥이")
         picture = {"name": "cat.png", "mimeType": "image/png", "buffer": png(56, 56)}
         chooser = desk.locator("file-field")
-        await expect(chooser).to_contain_text("파일 고르기")
+        await expect(chooser).to_contain_text("파일 선택")
         await chooser.locator("input").set_input_files(picture)
         await expect(chooser.locator(".chosen")).to_have_text("cat.png")
         await desk.locator("button[type=submit]").click()
@@ -77,6 +77,6 @@ async def test_the_first_picture_has_the_focus_also_when_it_comes_after_the_pick
         await page.route("**/emotes", answer_late)
         await page.goto(f"/c/{owner.nickname}")
         await page.locator("chat-room .pick").press("Enter")
-        await expect(page.locator("emote-picker .note[role=status]")).to_have_text("이모티콘을 가져오는 중…")
+        await expect(page.locator("emote-picker .note[role=status]")).to_have_text("이모티콘을 불러오는 중…")
         opened.set()
         await expect(page.locator("emote-picker button").first).to_be_focused()

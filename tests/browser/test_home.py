@@ -201,6 +201,7 @@ async def test_whom_one_follows_stands_at_the_side_of_wide_pages(house, new_page
         await fold.focus()
         await page.keyboard.press("Enter")
         await expect(fold).to_have_attribute("aria-expanded", "false")
+        await expect(fold).to_have_accessible_name("이름까지 보기")  # Whether it does is the state's to say.
         await expect(fold).to_be_focused()
         await page.keyboard.press("Tab")
         await expect(rail.get_by_role("link", name=sleeper.nickname)).to_be_focused()
@@ -217,6 +218,24 @@ async def test_whom_one_follows_stands_at_the_side_of_wide_pages(house, new_page
         assert found == []
         await page.set_viewport_size({"width": 390, "height": 844})
         await expect(rail).to_be_hidden()
+
+
+async def test_a_side_that_cannot_be_had_leaves_no_hole_and_asks_nobody_to_load_anew(house, new_page, nickname):
+    sleeper = await house.sign_up(nickname())
+    gone = re.compile("/channel_rail")
+    async with new_page() as page:
+        await sign_up(page, nickname())
+        await page.goto(f"/c/{sleeper.nickname}")
+        await page.click("channel-about button.follow")
+        await expect(page.locator("channel-about button.follow")).to_have_attribute("aria-pressed", "true")
+        page.forgiven.append("404")
+        await page.route(gone, lambda route: route.fulfill(status=404, body="", content_type="text/javascript"))
+        await page.goto("/")
+        await expect(page.locator("channel-rail")).to_have_count(0)
+        # The home page says itself who sleeps, where the side does not.
+        await expect(page.locator("live-now .asleep")).to_contain_text(sleeper.nickname)
+        assert await page.evaluate("document.querySelector('#main').getBoundingClientRect().left") == 0
+        await expect(page.locator(".reload-hint")).to_have_count(0)
 
 
 async def test_from_any_page_a_word_leads_to_the_list(new_page):

@@ -122,7 +122,7 @@ async def test_a_streamer_cuts_an_encoder_off(house, new_page, nickname, ffmpeg,
         gone = {"status": 404, "json": {"code": "channel.off_air"}}
         await page.route("**/api/channels/*/kick", lambda route: route.fulfill(**gone))
         await dialog.get_by_role("button", name="Cut off").press("Enter")
-        await expect(dialog.get_by_role("alert")).to_have_text("Nothing is on air here.")
+        await expect(dialog.get_by_role("alert")).to_have_text("This channel is not on air.")
         await page.unroute("**/api/channels/*/kick")
 
         await dialog.get_by_role("button", name="Cut off").press("Enter")

@@ -144,7 +144,7 @@ async def test_an_answer_that_is_lost_is_asked_for_with_the_same_order(new_page,
         await page.route("**/api/points/orders", lose)
         await page.goto("/wallet")
         await page.locator("top-up-desk .pack").first.click()
-        await page.locator("top-up-desk button", has_text="Ask again").click()
+        await page.locator("top-up-desk button", has_text="Try again").click()
         await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "ready")
         page.forgiven.append("ERR_FAILED")
 

@@ -133,6 +133,10 @@ for (const path of scripts) {
     for (const template of templates(code)) assert.doesNotMatch(template, /\sstyle=|<script|<style|\son\w+=/);
   });
 
+  test(`${path}: what waits is aria-disabled: disabled drops the focus, and the keyboard its place`, () => {
+    assert.doesNotMatch(code, /<(?:button|fieldset)\b[^<]*\?disabled=/);
+  });
+
   test(`${path}: says its kind, fits in the head`, () => {
     const kind = { core: "Core", net: "Shell", elements: "Door", pages: "Roof" }[path.split(/[\\/]/)[1]];
     assert.match(source, new RegExp(`^/\\*\\*\\n \\* ${kind}: [\\s\\S]*?@module\\n \\*/\\n`));
@@ -185,6 +189,26 @@ for (const page of pages) {
     }
   });
 }
+
+test("the manifest: what a phone's home screen says, opens and shows", () => {
+  const manifest = JSON.parse(read("manifest.webmanifest"));
+  assert.equal(manifest.name, catalogues.ko.brand);
+  assert.equal(manifest.short_name, catalogues.en.brand);
+  assert.deepEqual([manifest.id, manifest.start_url, manifest.scope, manifest.display], ["/", "/", "/", "standalone"]);
+  assert.ok(manifest.lang in catalogues);
+  for (const colour of [manifest.theme_color, manifest.background_color]) assert.match(colour, /^#[0-9a-f]{6}$/);
+  for (const { src, sizes, type } of manifest.icons) {
+    const picture = readFileSync(join(web, src));
+    assert.equal(type, "image/png");
+    assert.deepEqual([...picture.subarray(1, 4)], [...Buffer.from("PNG")], src);
+    assert.equal(`${picture.readUInt32BE(16)}x${picture.readUInt32BE(20)}`, sizes, src);
+  }
+  // What browsers want before they offer to install: both sizes, and one that may be cut to any shape.
+  assert.deepEqual(new Set(manifest.icons.map(({ sizes }) => sizes)), new Set(["192x192", "512x512"]));
+  assert.ok(manifest.icons.some(({ purpose }) => purpose === "maskable"));
+  const apart = ["overlay.html"]; // In OBS.
+  for (const page of pages.filter((name) => !apart.includes(name))) assert.match(read(page), /<link rel="manifest" href="\/manifest\.webmanifest">/, page);
+});
 
 const site = await bundleSite(resolve(web, ".."));
 const text = (name) => new TextDecoder().decode(site.files.get(name));

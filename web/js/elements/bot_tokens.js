@@ -84,7 +84,7 @@ export class BotTokens extends LightElement {
           ${SCOPES.map((scope) => html`<label class="check"><input name="scope" type="checkbox" value=${scope} ?checked=${USUAL.includes(scope)}>${t(`account.scope.${scope}`)}</label>`)}
         </fieldset>
         ${refusal(this.problem, this.#words())}
-        <div class="row"><button type="submit" ?disabled=${this.busy}>${t("account.token_make")}</button></div>
+        <div class="row"><button type="submit" aria-disabled=${this.busy}>${t("account.token_make")}</button></div>
       </form>
       ${this.#dialog()}
     </section>`;
@@ -112,7 +112,7 @@ export class BotTokens extends LightElement {
       <p>${t("account.revoke_words")}</p>
       <div class="row">
         <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
-        <button type="button" ?disabled=${this.busy} @click=${this.#revoke}>${t("account.revoke")}</button>
+        <button type="button" aria-disabled=${this.busy} @click=${this.#revoke}>${t("account.revoke")}</button>
       </div>
     </dialog>`;
   }

@@ -89,7 +89,7 @@ export class ChannelAbout extends LightElement {
     }
     if (following.names === null) return nothing;
     const follows = following.names.has(nickname);
-    return html`<button class="quiet follow" type="button" aria-pressed=${follows} ?disabled=${this.asking}
+    return html`<button class="quiet follow" type="button" aria-pressed=${follows} aria-disabled=${this.asking}
       title=${t(follows ? "follow.unfollow" : "follow.say", { nickname })} @click=${() => this.#turn(nickname, !follows)}
       >${follows ? actIcons.heartFull : actIcons.heart}<span>${t(follows ? "follow.following" : "follow.follow")}</span></button>`;
   }

@@ -61,7 +61,7 @@ export class ChannelForm extends LightElement {
       </div>
       ${refusal(this.problem, this.#words())}
       <div class="row">
-        <button type="submit" ?disabled=${this.channel === null}>${this.saved ? actIcons.done : nothing}${t("save")}</button>
+        <button type="submit" aria-disabled=${this.channel === null}>${this.saved ? actIcons.done : nothing}${t("save")}</button>
         <span class="said" role="status">${this.saved ? t("saved") : nothing}</span>
       </div>
     </form>`;

@@ -60,7 +60,7 @@ export class ChannelRail extends LightElement {
   #ask = () => void onAir.ask(ASK_EVERY_MS / 2);
 
   render() {
-    const label = t(this.wide ? "rail.narrow" : "rail.wide");
+    const label = t("rail.names"); // One name, whichever way it stands: that is said by `aria-expanded`.
     return html`<nav aria-label=${t("rail.label")}>
       <button class="icon-button fold" type="button" aria-expanded=${this.wide} aria-label=${label} title=${label}
         @click=${this.#fold}>${chevrons}</button>

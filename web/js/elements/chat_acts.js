@@ -90,7 +90,7 @@ export class ChatActs extends LightElement {
 
   /** @param {string} action */
   #act(action) {
-    return html`<button class="quiet small" type="button" ?disabled=${this.busy || this.did === action}
+    return html`<button class="quiet small" type="button" aria-disabled=${this.busy || this.did === action}
       @click=${() => this.#do(action)}>${t(`moderation.${action}`)}</button>`;
   }
 
@@ -98,7 +98,7 @@ export class ChatActs extends LightElement {
   #done(did, nickname) {
     const undo = UNDO[did];
     return html`${t(`moderation.did_${did}`, { nickname })}
-      ${undo === undefined ? nothing : html`<button class="quiet small" type="button" ?disabled=${this.busy} @click=${() => this.#do(undo)}>${t("moderation.undo")}</button>`}`;
+      ${undo === undefined ? nothing : html`<button class="quiet small" type="button" aria-disabled=${this.busy} @click=${() => this.#do(undo)}>${t("moderation.undo")}</button>`}`;
   }
 
   /** @param {string} action */

@@ -90,7 +90,7 @@ export class ChatRules extends LightElement {
       ${this.#who === this.channel ? this.#owner(this.rules) : nothing}
       ${refusal(this.problem, this.#words())}
       <div class="row">
-        <button type="submit" class="small" ?disabled=${this.busy}>${t("save")}</button>
+        <button type="submit" class="small" aria-disabled=${this.busy}>${t("save")}</button>
         <button type="button" class="quiet small" @click=${() => this.tell("done")}>${t("close")}</button>
         <span class="said" role="status">${this.saved ? t("saved") : nothing}</span>
       </div>

@@ -91,7 +91,7 @@ export class DonateDialog extends LightElement {
     return html`<form novalidate @submit=${this.#onSubmit}>
       <p class="balance">${this.balance === null ? nothing : t("donate.balance", { count: this.balance })}
         <a href="/wallet" target="_blank" rel="noopener">${t("donate.top_up")}</a></p>
-      <fieldset ?disabled=${locked}>
+      <fieldset aria-disabled=${locked}>
         <legend class="visually-hidden">${t("donate.amount")}</legend>
         <div class="amounts">
           ${AMOUNTS_POINTS.map(
@@ -100,17 +100,17 @@ export class DonateDialog extends LightElement {
           )}
         </div>
         <label>${t("donate.amount")}
-          <input type="number" inputmode="numeric" min=${POINTS_MIN} max=${POINTS_MAX} step="1" required
+          <input type="number" inputmode="numeric" min=${POINTS_MIN} max=${POINTS_MAX} step="1" required ?readonly=${locked}
             .value=${live(Number.isNaN(amount) ? "" : String(amount))} @input=${this.#onAmount}>
         </label>
         <label>${t("donate.text")}
-          <textarea rows="3" .value=${live(text)} @input=${this.#onText} aria-describedby="donate-left"></textarea>
+          <textarea rows="3" ?readonly=${locked} .value=${live(text)} @input=${this.#onText} aria-describedby="donate-left"></textarea>
         </label>
         <span id="donate-left" class="left">${t("chat.left", { count: left })}</span>
         <label class="check"><input type="checkbox" .checked=${live(anonymous)} @change=${this.#onAnonymous}>${t("donate.anonymous")}</label>
       </fieldset>
       ${this.#outcome()}
-      <button class="main" type="submit" ?disabled=${stage === "sending"}>
+      <button class="main" type="submit" aria-disabled=${stage === "sending"}>
         ${stage === "sending" ? html`<span class="spinner"></span>` : actIcons.paw}
         ${t(`donate.${stage}`, { count: Number.isNaN(amount) ? 0 : amount })}
       </button>

@@ -68,7 +68,7 @@ export class EmoteDesk extends LightElement {
         </div>
         ${refusal(this.problem)}
         <div class="row">
-          <button type="submit" ?disabled=${this.busy}>${t("emotes.add")}</button>
+          <button type="submit" aria-disabled=${this.busy}>${t("emotes.add")}</button>
           <span class="said" role="status">${this.said}</span>
         </div>
       </form>
@@ -79,7 +79,7 @@ export class EmoteDesk extends LightElement {
   #emote({ code, url, width, height }) {
     const label = t("emotes.remove", { code });
     return html`<li><img class="emote" src=${url} alt="" width=${width} height=${height} loading="lazy"> <code>:${code}:</code>
-      <button class="quiet small" type="button" aria-label=${label} ?disabled=${this.busy}
+      <button class="quiet small" type="button" aria-label=${label} aria-disabled=${this.busy}
         @click=${() => this.#do(async () => { await removeEmote(this.nickname, code); return t("emotes.removed", { code }); })}>${t("emotes.remove_short")}</button></li>`;
   }
 

@@ -59,7 +59,7 @@ export class GoalForm extends LightElement {
       ${refusal(this.problem, this.#words())}
       ${this.goal === null
         ? this.#form()
-        : html`<div class="row"><button class="quiet" type="button" ?disabled=${this.busy} @click=${this.#end}>${t("goal.end")}</button></div>`}
+        : html`<div class="row"><button class="quiet" type="button" aria-disabled=${this.busy} @click=${this.#end}>${t("goal.end")}</button></div>`}
     </section>`;
   }
 
@@ -88,7 +88,7 @@ export class GoalForm extends LightElement {
       <label>${t("goal.points")}
         <input name="points" type="number" inputmode="numeric" min="1" max=${POINTS_MAX} step="1" required>
       </label>
-      <div class="row"><button type="submit" ?disabled=${this.busy}>${t("goal.begin")}</button></div>
+      <div class="row"><button type="submit" aria-disabled=${this.busy}>${t("goal.begin")}</button></div>
     </form>`;
   }
 

@@ -56,7 +56,7 @@ export class LeaveForm extends LightElement {
         ${whole ? refusal(this.problem, this.problem?.code === "order.state" ? t("account.leave_money") : undefined) : nothing}
         <div class="row">
           <button class="quiet" type="button" @click=${() => this.#dialog.value?.close()}>${t("cancel")}</button>
-          <button class="danger" type="submit" ?disabled=${this.busy}>${t("account.leave_do")}</button>
+          <button class="danger" type="submit" aria-disabled=${this.busy}>${t("account.leave_do")}</button>
         </div>
       </form>
     </dialog>`;

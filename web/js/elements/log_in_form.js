@@ -25,7 +25,7 @@ export class LogInForm extends LightElement {
       ${field({ name: "login_id", label: "account.login_id", type: "text", autocomplete: "username", problem: undefined })}
       ${field({ name: "password", label: "account.password", type: "password", autocomplete: "current-password", problem: undefined })}
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
-      <button class="main" type="submit" ?disabled=${this.busy}>${t("log_in.submit")}</button>
+      <button class="main" type="submit" aria-disabled=${this.busy}>${t("log_in.submit")}</button>
       <p class="other">${t("log_in.no_account")} <a href=${signUpPath(cameFrom())}>${t("nav.sign_up")}</a></p>
     </form>`;
   }

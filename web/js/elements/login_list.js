@@ -46,7 +46,7 @@ export class LoginList extends LightElement {
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
       <div class="row">
         ${all !== null && all.length > 1
-          ? html`<button class="quiet" type="button" ?disabled=${this.busy} @click=${() => this.#do(endOtherLogins)}>${t("account.end_others")}</button>`
+          ? html`<button class="quiet" type="button" aria-disabled=${this.busy} @click=${() => this.#do(endOtherLogins)}>${t("account.end_others")}</button>`
           : nothing}
         <span class="said" role="status">${this.ended ? t("account.ended") : nothing}</span>
       </div>
@@ -61,7 +61,7 @@ export class LoginList extends LightElement {
       <span class="when"><span>${t("account.used", { when: format.day(used_at) })}</span><span>${t("account.since", { when: format.day(began_at) })}</span></span>
       ${current
         ? nothing
-        : html`<button class="quiet small" type="button" ?disabled=${this.busy} aria-label=${t("account.end_device", { device })} @click=${() => this.#do(() => endLogin(id))}>${t("nav.log_out")}</button>`}
+        : html`<button class="quiet small" type="button" aria-disabled=${this.busy} aria-label=${t("account.end_device", { device })} @click=${() => this.#do(() => endLogin(id))}>${t("nav.log_out")}</button>`}
     </li>`;
   }
 

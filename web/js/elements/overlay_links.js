@@ -58,13 +58,13 @@ export class OverlayLinks extends LightElement {
       </div>`}
       <ul class="lines">${this.links.map((one) => this.#line(one))}</ul>
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
-      <div class="row"><button class="quiet" type="button" ?disabled=${this.busy} @click=${this.#make}>${t("overlay.make")}</button></div>
+      <div class="row"><button class="quiet" type="button" aria-disabled=${this.busy} @click=${this.#make}>${t("overlay.make")}</button></div>
       <dialog ${ref(this.#sure)} aria-labelledby="unlink-title">
         <h2 id="unlink-title">${t("overlay.revoke_title")}</h2>
         <p>${t("overlay.revoke_words")}</p>
         <div class="row">
           <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
-          <button type="button" ?disabled=${this.busy} @click=${this.#revoke}>${t("account.revoke")}</button>
+          <button type="button" aria-disabled=${this.busy} @click=${this.#revoke}>${t("account.revoke")}</button>
         </div>
       </dialog>
     </section>`;

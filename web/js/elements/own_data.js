@@ -23,8 +23,8 @@ export class OwnData extends LightElement {
       <h2>${t("account.data")}</h2>
       <p class="note">${t("account.data_words")}</p>
       <div class="row">
-        <button class="quiet" type="button" ?disabled=${this.busy} @click=${() => this.#take("/api/members/me/export", "commeow.json")}>${t("account.data_all")}</button>
-        <button class="quiet" type="button" ?disabled=${this.busy} @click=${() => this.#take("/api/points/history.csv", "points.csv")}>${t("account.data_points")}</button>
+        <button class="quiet" type="button" aria-disabled=${this.busy} @click=${() => this.#take("/api/members/me/export", "commeow.json")}>${t("account.data_all")}</button>
+        <button class="quiet" type="button" aria-disabled=${this.busy} @click=${() => this.#take("/api/points/history.csv", "points.csv")}>${t("account.data_points")}</button>
       </div>
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
     </section>`;

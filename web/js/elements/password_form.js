@@ -38,7 +38,7 @@ export class PasswordForm extends LightElement {
         <p class="hint" id="revoke-below">${t("account.revoke_all_words")}</p>
         ${whole ? refusal(this.problem) : nothing}
         <div class="row">
-          <button type="submit" ?disabled=${this.busy}>${t("account.change")}</button>
+          <button type="submit" aria-disabled=${this.busy}>${t("account.change")}</button>
           <span class="said" role="status">${this.done === null ? nothing : t(this.done)}</span>
         </div>
       </form>

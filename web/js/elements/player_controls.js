@@ -88,7 +88,7 @@ export class PlayerControls extends LightElement {
         <span class="space"></span>
         ${this.#quality()}
         ${this.#captionsButton()}
-        ${document.pictureInPictureEnabled ? this.#button(t("player.window"), "I", icons.window, this.toggleWindow) : nothing}
+        ${document.pictureInPictureEnabled ? this.#button(t("player.window"), "I", icons.window, this.toggleWindow, this.#isApart) : nothing}
         <span class="wide keys">${this.#button(t("keys.title"), "?", icons.keys, this.showKeys)}</span>
         <span class="wide">${this.#button(t(this.theatre ? "player.leave_theatre" : "player.theatre"), "T", icons.theatre, this.toggleTheatre)}</span>
         ${this.#button(whole ? t("player.leave_whole") : t("player.whole"), "F", whole ? icons.small : icons.whole, this.toggleWhole)}
@@ -104,9 +104,14 @@ export class PlayerControls extends LightElement {
       aria-valuetext=${words} title=${words} .value=${live(String(where.at))} @input=${this.#onSeek}>`;
   }
 
-  /** @param {string} label @param {string} key @param {unknown} icon @param {() => void} act */
-  #button(label, key, icon, act) {
-    return html`<button class="icon-button" type="button" aria-label=${label} aria-keyshortcuts=${key}
+  /** The browser shows the picture in a small window of its own. */
+  get #isApart() {
+    return this.video !== undefined && document.pictureInPictureElement === this.video;
+  }
+
+  /** @param {string} label @param {string} key @param {unknown} icon @param {() => void} act @param {boolean} [pressed] */
+  #button(label, key, icon, act, pressed) {
+    return html`<button class="icon-button" type="button" aria-label=${label} aria-keyshortcuts=${key} aria-pressed=${pressed ?? nothing}
       title=${`${label} (${key})`} @click=${act}>${icon}</button>`;
   }
 

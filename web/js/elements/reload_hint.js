@@ -14,13 +14,32 @@ function isMissingPart(reason) {
   return reason instanceof TypeError && /\bmodule\b/i.test(reason.message);
 }
 
+/** @type {HTMLElement | null} */
+let hint = null;
+/** What had the focus before the hint. @type {HTMLElement | null} */
+let before = null;
+
 addEventListener("unhandledrejection", ({ reason }) => {
-  if (!isMissingPart(reason) || document.querySelector(".reload-hint") !== null) return;
-  const hint = document.createElement("div");
+  if (!isMissingPart(reason) || hint?.isConnected) return;
+  hint = drawn();
+  place();
+});
+// Below an open dialog nothing can be pressed: there the hint is in it. Both events stay with what is opened, but are seen on the way to it.
+document.addEventListener("toggle", place, { capture: true });
+document.addEventListener("close", place, { capture: true });
+
+function place() {
+  if (hint === null) return;
+  const room = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  if (hint.parentElement !== room) room.append(hint);
+}
+
+function drawn() {
+  const made = document.createElement("div");
   const words = document.createElement("p");
   const again = document.createElement("button");
   const close = document.createElement("button");
-  hint.className = "reload-hint";
+  made.className = "reload-hint";
   words.textContent = t("reload.words");
   words.setAttribute("role", "alert");
   again.type = close.type = "button";
@@ -28,7 +47,19 @@ addEventListener("unhandledrejection", ({ reason }) => {
   again.addEventListener("click", () => location.reload());
   close.className = "quiet";
   close.textContent = t("close");
-  close.addEventListener("click", () => hint.remove());
-  hint.append(words, again, close);
-  document.body.append(hint);
-});
+  close.addEventListener("click", leave);
+  made.addEventListener("focusin", ({ relatedTarget }) => {
+    if (relatedTarget instanceof HTMLElement && !made.contains(relatedTarget)) before = relatedTarget;
+  });
+  made.append(words, again, close);
+  return made;
+}
+
+/** Back to where one was, or to what the page is about. */
+function leave() {
+  hint?.remove();
+  hint = null;
+  before?.focus();
+  if (document.activeElement === document.body) document.querySelector("main")?.focus();
+  before = null;
+}

@@ -39,7 +39,7 @@ export class SignUpForm extends LightElement {
       ${field({ name: "password", label: "account.password", hint: "account.password_hint", type: "password", autocomplete: "new-password", problem: wrong("password") })}
       ${field({ name: "nickname", label: "account.nickname", hint: "account.nickname_hint", type: "text", autocomplete: "nickname", problem: wrong("nickname") })}
       ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
-      <button class="main" type="submit" ?disabled=${this.busy}>${t("sign_up.submit")}</button>
+      <button class="main" type="submit" aria-disabled=${this.busy}>${t("sign_up.submit")}</button>
       <p class="other">${t("sign_up.has_account")} <a href=${logInPath(cameFrom())}>${t("nav.log_in")}</a></p>
     </form>`;
   }

@@ -188,7 +188,7 @@ export class TopUpDesk extends LightElement {
     const { stage, product } = this.topUp;
     return html`<div class="packs">
       ${this.prices.products.map(
-        ({ id, points, amount_won }) => html`<button class="pack" type="button" ?disabled=${stage !== "choosing"} @click=${() => this.#order(id)}>
+        ({ id, points, amount_won }) => html`<button class="pack" type="button" aria-disabled=${stage !== "choosing"} @click=${() => this.#order(id)}>
           <span class="points">${actIcons.paw}${t("chat.points", { count: points })}</span>
           <span class="price">${format.won(amount_won)}</span>
           ${stage === "ordering" && product === id ? html`<span class="spinner"></span>` : nothing}

@@ -6,14 +6,18 @@
 /** As css/channel_rail.css has it. */
 const WIDE = "(min-width: 64rem)";
 
-/** @param {() => unknown} load called once */
-export function onceWide(load) {
+/**
+ * @param {() => Promise<unknown>} load called once
+ * @param {() => void} missed where it could not be had: the page does without
+ */
+export function onceWide(load, missed) {
   const wide = matchMedia(WIDE);
   const look = () => {
     if (!wide.matches) return;
     wide.removeEventListener("change", look);
-    if (document.readyState === "complete") load();
-    else addEventListener("load", load, { once: true });
+    const begin = () => void load().catch(missed);
+    if (document.readyState === "complete") begin();
+    else addEventListener("load", begin, { once: true });
   };
   wide.addEventListener("change", look);
   look();

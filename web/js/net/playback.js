@@ -155,9 +155,15 @@ export class Playback extends EventTarget {
 
   /** @returns {{ latencySeconds: number | null, atLive: boolean }} */
   get position() {
-    const latencySeconds = this.#hls?.latency ?? 0;
+    const latencySeconds = this.#hls === null ? 0 : this.#behind(this.#hls);
     if (this.#hls === null || !(latencySeconds > 0)) return { latencySeconds: null, atLive: true };
     return { latencySeconds, atLive: !this.isBack && isAtLive(latencySeconds, this.#hls.targetLatency) };
+  }
+
+  /** hls.js looks at its clocks while the picture moves; one that stands grows older all the same. @param {HlsPlayer} hls */
+  #behind({ latency, liveSyncPosition, targetLatency }) {
+    const { paused, currentTime } = this.video;
+    return paused && liveSyncPosition !== null ? Math.max(latency, liveSyncPosition + (targetLatency ?? 0) - currentTime) : latency;
   }
 
   /** @returns {Level[]} best first */

@@ -45,7 +45,7 @@ fill(document);
 document.title = t("page_title", { page: nickname });
 player.nickname = nickname;
 spread(kept(THEATRE) !== null);
-onceWide(() => import("../elements/channel_rail.js"));
+onceWide(() => import("../elements/channel_rail.js"), () => document.querySelector("channel-rail")?.remove()); // Its place goes with it.
 
 wire.addEventListener("state", () => {
   if (wire.state === "open" && Number.isNaN(enteredMs)) enteredMs = momentMs(wire.hello?.now);

@@ -10,4 +10,4 @@ import { fill, t } from "../net/words.js";
 
 fill(document);
 document.title = t("home.page_title");
-onceWide(() => import("../elements/channel_rail.js"));
+onceWide(() => import("../elements/channel_rail.js"), () => document.querySelector("channel-rail")?.remove()); // Its place goes with it.

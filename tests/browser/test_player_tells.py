@@ -1,0 +1,110 @@
+"""What the player says of itself: how far behind it is, where in time, and in which window the picture is."""
+
+from __future__ import annotations
+
+import re
+
+from house import eventually
+from playwright.async_api import expect
+from visits import playing_since
+
+SHOWN = """() => {
+  const shown = parseFloat(document.querySelector("player-controls .latency")?.textContent ?? "");
+  const { playback } = document.querySelector("player-controls");
+  return { shown, known: playback?.position.latencySeconds ?? null };
+}"""
+# A browser's own window cannot be opened by a program: this one answers when the test says so.
+OWN_WINDOW = """() => {
+  let shown = null;
+  window.windowAsks = 0;
+  Object.defineProperty(Document.prototype, "pictureInPictureEnabled", { get: () => true });
+  Object.defineProperty(Document.prototype, "pictureInPictureElement", { get: () => shown });
+  HTMLVideoElement.prototype.requestPictureInPicture = async function () { windowAsks += 1; };
+  window.turnWindow = (open) => {
+    const video = document.querySelector("video");
+    shown = open ? video : null;
+    video.dispatchEvent(new Event(open ? "enterpictureinpicture" : "leavepictureinpicture"));
+  };
+}"""
+NO_WINDOW = """() => Object.defineProperty(Document.prototype, "pictureInPictureEnabled", { get: () => false })"""
+
+
+async def test_the_latency_that_is_shown_is_the_pictures_also_while_it_stands(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+
+        async def true():
+            told = await page.evaluate(SHOWN)
+            known = told["known"]
+            return told["shown"] if known is not None and abs(told["shown"] - known) < 0.5 else None
+
+        await eventually(true, what="a read-out as the player's clocks have it")
+        await page.locator("live-player .stage").focus()
+        await page.keyboard.press("k")
+        await expect(page.locator("video")).to_have_js_property("paused", True)
+        before = (await page.evaluate(SHOWN))["shown"]
+
+        async def older(seconds):
+            return (await page.evaluate(SHOWN))["shown"] > before + seconds
+
+        # What stands grows older by the second, and the words say so.
+        await eventually(lambda: older(2), what="a picture two seconds older")
+        await page.keyboard.press("l")
+
+        async def new():
+            return not await older(1)
+
+        await eventually(new, what="the newest picture")
+
+
+async def test_the_bar_leads_back_and_to_the_end_by_keyboard(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        bar, live = page.locator("player-controls .seek"), page.locator("player-controls .live")
+        await expect(bar).to_be_visible()
+        await page.locator("live-player .stage").focus()
+        await page.keyboard.press("l")  # A busy machine may have fallen behind.
+        await expect(live).to_have_attribute("aria-pressed", "true")
+        assert await bar.get_attribute("aria-label") == "Playback position"
+        await bar.focus()
+        for _ in range(4):
+            await page.keyboard.press("PageDown")
+        await expect(bar).to_have_attribute("aria-valuetext", re.compile(r"^\d+ seconds? ago$"))
+        await expect(live).to_have_attribute("aria-pressed", "false")
+        await expect(bar).to_be_focused()
+        await page.keyboard.press("End")
+        await expect(live).to_have_attribute("aria-pressed", "true")
+        await expect(bar).to_have_attribute("aria-valuetext", "Live")
+
+
+async def test_the_button_of_the_small_window_asks_and_follows_what_the_browser_says(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB") as page:
+        await page.add_init_script(f"({OWN_WINDOW})()")
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        button = page.get_by_role("button", name="Picture in picture")
+        await button.press("Enter")
+        assert await page.evaluate("windowAsks") == 1
+        # Asked is not open: the browser may refuse.
+        await expect(button).to_have_attribute("aria-pressed", "false")
+        await page.evaluate("turnWindow(true)")
+        await expect(button).to_have_attribute("aria-pressed", "true")
+        await page.evaluate("turnWindow(false)")  # By the small window's own button.
+        await expect(button).to_have_attribute("aria-pressed", "false")
+        await page.keyboard.press("i")
+        assert await page.evaluate("windowAsks") == 2
+
+
+async def test_a_browser_without_small_windows_shows_no_button_for_one(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB") as page:
+        await page.add_init_script(f"({NO_WINDOW})()")
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        await expect(page.get_by_role("button", name="Theatre")).to_be_visible()
+        await expect(page.get_by_role("button", name="Picture in picture")).to_have_count(0)
