@@ -43,12 +43,13 @@ _Side = Annotated[int, Meta(ge=1, le=10_000)]
 class Card(Struct, frozen=True):
     """What a link shows where it is pasted, and a page before its scripts run.
 
-    `picture` is a path, null where there is none.
+    `picture` is a path, null where there is none. Whether it is `on_air` decides how much room its picture gets.
     """
 
     title: str
     words: str
     picture: str | None
+    on_air: bool
 
 
 class Embed(Struct, frozen=True):
@@ -85,7 +86,12 @@ class Cards:
             return None
         words = " \u00b7 ".join(part for part in (found.category, *found.tags) if part)
         picture = self._thumbnail(found.id) if found.on_air else None
-        return Card(_title(found), words, thumbnail_url(found.nickname, picture.version) if picture else None)
+        return Card(
+            title=_title(found),
+            words=words,
+            picture=thumbnail_url(found.nickname, picture.version) if picture else None,
+            on_air=found.on_air,
+        )
 
     def doors(self) -> list[HttpDoor]:
         """List the door."""

@@ -243,6 +243,7 @@ class Pages:
             "card_words": card.words if card else "",
             "card_picture": f"{site}{card.picture if card and card.picture else ICON}",
             "poster": card.picture if card and card.picture else NO_PICTURE,
+            "on_air": ("yes" if card.on_air else "no") if card else "",
             "page_url": f"{site}/c/{quote(nickname)}",
             "oembed_url": f"{site}/oembed?url={quote(f'{site}/c/{quote(nickname)}', safe='')}",
         }

@@ -192,6 +192,7 @@ async def test_a_phone_has_the_whole_width_and_nothing_that_scrolls_sideways(hou
             if path.startswith("/c/"):
                 await playing_since(page, 0)
                 await expect(page.locator("player-controls .buttons")).to_be_visible()
+                await expect(page.locator("chat-room .guest")).to_be_in_viewport(ratio=1)
                 await shoot(page, "channel-phone")
             assert await page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], path
 
@@ -216,6 +217,25 @@ async def test_every_button_lies_on_the_picture_on_a_phone_held_either_way(house
             await page.set_viewport_size({"width": width, "height": height})
             await shoot(page, f"player-{width}")
             assert await page.evaluate(stands_out) == [], width
+
+
+@pytest.mark.parametrize(("scheme", "width", "height"), [("dark", 320, 640), ("light", 1280, 800)])
+async def test_a_channel_that_sleeps_takes_no_room_for_a_picture(
+    house, new_page, nickname, shoot, scheme, width, height
+):
+    sleeper = await house.sign_up(nickname())
+    async with new_page(color_scheme=scheme, viewport={"width": width, "height": height}) as page:
+        await page.goto(f"/c/{sleeper.nickname}")
+        # The house says it with the page: nothing has to move when the scripts know it too.
+        await expect(page.locator("body")).to_have_attribute("data-on-air", "no")
+        await expect(page.locator("live-player .notice")).to_contain_text(sleeper.nickname)
+        await expect(page.locator("channel-about .follow")).to_be_in_viewport(ratio=1)
+        await expect(page.locator("chat-room .guest")).to_be_in_viewport(ratio=1)
+        await shoot(page, f"channel-asleep-{width}")
+        stage = await page.locator("live-player .stage").bounding_box()
+
+    assert stage is not None
+    assert stage["height"] < stage["width"] * 9 / 16
 
 
 async def test_the_keys_are_told_by_a_key(house, new_page, axe, shoot):

@@ -127,7 +127,7 @@ async def test_a_streamer_cuts_an_encoder_off(house, new_page, nickname, ffmpeg,
 
         await dialog.get_by_role("button", name="Cut off").press("Enter")
         said = health.locator(".cut")
-        await expect(said).to_contain_text("may come again after 10 seconds")
+        await expect(said).to_contain_text("can send again after 10 seconds")
         await expect(said).to_be_focused()
         await expect(dialog).to_be_hidden()
         await expect(button).to_have_count(0)

@@ -29,20 +29,22 @@ async def test_a_card_says_what_is_on_and_shows_it_while_it_is(cards, new_member
     await Channels(pool).edit(nabi.id, title="낮잠", category="고양이", tags=("힐링", "ASMR"))
 
     assert await cards.of("나비") == Card(
-        "낮잠 · 나비", "고양이 · 힐링 · ASMR", "/thumbnails/%EB%82%98%EB%B9%84.jpg?v=v1"
+        "낮잠 · 나비", "고양이 · 힐링 · ASMR", "/thumbnails/%EB%82%98%EB%B9%84.jpg?v=v1", on_air=True
     )
 
 
 async def test_a_card_has_no_picture_before_there_is_one(new_member, pool):
     await new_member("miso", live=True)
 
-    assert await Cards(Channels(pool), ADDRESSES, lambda _channel_id: None).of("miso") == Card("miso", "", None)
+    assert await Cards(Channels(pool), ADDRESSES, lambda _channel_id: None).of("miso") == Card(
+        "miso", "", None, on_air=True
+    )
 
 
 async def test_a_card_of_somebody_off_air_has_no_picture(cards, new_member):
     await new_member("miso")
 
-    assert await cards.of("miso") == Card("miso", "", None)
+    assert await cards.of("miso") == Card("miso", "", None, on_air=False)
 
 
 async def test_there_is_no_card_of_nobody_and_none_while_the_store_is_away(cards):

@@ -20,6 +20,7 @@ HTML = (
     '<meta name="commeow-rtmp" content="{{rtmp_url}}">'
     '<meta property="og:title" content="{{card_title}}"><meta property="og:image" content="{{card_picture}}">'
     '<img src="{{poster}}"><meta property="og:url" content="{{page_url}}"><link href="{{oembed_url}}">'
+    '<body data-on-air="{{on_air}}">'
     f'<script type="importmap">{IMPORT_MAP}</script></html>'
 )
 
@@ -125,7 +126,7 @@ async def test_only_the_player_alone_may_stand_in_another_sites_frame(client):
 async def test_a_link_shows_the_channel_and_the_house_where_there_is_none(serve, web_root):
     async def describe(nickname):
         if nickname == "nabi":
-            return Card(title='낮잠 "자요" · nabi', words="", picture="/thumbnails/nabi.jpg")
+            return Card(title='낮잠 "자요" · nabi', words="", picture="/thumbnails/nabi.jpg", on_air=True)
         return None
 
     client = await serve(Pages(web_root, None, ADDRESSES, describe).doors())
@@ -137,6 +138,8 @@ async def test_a_link_shows_the_channel_and_the_house_where_there_is_none(serve,
     assert 'og:image" content="http://live.example/thumbnails/nabi.jpg"' in known
     assert '<img src="/thumbnails/nabi.jpg">' in known
     assert f'<img src="{NO_PICTURE}">' in unknown
+    assert '<body data-on-air="yes">' in known
+    assert '<body data-on-air="">' in unknown
     assert 'href="http://live.example/oembed?url=http%3A%2F%2Flive.example%2Fc%2Fnabi"' in known
     assert f'og:title" content="{HOUSE}"' in unknown
     assert f'og:image" content="http://live.example{ICON}"' in unknown

@@ -198,7 +198,7 @@ export class LivePlayer extends LightElement {
     const video = this.#video.value;
     switch (state) {
       case "offline":
-        return html`<div class="notice full" role="status">${icons.sleepingCat}<p>${t("player.offline", { nickname: this.nickname })}</p></div>`;
+        return html`<div class="notice full asleep" role="status">${icons.sleepingCat}<p>${t("player.offline", { nickname: this.nickname })}</p></div>`;
       case "ended":
         if (this.#plays || this.#isBack) return nothing; // The last seconds are still to be seen.
         return html`<div class="notice full veil" role="status">${icons.sleepingCat}<p>${t("player.ended")}</p></div>`;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { html, nothing, svg } from "/js/vendor/lit.js";
+import { html, svg } from "/js/vendor/lit.js";
 import { extent, FIGURES, joined, lines, nextOf } from "../core/series.js";
 import { healthHistory } from "../net/studio_api.js";
 import { format, t } from "../net/words.js";
@@ -57,7 +57,7 @@ export class StreamGraphs extends LightElement {
 
   render() {
     const { history } = this;
-    if (history === null || history.viewers.length < 2) return nothing;
+    if (history === null || history.viewers.length < 2) return FIGURES.map((figure) => blank(t(`graphs.${figure}`)));
     const minutes = Math.max(1, Math.round((history.viewers.length * history.every_seconds) / 60));
     return FIGURES.map((figure) => this.#graph(t(`graphs.${figure}`), history[figure], minutes));
   }
@@ -65,7 +65,7 @@ export class StreamGraphs extends LightElement {
   /** @param {string} name @param {import("../core/series.js").Series} series @param {number} minutes */
   #graph(name, series, minutes) {
     const found = extent(series);
-    if (found === null) return nothing;
+    if (found === null) return blank(name);
     const now = found.now === null ? t("graphs.unknown") : format.count(found.now);
     const most = format.count(found.most);
     const words = t("graphs.say", { name, count: minutes, now, least: format.count(found.least), most });
@@ -77,6 +77,12 @@ export class StreamGraphs extends LightElement {
       <p aria-hidden="true"><span>${t("graphs.since", { count: minutes })}</span><span>${t("graphs.most", { most })}</span></p>
     </figure>`;
   }
+}
+
+/** Its place, until there is a line to draw. @param {string} name */
+function blank(name) {
+  return html`<figure aria-hidden="true"><figcaption><span>${name}</span></figcaption>
+    <svg viewBox="0 -2 ${BOX.width} ${BOX.height + 4}" preserveAspectRatio="none"></svg><p>&nbsp;</p></figure>`;
 }
 
 customElements.define("stream-graphs", StreamGraphs);

@@ -1,7 +1,8 @@
 /**
  * Door: how the streamer's own broadcast does: what arrives, in numbers, what to set otherwise, and the way to cut it off.
  *
- * Draws nothing while off air, but for the word of an encoder that was cut. Events: `rotated` with the new key.
+ * Draws nothing while off air, but for the word of an encoder that was cut. Events: `rotated` with the new key, `looked`
+ * when it has asked.
  * @module
  */
 
@@ -64,6 +65,8 @@ export class StreamHealth extends LightElement {
       if (health.state === "live") this.shutSeconds = null;
     } catch {
       this.health = null; // The desk says what is wrong; old numbers would say that all is well.
+    } finally {
+      this.tell("looked");
     }
   };
 

@@ -28,6 +28,7 @@ export class StudioDesk extends LightElement {
     problem: { state: true },
     key: { state: true },
     keyProblem: { state: true },
+    looked: { state: true },
   };
 
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -49,6 +50,8 @@ export class StudioDesk extends LightElement {
     this.key = null;
     /** @type {unknown} */
     this.keyProblem = null;
+    /** How the broadcast does has been asked. */
+    this.looked = false;
   }
 
   connectedCallback() {
@@ -75,7 +78,18 @@ export class StudioDesk extends LightElement {
   };
 
   render() {
-    return html`${this.#state()} ${this.#preview()} <stream-health .nickname=${this.nickname} @rotated=${this.#onRotated}></stream-health> ${this.#encoder()} <received-donations .nickname=${this.nickname}></received-donations>`;
+    return html`${this.#state()} ${this.#preview()} ${this.#health()} ${this.#rest()}`;
+  }
+
+  /** As the rest of the desk, not before what stands above it: it would be pushed down before one's eyes. */
+  #health() {
+    if (this.channel === null) return nothing;
+    return html`<stream-health .nickname=${this.nickname} @rotated=${this.#onRotated} @looked=${() => (this.looked = true)}></stream-health>`;
+  }
+
+  #rest() {
+    const waits = this.channel === null ? this.problem === null : this.channel.on_air && !this.looked;
+    return waits ? nothing : html`${this.#encoder()} <received-donations .nickname=${this.nickname}></received-donations>`;
   }
 
   #state() {

@@ -94,6 +94,8 @@ function become(next) {
   broadcast = next;
   player.broadcast = next;
   about.state = next.state;
+  // As the house wrote it into the page; what has ended before one's eyes keeps its room.
+  if (next.state !== "ended" && next.state !== "unknown") document.body.dataset.onAir = next.state === "offline" ? "no" : "yes";
   if (isOver(next) !== was) offerOthers().catch(() => null); // Nobody asked for it, nor misses it.
 }
 
