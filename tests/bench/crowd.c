@@ -11,8 +11,10 @@
  *   talk W S       keep W lines in flight for S seconds
  *   pace R S       say R lines a second for S seconds
  *   hear S         only listen for S seconds: somebody else says lines with stamps
+ *   each S N       the same, and tell how many microseconds each line from number N on needed to its last watcher, on a
+ *                  line after the answer
  *   burst N        say N lines, as fast as the last but 64 has come
- * and prints after each of the last four: deliveries, seconds, out of order, and in microseconds p50 and p99 of a
+ * and prints after each of the last five: deliveries, seconds, out of order, and in microseconds p50 and p99 of a
  * line's last watcher, p50 and p99 of all deliveries. While it only listens it looks each NAP_NS for what has come: to
  * wake it for each message costs the server an interrupt of another core, and a viewer elsewhere does not.
  * A stamp is ~, CLOCK_MONOTONIC in 16 hex digits, the line's number in 8, ~.
@@ -53,6 +55,7 @@ static uint64_t *heard_at, *said_at;
 static uint64_t deliveries, wrong;
 static Times last_times, all_times;
 static double slow_bytes;
+static uint32_t counted_from; /* of the lines that `each` tells of */
 
 static uint64_t now_ns(void) {
   struct timespec t;
@@ -103,7 +106,7 @@ static void take_line(Peer *peer, const char *data, int length, uint64_t now) {
   heard_at[number] = now, said_at[number] = at;
   if (++heard[number] == (uint32_t)(watchers - idlers)) {
     done++;
-    add_time(&last_times, now - at);
+    if (number >= counted_from) add_time(&last_times, now - at);
   }
 }
 
@@ -203,10 +206,12 @@ static void reach(int port, int sources) {
   while (upgraded < watchers + 1) turn(-1);
 }
 
-static void run(const char *what, double much, double seconds) {
+static void run(const char *what, double much, double seconds, uint32_t first_number) {
   uint64_t began = now_ns(), ends = began + seconds * 1e9, slow_at = began;
   deliveries = wrong = last_times.count = all_times.count = 0;
   uint32_t done_before = done, said_before = said;
+  int listens = *what == 'h' || *what == 'e';
+  counted_from = *what == 'e' ? first_number : 0;
   for (;;) {
     uint64_t now = now_ns();
     if (*what == 'b' ? said - said_before >= (uint32_t)much : now >= ends) break;
@@ -214,18 +219,22 @@ static void run(const char *what, double much, double seconds) {
     if (*what == 'b') while (said - done < 64 && said - said_before < (uint32_t)much) speak();
     if (*what == 'p') while ((now - began) * much / 1e9 > said - said_before) speak();
     if (now - slow_at > 20000000) feed_slow((now - slow_at) / 1e9), slow_at = now;
-    if (*what == 'h') nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, 0);
+    if (listens) nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, 0);
     turn(*what == 'p' || slow_bytes ? 1 : 10);
   }
   uint64_t ended = now_ns(), last_wait = ended + 5000000000ull;
-  if (*what != 'h')
+  if (!listens)
     while (done - done_before < said - said_before && now_ns() < last_wait) turn(10);
   qsort(last_times.of, last_times.count, sizeof *last_times.of, by_size);
   qsort(all_times.of, all_times.count, sizeof *all_times.of, by_size);
-  if (*what != 'h' && done - done_before < said - said_before) wrong += said - said_before - (done - done_before);
+  if (!listens && done - done_before < said - said_before) wrong += said - said_before - (done - done_before);
   printf("%llu %.6f %llu %u %u %u %u\n", (unsigned long long)deliveries, (now_ns() - began) / 1e9,
          (unsigned long long)wrong, percentile(&last_times, 50), percentile(&last_times, 99),
          percentile(&all_times, 50), percentile(&all_times, 99));
+  if (*what == 'e') {
+    for (uint32_t i = 0; i < last_times.count; i++) printf("%u ", last_times.of[i]);
+    printf("\n");
+  }
 }
 
 int main(int count, char **words) {
@@ -256,7 +265,7 @@ int main(int count, char **words) {
       }
       printf("idle\n");
     } else {
-      run(what, much, *what == 'h' ? much : seconds);
+      run(what, much, *what == 'h' || *what == 'e' ? much : seconds, seconds);
     }
   }
 }

@@ -173,6 +173,12 @@ class Crowd:
         assert answered, f"the crowd ended: {await self._process.wait()}"
         return answered.decode().split()
 
+    async def each(self, seconds: float, *, first: int) -> list[int]:
+        """Listen so long; answer how many microseconds each line from this number on needed to its last watcher."""
+        await self.obey("each", seconds, first)
+        assert self._process.stdout is not None
+        return [int(word) for word in (await self._process.stdout.readline()).split()]
+
     async def hear(self, *words: object) -> Heard:
         """Talk, pace, hear or burst, and answer what was heard."""
         deliveries, seconds, *rest = await self.obey(*words)
@@ -198,6 +204,7 @@ async def crowd(program: Path, port: int, watchers: int, tongue: Tongue, *, sour
         *map(str, (port, watchers, sources, tongue.kind, tongue.path, *given)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=TOLD_BYTES_MAX,
     )
     pin(process.pid, server=False, crowd=True)
     try:
