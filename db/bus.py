@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.asyncio import RedisCluster
+from redis.crc import key_slot
 
 from db.cluster_ears import ClusterEars
 from db.ears import Ears
-from db.pool import Script, asking, telling
+from db.pool import REDIS_FAILURES, Script, asking, telling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -163,6 +164,20 @@ class Bus:
     def is_one_server(self) -> bool:
         """Whether all rooms are at one server, which is there for all of them or for none."""
         return not isinstance(self._redis, RedisCluster)
+
+    def by_server(self, rooms: Iterable[int]) -> list[list[int]]:
+        """Part rooms by the server that has them, as far as is known."""
+        parted: dict[str | None, list[int]] = {}
+        for room in rooms:
+            parted.setdefault(self._server_of(room), []).append(room)
+        return list(parted.values())
+
+    def _server_of(self, room: int) -> str | None:
+        if not isinstance(self._redis, RedisCluster):
+            return None
+        with contextlib.suppress(KeyError, *REDIS_FAILURES):  # A slot without a node.
+            return str(self._redis.nodes_manager.get_node_from_slot(key_slot(_head_key(room).encode())).name)
+        return None
 
     async def publish(
         self, room: int, payload: bytes, *, once: str | None = None, once_seconds: int = ONCE_SECONDS

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Between two looks whether the bus is back.
 RETRY_SECONDS = 0.5
+# Between two questions whether it is there, of each of its servers; who has not answered twice is away.
+ASK_SECONDS = 1.0
 # Rooms of which one look may hear that it is not: of a cluster some nodes may be back, of one server none is.
 FAILURES_A_LOOK = 3
 # Announcements that wait; more are dropped, and each worker reads by itself what they would have told (laws.py).
@@ -135,6 +137,28 @@ class Absence:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 self._woken.clear()
+
+    async def ask_on(self, halls: Mapping[int, Hall]) -> None:
+        """See until cancelled whether the bus is there, also for rooms in which nobody speaks."""
+        silent: set[int] = set()
+        while not cancelled():
+            await asyncio.sleep(ASK_SECONDS)
+            watched = (number for number, hall in halls.items() if hall.fanout.viewers and not hall.room.held.away)
+            parted = self._bus.by_server(watched)
+            answers = await asyncio.gather(*(self._is_there(rooms[0]) for rooms in parted))
+            before, silent = silent, set()
+            for rooms, is_there in zip(parted, answers, strict=True):
+                silent.update([] if is_there else rooms)
+            for number in silent & before & halls.keys():
+                self.begin(halls[number])
+
+    async def _is_there(self, room_id: int) -> bool:
+        began = _now()
+        try:
+            await self._bus.touch(room_id)
+        except StoreError:
+            return began <= self.ended_at  # What was asked before the bus was back says nothing of it now.
+        return True
 
     async def look(self) -> None:
         """See which rooms' bus is back, and heal them."""

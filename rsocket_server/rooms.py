@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("commeow.rooms")
 _RESYNC = "resync"  # The topic by which the bus says that it was away.
-# Counts not told in a row, after which the bus is taken to be away; one may be late by itself.
-TICKS_FAILED_MAX = 2
 RETRY_SECONDS = 1.0  # Between two tries to read a history while viewers wait for what they missed.
 
 
@@ -217,6 +215,7 @@ class Rooms:
                 group.create_task(self._listen())
                 group.create_task(self._tick_on())
                 group.create_task(self.absence.run())
+                group.create_task(self.absence.ask_on(self._halls))
         finally:
             while self._tasks:  # A driver may swallow that: it would make a connection that nobody closes.
                 for task in self._tasks:
@@ -315,25 +314,12 @@ class Rooms:
     # --- time -------------------------------------------------------------------------------------------------------
 
     async def _tick_on(self) -> None:
-        failed = 0
         while not cancelled():
             await asyncio.sleep(limits.COUNT_SECONDS)
-            began = _now()
             try:
-                await self.tick(began)
-                failed = 0
-            except Exception as error:  # noqa: BLE001 - counts are stale while the bus is away; the rooms go on.
+                await self.tick(_now())
+            except Exception:  # noqa: BLE001 - counts are stale while the bus is away; the rooms go on.
                 _log.warning("count_failed", exc_info=True)
-                # What was asked before the bus was back says nothing of it now.
-                failed = failed + isinstance(error, StoreError) if began > self.absence.ended_at else 0
-                if failed >= TICKS_FAILED_MAX and self._bus.is_one_server:
-                    self._tell_away()
-
-    def _tell_away(self) -> None:
-        """Let everybody know, also where nobody speaks."""
-        for hall in self._halls.values():
-            if hall.fanout.viewers:
-                self.absence.begin(hall)
 
     async def tick(self, now: float) -> None:
         """Tell counts that are due, and leave the rooms that nobody wants."""

@@ -94,6 +94,11 @@ async def test_any_bytes_arrive_as_they_were(bus):
     assert payloads == [entry.payload for entry in await bus.history(7, after=0, limit=10)]
 
 
+async def test_all_rooms_are_at_one_server(bus):
+    assert [[3, 1, 2]] == bus.by_server([3, 1, 2])
+    assert [] == bus.by_server([])
+
+
 async def test_what_is_void_is_published_no_more_and_what_was_is_told(redis, bus):
     assert 1 == await bus.publish(7, b"x", once="said")
     assert 1 == await bus.void(7, "said", 60)

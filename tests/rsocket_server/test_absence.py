@@ -12,7 +12,6 @@ from db.conduct import Case, Rules, Standing
 from db.errors import StoreUnavailable, StoreUnknown
 from rsocket_server import absence as module
 from rsocket_server import limits
-from rsocket_server import rooms as rooms_module
 from rsocket_server.absence import NO_WORDS
 from rsocket_server.held import Name
 from rsocket_server.room import Seat, SlowMode
@@ -23,6 +22,7 @@ from tests.rsocket_server.test_rooms import ROOM, Reader
 from tests.rsocket_server.test_watch import settle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 UNSAID = StoreUnavailable("away")
@@ -472,31 +472,67 @@ async def test_numbers_that_began_anew_are_no_further_for_being_lower(rooms: Roo
     assert not rooms.is_away(ROOM)
 
 
-async def test_a_count_that_failed_from_before_the_bus_was_back_says_nothing_of_it(
-    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+class Asked:
+    """A bus of two servers, for even and for odd rooms, each of whose answers is in the test's hand."""
+
+    is_one_server = False
+
+    def __init__(self) -> None:
+        self.touched: asyncio.Queue[tuple[int, asyncio.Future[None]]] = asyncio.Queue()
+
+    def by_server(self, rooms: Iterable[int]) -> list[list[int]]:
+        every = sorted(rooms)
+        return [part for part in ([room for room in every if room % 2 == odd] for odd in (0, 1)) if part]
+
+    async def touch(self, room: int) -> None:
+        answer = asyncio.get_running_loop().create_future()
+        self.touched.put_nowait((room, answer))
+        await answer
+
+    async def round(self, *unanswered: int) -> list[int]:
+        """Let both servers' questions come, and answer them; answer of which rooms they were."""
+        asked = [await self.touched.get() for _ in range(2)]
+        for room, answer in asked:
+            if room in unanswered:
+                answer.set_exception(UNSAID)
+            else:
+                answer.set_result(None)
+        return [room for room, _ in asked]
+
+
+async def test_rooms_in_which_nobody_speaks_hear_of_it_when_their_server_is_silent_twice(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+    monkeypatch.setattr(module, "ASK_SECONDS", 0.0)
+    bus = Asked()
+    absence = module.Absence(bus, NO_WORDS, pytest.fail)  # type: ignore[arg-type]
+    halls = {number: rooms.hall(number) for number in range(1, 6)}
+    for number in (1, 2, 3, 4):  # Nobody watches the fifth.
+        Watch(halls[number].fanout, Seat(object()), Wishes()).subscribe(Reader())
 
-    async def report_viewers(*_: Any) -> None:
-        begun.put_nowait(asyncio.get_running_loop().create_future())
-        await begun._queue[-1]  # type: ignore[attr-defined]
-
-    switch.report_viewers = report_viewers  # type: ignore[attr-defined]
-    monkeypatch.setattr(limits, "COUNT_SECONDS", 0.0)
-    monkeypatch.setattr(rooms_module, "TICKS_FAILED_MAX", 1)
-    watch(rooms)
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        ticking = group.create_task(rooms._tick_on())
-        tick = await begun.get()
-        rooms.absence.begin(rooms.hall(ROOM))
-        await rooms.absence.look()
-        tick.set_exception(UNSAID)
-        tick = await begun.get()
-        assert not rooms.is_away(ROOM)
-        tick.set_exception(UNSAID)
-        await begun.get()
-        assert rooms.is_away(ROOM)
-        ticking.cancel()
+        asking = group.create_task(absence.ask_on(halls))
+        for unanswered in (2, 1, 2):
+            assert await bus.round(unanswered) == [2, 1]
+        # One question for each server, and once is no silence.
+        assert await bus.round(1) == [2, 1]
+        assert not any(rooms.is_away(number) for number in halls)
+        await bus.round(1)
+        room, _ = await bus.touched.get()
+        assert room == 2  # The others are looked after already.
+        asking.cancel()
+
+    assert [rooms.is_away(number) for number in halls] == [True, False, True, False, False]
+
+
+async def test_a_question_from_before_the_bus_was_back_says_nothing_of_it(no_task_left: None) -> None:
+    bus = Asked()
+    absence = module.Absence(bus, NO_WORDS, pytest.fail)  # type: ignore[arg-type]
+    asking = asyncio.create_task(absence._is_there(ROOM))
+    _, answer = await bus.touched.get()
+    absence.ended_at = asyncio.get_running_loop().time()
+    answer.set_exception(UNSAID)
+    assert await asking
 
 
 @pytest.mark.parametrize("over", [0, 1])

@@ -1,7 +1,8 @@
 """Rooms whose Valkey dies, and whose address its replica answers from then on.
 
 Replication is asynchronous: the replica may lack the last lines that were answered. Everything else goes on, and that
-they are gone is told by another epoch, also where others have had their numbers meanwhile.
+they are gone is told by another epoch, also where others have had their numbers meanwhile. Of a cluster a node may die
+that has no replica: its rooms hear so.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import pytest
 
 from db.bus import Bus
 from db.pool import open_redis
-from tests.db.cluster import Node, eventually
+from tests.db.cluster import Cluster, Node, eventually
 from tests.rsocket_server.test_rooms import ROOM, say, watch
-from tests.rsocket_server.test_rooms_without_valkey import rooms_at, say_until_said
+from tests.rsocket_server.test_rooms_without_valkey import heard, rooms_at, say_until_said
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,3 +111,21 @@ async def test_a_replica_that_has_all_takes_over_and_nothing_is_told(pair: Pair)
         await say_until_said(rooms, "three", reader)
 
         assert [b"1:one", b"2:two", b"3:three"] == (await reader.heard(4))[1:]
+
+
+async def test_of_a_cluster_the_rooms_of_a_node_that_dies_hear_so_though_nobody_speaks(
+    tmp_path: Path, no_task_left: None
+) -> None:
+    async with Cluster(tmp_path) as cluster, rooms_at(cluster.url) as rooms:
+        reader = await watch(rooms, local=True)
+        places = [(await cluster.node_of(f"{{{room}}}")).id for room in range(20)]
+        parted = rooms._bus.by_server(range(20))
+        assert sorted(map(sorted, parted)) == sorted(
+            [room for room in range(20) if places[room] == place] for place in set(places)
+        )
+
+        node = await cluster.node_of(f"{{{ROOM}}}")
+        await node.kill()
+        await heard(reader, b"away")
+        await node.start()
+        await heard(reader, b"back")
