@@ -14,6 +14,7 @@ from db.channel import ChannelUnknown
 from db.errors import StoreError
 from routes import wire
 from routes.access import Who
+from routes.channels import view_of
 from routes.doors import HttpDoor
 from routes.middleware import answer
 from routes.thumbnails import thumbnail_url
@@ -43,13 +44,14 @@ _Side = Annotated[int, Meta(ge=1, le=10_000)]
 class Card(Struct, frozen=True):
     """What a link shows where it is pasted, and a page before its scripts run.
 
-    `picture` is a path, null where there is none. Whether it is `on_air` decides how much room its picture gets.
+    `picture` is a path, null where there is none. `now` is what a page may begin with, before it has asked: viewers are
+    none in it, for no page waits for Redis.
     """
 
     title: str
     words: str
     picture: str | None
-    on_air: bool
+    now: wire.ChannelView
 
 
 class Embed(Struct, frozen=True):
@@ -86,12 +88,8 @@ class Cards:
             return None
         words = " \u00b7 ".join(part for part in (found.category, *found.tags) if part)
         picture = self._thumbnail(found.id) if found.on_air else None
-        return Card(
-            title=_title(found),
-            words=words,
-            picture=thumbnail_url(found.nickname, picture.version) if picture else None,
-            on_air=found.on_air,
-        )
+        url = thumbnail_url(found.nickname, picture.version) if picture else None
+        return Card(_title(found), words, url, view_of(found, 0, url))
 
     def doors(self) -> list[HttpDoor]:
         """List the door."""

@@ -60,20 +60,22 @@ async def views(
         viewers = await bus.viewers([each.id for each in channels]) if channels else {}
     except StoreError:
         viewers = {}
-    return [
-        wire.ChannelView(
-            nickname=each.nickname,
-            title=each.title,
-            category=each.category,
-            tags=list(each.tags),
-            on_air=each.on_air,
-            viewers=viewers.get(each.id, 0),
-            started_at=each.started_at,
-            thumbnail=thumbnail(each) if each.on_air else None,
-            playback=playback_url(each.nickname) if each.on_air else None,
-        )
-        for each in channels
-    ]
+    return [view_of(each, viewers.get(each.id, 0), thumbnail(each) if each.on_air else None) for each in channels]
+
+
+def view_of(found: Channel, viewers: int, thumbnail: str | None) -> wire.ChannelView:
+    """Show one channel, with the URL of its picture."""
+    return wire.ChannelView(
+        nickname=found.nickname,
+        title=found.title,
+        category=found.category,
+        tags=list(found.tags),
+        on_air=found.on_air,
+        viewers=viewers,
+        started_at=found.started_at,
+        thumbnail=thumbnail,
+        playback=playback_url(found.nickname) if found.on_air else None,
+    )
 
 
 class ChannelDoors:

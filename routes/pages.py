@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from routes import bundles, languages
+from routes import bundles, languages, wire
 from routes.access import Who
 from routes.doors import HttpDoor
 
@@ -243,7 +243,8 @@ class Pages:
             "card_words": card.words if card else "",
             "card_picture": f"{site}{card.picture if card and card.picture else ICON}",
             "poster": card.picture if card and card.picture else NO_PICTURE,
-            "on_air": ("yes" if card.on_air else "no") if card else "",
+            "on_air": ("yes" if card.now.on_air else "no") if card else "",
+            "now": wire.write(card.now).decode() if card else "",
             "page_url": f"{site}/c/{quote(nickname)}",
             "oembed_url": f"{site}/oembed?url={quote(f'{site}/c/{quote(nickname)}', safe='')}",
         }

@@ -9,7 +9,7 @@ import uuid
 import pytest
 from house import PASSWORD, eventually
 from playwright.async_api import expect
-from visits import log_in, sign_up
+from visits import log_in, playing_since, sign_up
 
 from db.pool import open_redis
 
@@ -103,6 +103,27 @@ async def test_a_line_that_breaks_after_the_gift_was_sent_charges_once(house, ne
     assert line.gifts > 1
 
 
+# A page as a house sends it whose store cannot say what is on; the meta is read when the whole head is there.
+KNOWING_NOTHING = """new MutationObserver((_, observer) => {
+    const now = document.querySelector("meta[name=commeow-now]");
+    if (now !== null) {
+        now.content = "";
+        observer.disconnect();
+    }
+}).observe(document, { childList: true, subtree: true })"""
+
+
+async def test_a_channels_page_begins_with_what_it_was_sent_with(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB") as page:
+        page.forgiven.append("ERR_FAILED")
+        await page.route("**/api/channels/*", lambda route: route.abort())
+        await page.goto(f"/c/{streamer}")
+        await playing_since(page, 0)
+        await expect(page.locator("channel-about h1")).to_have_text("Commeow demo")
+        await expect(page.locator("channel-about .badge.live")).to_be_visible()
+
+
 async def test_who_presses_enter_before_the_room_is_known_is_heard_when_it_is(house, new_page, nickname):
     streamer = (await house.on_air("demo"))["nickname"]
     asked, pressed = asyncio.Event(), asyncio.Event()
@@ -114,6 +135,7 @@ async def test_who_presses_enter_before_the_room_is_known_is_heard_when_it_is(ho
 
     async with new_page() as page:
         await sign_up(page, nickname())
+        await page.add_init_script(KNOWING_NOTHING)
         await page.route(f"**/api/channels/{streamer}", answer_late, times=1)
         await page.goto(f"/c/{streamer}")
         await page.fill("#chat-text", "나 먼저")
@@ -151,16 +173,12 @@ async def test_a_page_left_in_the_middle_of_giving_asks_again_with_the_same_id(h
 
 async def test_a_page_asks_whether_it_is_over_when_the_picture_cannot_be_had(house, new_page):
     streamer = (await house.on_air("demo"))["nickname"]
-    answers = 0
 
     async def answer(route):
         # A media process that died said no goodbye; the one that came after it knows of nothing on air.
-        nonlocal answers
-        answers += 1
         response = await route.fetch()
-        body = await response.json()
         over = {"on_air": False, "playback": None, "started_at": None}
-        await route.fulfill(response=response, json=body if answers == 1 else {**body, **over})
+        await route.fulfill(response=response, json={**await response.json(), **over})
 
     async with new_page() as page:
         await page.route("**/hls/**", lambda route: route.abort())

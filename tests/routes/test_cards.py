@@ -6,7 +6,7 @@ from db.channels import Channels
 from db.errors import StoreUnavailable
 from media.thumbnails import Thumbnail
 from routes.addresses import Addresses
-from routes.cards import HEIGHT, SIDE_MIN, WIDTH, Card, Cards
+from routes.cards import HEIGHT, SIDE_MIN, WIDTH, Cards
 
 ADDRESSES = Addresses(
     host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url="https://live.example"
@@ -28,23 +28,29 @@ async def test_a_card_says_what_is_on_and_shows_it_while_it_is(cards, new_member
     nabi = await new_member("나비", live=True)
     await Channels(pool).edit(nabi.id, title="낮잠", category="고양이", tags=("힐링", "ASMR"))
 
-    assert await cards.of("나비") == Card(
-        "낮잠 · 나비", "고양이 · 힐링 · ASMR", "/thumbnails/%EB%82%98%EB%B9%84.jpg?v=v1", on_air=True
-    )
+    card = await cards.of("나비")
+    picture = "/thumbnails/%EB%82%98%EB%B9%84.jpg?v=v1"
+    assert (card.title, card.words, card.picture) == ("낮잠 · 나비", "고양이 · 힐링 · ASMR", picture)
+    assert (card.now.title, card.now.category, card.now.tags) == ("낮잠", "고양이", ["힐링", "ASMR"])
+    assert (card.now.on_air, card.now.thumbnail) == (True, picture)
+    assert card.now.playback == "/hls/%EB%82%98%EB%B9%84/index.m3u8"
+    assert card.now.started_at is not None
 
 
 async def test_a_card_has_no_picture_before_there_is_one(new_member, pool):
     await new_member("miso", live=True)
 
-    assert await Cards(Channels(pool), ADDRESSES, lambda _channel_id: None).of("miso") == Card(
-        "miso", "", None, on_air=True
-    )
+    card = await Cards(Channels(pool), ADDRESSES, lambda _channel_id: None).of("miso")
+    assert (card.title, card.words, card.picture) == ("miso", "", None)
+    assert (card.now.on_air, card.now.thumbnail) == (True, None)
 
 
 async def test_a_card_of_somebody_off_air_has_no_picture(cards, new_member):
     await new_member("miso")
 
-    assert await cards.of("miso") == Card("miso", "", None, on_air=False)
+    card = await cards.of("miso")
+    assert (card.title, card.words, card.picture) == ("miso", "", None)
+    assert (card.now.on_air, card.now.playback, card.now.started_at) == (False, None, None)
 
 
 async def test_there_is_no_card_of_nobody_and_none_while_the_store_is_away(cards):

@@ -2,22 +2,27 @@ import asyncio
 import base64
 import gzip
 import hashlib
+import html
 import json
+import re
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from routes import bundles, pages
+from db.channel import Channel
+from routes import bundles, pages, wire
 from routes.addresses import Addresses
 from routes.cards import Card
+from routes.channels import view_of
 from routes.pages import EMBED, GZIP_BYTES_MIN, HOUSE, ICON, NO_PICTURE, PAGES, Pages, policy, vendor_root
 
 ADDRESSES = Addresses(host="127.0.0.1", http_port=8080, rsocket_port=6565, rtmp_port=1935, public_url=None)
 IMPORT_MAP = '{"imports":{"lit":"/js/vendor/lit.js"}}'
 HTML = (
     '<!doctype html><html lang="{{lang}}"><meta name="commeow-rsocket" content="{{rsocket_url}}">'
-    '<meta name="commeow-rtmp" content="{{rtmp_url}}">'
+    '<meta name="commeow-rtmp" content="{{rtmp_url}}"><meta name="commeow-now" content="{{now}}">'
     '<meta property="og:title" content="{{card_title}}"><meta property="og:image" content="{{card_picture}}">'
     '<img src="{{poster}}"><meta property="og:url" content="{{page_url}}"><link href="{{oembed_url}}">'
     '<body data-on-air="{{on_air}}">'
@@ -124,9 +129,12 @@ async def test_only_the_player_alone_may_stand_in_another_sites_frame(client):
 
 
 async def test_a_link_shows_the_channel_and_the_house_where_there_is_none(serve, web_root):
+    title = '낮잠 "자요" {{lang}} </head>'
+    now = view_of(Channel(7, "nabi", title, "", (), on_air=True, broadcast_id=1, started_at=datetime.now(UTC)), 0, None)
+
     async def describe(nickname):
         if nickname == "nabi":
-            return Card(title='낮잠 "자요" · nabi', words="", picture="/thumbnails/nabi.jpg", on_air=True)
+            return Card(title='낮잠 "자요" · nabi', words="", picture="/thumbnails/nabi.jpg", now=now)
         return None
 
     client = await serve(Pages(web_root, None, ADDRESSES, describe).doors())
@@ -138,12 +146,16 @@ async def test_a_link_shows_the_channel_and_the_house_where_there_is_none(serve,
     assert 'og:image" content="http://live.example/thumbnails/nabi.jpg"' in known
     assert '<img src="/thumbnails/nabi.jpg">' in known
     assert f'<img src="{NO_PICTURE}">' in unknown
-    assert '<body data-on-air="yes">' in known
-    assert '<body data-on-air="">' in unknown
     assert 'href="http://live.example/oembed?url=http%3A%2F%2Flive.example%2Fc%2Fnabi"' in known
     assert f'og:title" content="{HOUSE}"' in unknown
     assert f'og:image" content="http://live.example{ICON}"' in unknown
     assert 'og:url" content="http://live.example/c/%EB%82%98%EB%B9%84"' in unknown
+    assert '<body data-on-air="yes">' in known
+    assert '<body data-on-air="">' in unknown
+    begins = re.search('name="commeow-now" content="([^"]*)"', known)[1]
+    assert "<" not in begins
+    assert wire.write(now).decode() == html.unescape(begins)
+    assert 'name="commeow-now" content=""' in unknown
 
 
 BUNDLE = {

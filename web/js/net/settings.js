@@ -3,7 +3,7 @@
  * @module
  */
 
-/** @param {"commeow-rsocket" | "commeow-rtmp" | "commeow-channel" | "commeow-speaks"} name @returns {string} */
+/** @param {"commeow-rsocket" | "commeow-rtmp" | "commeow-channel" | "commeow-now" | "commeow-speaks"} name @returns {string} */
 export function setting(name) {
   return document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
 }

@@ -1,8 +1,8 @@
 /**
  * Roof: a channel: picture, conversation, gifts.
  *
- * Whether it is on air is told by the room, and by the API: at each new connection, and for as long as the room cannot be
- * heard or the picture cannot be had. A house that died in the middle of a broadcast never said that it is over.
+ * Whether it is on air is told by the page itself, by the room, and by the API: at each new connection, and for as long as
+ * the room cannot be heard or the picture cannot be had. A house that died in the middle of a broadcast never said that it is over.
  * @module
  */
 
@@ -153,13 +153,17 @@ function spread(wanted) {
   keep(THEATRE, wanted ? "1" : null);
 }
 
+/** @param {import("../net/api.js").Channel} answer */
+function take(answer) {
+  about.channel = answer;
+  document.title = t("page_title", { page: answer.title === "" ? answer.nickname : `${answer.title} · ${answer.nickname}` });
+  become(asked(broadcast, answer));
+}
+
 /** @returns {Promise<boolean>} false when there is no such channel */
 async function ask() {
   try {
-    const answer = await channel(nickname);
-    about.channel = answer;
-    document.title = t("page_title", { page: answer.title === "" ? answer.nickname : `${answer.title} · ${answer.nickname}` });
-    become(asked(broadcast, answer));
+    take(await channel(nickname));
     return true;
   } catch (error) {
     // Only this word means that there is nothing; a house that does not answer may still have it.
@@ -168,7 +172,11 @@ async function ask() {
 }
 
 async function exists() {
-  if (await ask()) return true;
+  // What the house wrote into the page when it sent it: the picture need not wait for an answer. The room's first word,
+  // or the connection's, is newer.
+  const now = setting("commeow-now");
+  if (now !== "") take(JSON.parse(now));
+  if (now !== "" || (await ask())) return true;
   document.body.dataset.missing = ""; // The page has the words for it; the stylesheet shows them.
   document.title = t("page_title", { page: t("channel.missing") });
   return false;
