@@ -68,6 +68,8 @@ REDIS_PORT = 6379
 
 # What a cluster's client says of the whole cluster is not of the driver's own family.
 REDIS_FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+# Nor is what it says of a slot of which it knows no node: KeyError, at the first try or at a later one.
+_CALL_FAILURES = (*REDIS_FAILURES, KeyError)
 
 _CLIENT_FAILURES = (asyncpg.InterfaceError, InternalClientError, OSError, TimeoutError)
 
@@ -239,7 +241,7 @@ async def asking() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(REDIS_CALL_SECONDS_MAX):
             yield
-    except REDIS_FAILURES as error:
+    except _CALL_FAILURES as error:
         raise StoreUnavailable(type(error).__name__) from error
 
 
@@ -251,7 +253,7 @@ async def telling() -> AsyncIterator[None]:
             yield
     except ResponseError as error:  # an answer: out of memory, read only, not allowed
         raise StoreUnavailable(type(error).__name__) from error
-    except REDIS_FAILURES as error:
+    except _CALL_FAILURES as error:
         raise StoreUnknown(type(error).__name__) from error
 
 

@@ -139,7 +139,11 @@ class Absence:
                 self._woken.clear()
 
     async def ask_on(self, halls: Mapping[int, Hall]) -> None:
-        """See until cancelled whether the bus is there, also for rooms in which nobody speaks."""
+        """See until cancelled whether the bus is there, also for rooms in which nobody speaks.
+
+        A round is as long as its slowest question: a server that hangs is away after two of db/pool.py
+        REDIS_CALL_SECONDS_MAX, and another that is gone meanwhile may be known no sooner.
+        """
         silent: set[int] = set()
         while not cancelled():
             await asyncio.sleep(ASK_SECONDS)
@@ -156,7 +160,9 @@ class Absence:
         began = _now()
         try:
             await self._bus.touch(room_id)
-        except StoreError:
+        except Exception as error:  # noqa: BLE001 - of any kind: this task looks after every room.
+            if not isinstance(error, StoreError):
+                _log.exception("question_failed room=%d", room_id)
             return began <= self.ended_at  # What was asked before the bus was back says nothing of it now.
         return True
 

@@ -158,7 +158,9 @@ async def test_a_valkey_client_for_each_kind_of_address(redis_url, free_port, tm
         (telling, RedisConnectionError(), StoreUnknown),
         (telling, TimeoutError(), StoreUnknown),
         (telling, OutOfMemoryError(), StoreUnavailable),
-        (telling, KeyError(), KeyError),
+        (asking, KeyError(7), StoreUnavailable),  # A slot of a cluster without a node.
+        (telling, KeyError(7), StoreUnknown),
+        (telling, ValueError(), ValueError),
     ],
 )
 async def test_each_failure_of_valkey_has_its_meaning(words, error, meaning):
