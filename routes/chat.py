@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 ROOMS_KNOWN_MAX: Final = 10_000
 """Nicknames whose room number is remembered: a megabyte, and a line costs no look-up in the database."""
 
+LOOK_UPS_MAX: Final = 4
+"""Rooms looked up at once: half of the connections to PostgreSQL (db/pool.py POOL_CONNECTIONS). Whoever asks for ever
+new nicknames and goes away must not stand between others and their donations."""
+
 PENANCE_SECONDS: Final = 0.5
 """Seconds for which nothing more is taken from a connection after a line too fast: its flood waits in its own socket,
 where it costs nobody anything, and does not stand between others and their donations."""
@@ -43,28 +47,36 @@ where it costs nobody anything, and does not stand between others and their dona
 log = logging.getLogger("commeow.chat")
 
 
+class _Finding:
+    """A look-up that some wait for."""
+
+    __slots__ = ("has_begun", "task", "waiting")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Channel | None]
+        self.has_begun = False
+        self.waiting = 0
+
+
 class RoomNumbers:
     """Finds a channel's room by nickname and remembers it; a channel keeps its number for ever.
 
-    All who ask for the same one at once, as a crowd that comes back does, wait for one look-up.
+    All who ask for the same one at once, as a crowd that comes back does, wait for one look-up. One that has not begun
+    is given up with the last who waits for it.
     """
 
     def __init__(self, channels: Channels, *, known_max: int = ROOMS_KNOWN_MAX) -> None:
         self._channels = channels
         self._known: OrderedDict[str, int] = OrderedDict()
         self._known_max = known_max
-        self._finding: dict[str, asyncio.Task[Channel | None]] = {}
+        self._finding: dict[str, _Finding] = {}
+        self._turns = asyncio.Semaphore(LOOK_UPS_MAX)
 
     async def find(self, nickname: str) -> int:
         """Give the room of a channel. Raises ChannelUnknown; strangers' guesses are not remembered."""
         number = self._known.get(nickname)
         if number is None:
-            finding = self._finding.get(nickname)
-            if finding is None:
-                finding = self._finding[nickname] = asyncio.create_task(self._channels.by_nickname(nickname))
-                finding.add_done_callback(lambda _: self._finding.pop(nickname))
-            # Whoever goes away does not end it for the others.
-            found = await asyncio.shield(finding)
+            found = await self._look_up(nickname)
             if found is None:
                 raise ChannelUnknown(nickname)
             number = self._known[nickname] = found.id
@@ -72,6 +84,42 @@ class RoomNumbers:
                 self._known.popitem(last=False)
         self._known.move_to_end(nickname)
         return number
+
+    async def close(self) -> None:
+        """End all look-ups."""
+        tasks = [finding.task for finding in self._finding.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._finding.clear()
+
+    async def _look_up(self, nickname: str) -> Channel | None:
+        finding = self._finding.get(nickname)
+        if finding is None:
+            finding = self._finding[nickname] = _Finding()
+            finding.task = asyncio.create_task(self._ask(nickname, finding))
+        finding.waiting += 1
+        try:
+            # Whoever goes away does not end it for the others.
+            return await asyncio.shield(finding.task)
+        finally:
+            finding.waiting -= 1
+            # One that has begun is over in a moment: to stop it would cost the database more.
+            if not finding.waiting and not finding.has_begun:
+                self._forget(nickname, finding)
+                finding.task.cancel()
+
+    async def _ask(self, nickname: str, finding: _Finding) -> Channel | None:
+        try:
+            async with self._turns:
+                finding.has_begun = True
+                return await self._channels.by_nickname(nickname)
+        finally:
+            self._forget(nickname, finding)
+
+    def _forget(self, nickname: str, finding: _Finding) -> None:
+        if self._finding.get(nickname) is finding:
+            del self._finding[nickname]
 
 
 def author(member: Member, standing: Standing) -> events.Author:

@@ -68,6 +68,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         relay = AlertRelay(Alerts(pool), _bus(stores, stack))
         ledger = await stack.enter_async_context(Ledger(pool, on_settled=relay.wake))
         numbers = RoomNumbers(channels)
+        stack.push_async_callback(numbers.close)
         live = LiveChannels(channels, bus, rooms)
         members = Members(pool)
         bot_tokens = BotTokens(pool)

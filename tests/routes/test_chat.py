@@ -288,6 +288,53 @@ async def test_a_crowd_that_asks_for_one_room_waits_for_one_look_up():
     assert not numbers._finding
 
 
+class Guesses:
+    """A database in which nobody is found before the test says so."""
+
+    def __init__(self):
+        self.asked, self.go_on = [], asyncio.Event()
+
+    async def by_nickname(self, nickname):
+        self.asked.append(nickname)
+        await self.go_on.wait()
+
+
+async def test_look_ups_that_nobody_waits_for_are_given_up_and_few_are_under_way():
+    database = Guesses()
+    numbers = RoomNumbers(database)
+    names = [f"nobody{number}" for number in range(3 * chat.LOOK_UPS_MAX)]
+    guesses = [asyncio.create_task(numbers.find(name)) for name in names]
+    while len(database.asked) < chat.LOOK_UPS_MAX:
+        await asyncio.sleep(0)
+    for guess in guesses:
+        guess.cancel()
+    await asyncio.gather(*guesses, return_exceptions=True)
+    assert list(numbers._finding) == database.asked == names[: chat.LOOK_UPS_MAX]
+
+    patient = asyncio.create_task(numbers.find("somebody"))
+    impatient = asyncio.create_task(numbers.find("somebody"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    database.go_on.set()
+    answers = await asyncio.gather(patient, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ChannelUnknown]
+    assert database.asked[chat.LOOK_UPS_MAX :] == ["somebody"]
+    assert not numbers._finding
+
+
+async def test_no_look_up_outlives_its_house():
+    database = Guesses()
+    numbers = RoomNumbers(database)
+    guesses = [asyncio.create_task(numbers.find(f"nobody{number}")) for number in range(chat.LOOK_UPS_MAX + 1)]
+    while not database.asked:
+        await asyncio.sleep(0)
+    await numbers.close()
+
+    assert not numbers._finding
+    answers = await asyncio.gather(*guesses, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [asyncio.CancelledError] * len(guesses)
+
+
 def test_a_door_for_members_asks_again():
     with pytest.raises(MembersOnly):
         member_of(Caller(None, "c1", lambda _room, _payload: None))
