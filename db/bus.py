@@ -216,9 +216,11 @@ class Bus:
             return int(await self._redis.get(_head_key(room)) or 0)
 
     async def touch(self, room: int) -> None:
-        """See that the store takes what is written in a room, and leave it as it was. Raises StoreUnavailable.
+        """See that the store takes what is written in a room, by a write that changes no number.
 
-        A store that can only be read (a replica, a full memory or disk) refuses.
+        It goes to the store's file and its replicas as any write does, and gives a room without a number the number 0,
+        which is as none. A store that can only be read (a replica, a full memory or disk) refuses. Raises
+        StoreUnavailable.
         """
         async with asking():
             await self._redis.incrby(_head_key(room), 0)

@@ -3,8 +3,8 @@
 PostgreSQL has the truth. What was read is kept for a while, so that a line costs no look-up, and dropped at once when
 the bus says that it has changed, or that news may have been missed; while the bus is away it is read again soon.
 Without PostgreSQL what is known goes on to hold. Whoever's standing is wanted while others' are being read is read
-together with all who come meanwhile: hundreds who speak for the first time are a few queries, and nobody waits for
-more than the one under way.
+together with all who come meanwhile: hundreds who speak for the first time are a few queries. They wait for a turn, of
+which there are a few for all readings of this worker.
 """
 
 from __future__ import annotations

@@ -129,7 +129,8 @@ HELD_SECONDS_MAX = 600
 # Of a line that may be published already: so long before the store forgets its name it is not sent again. Longer than
 # one try (db/pool.py REDIS_CALL_SECONDS_MAX).
 HELD_MARGIN_SECONDS = 10
-# Lines of one room that were sent to the store and not answered for, by name: what a worker may have under way there.
+# Lines of one room that were sent to the store and not answered for, by name, some 100 bytes each: more than come, at
+# 500 a second, in the time of one try (db/pool.py REDIS_CALL_SECONDS_MAX), after which the room is away.
 TRIES_MAX = 4_096
 # Viewer counts are told at most this often, and coarser in big rooms, or they would be the loudest voice in them.
 COUNT_SECONDS = 1.0
@@ -142,9 +143,10 @@ LAW_AWAY_SECONDS = 2.0
 # Read at once: half of the connections to PostgreSQL (db/pool.py POOL_CONNECTIONS). Hundreds who speak for the first
 # time must not stand between a donation and its books.
 LAW_READINGS_MAX = 4
-# Standings read in one query: some milliseconds.
+# Standings read in one query: some milliseconds, so that whoever comes while it is under way is not kept waiting by it.
 STANDINGS_MAX = 512
-# And a turn is waited for as long as a connection is: where PostgreSQL hangs, what is known goes on to hold.
+# A turn is waited for as long as a connection is, then what is known goes on to hold. Whoever joins others that wait
+# gives up with them, sooner than that; a reading whose turn has come waits for its connection and its query after it.
 LAW_TURN_SECONDS_MAX = 5.0
 # Rules and standings remembered by one worker: some 5 MB.
 LAWS_MAX = 20_000

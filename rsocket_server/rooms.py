@@ -217,7 +217,7 @@ class Rooms:
                 group.create_task(self.absence.run())
                 group.create_task(self.absence.ask_on(self._halls))
         finally:
-            while self._tasks:  # A driver may swallow that: it would make a connection that nobody closes.
+            while self._tasks:  # They may have begun others; a driver that swallows it is waited for to its end.
                 for task in self._tasks:
                     task.cancel()
                 self._tasks -= (await asyncio.wait(self._tasks))[0]
