@@ -116,7 +116,7 @@ class Absence:
         hall.room.aside.replace({word.place: local for word in taken})
         self._bytes -= _size(word for word in taken if word.tried_at is None)
         if taken:
-            hall.aside(local)
+            hall.aside(local, kept=True)
         return {word.name for word in taken if word.name is not None}
 
     async def announce(self, topic: str, payload: bytes) -> None:
@@ -227,7 +227,7 @@ class Absence:
         room = hall.room
         room.held.away, room.held.behind = False, None
         self.ended_at = _now()
-        # Whoever has not seen the asides yet gets what they were with their numbers.
+        # Whoever has not seen the asides yet gets the lines with their numbers, and what takes lines away is kept.
         room.aside.restart(room.aside.head)
         self._let_go(hall, late)
         hall.aside(self._words.back)
@@ -264,7 +264,7 @@ class Absence:
         """Say which lines will not come to the others."""
         names = [word.name for word in late if word.name is not None and word.undo is None]
         for event in self._lapsed(names):
-            hall.aside(event)
+            hall.aside(event, kept=True)
 
     def _lapsed(self, names: Sequence[Name]) -> list[bytes]:
         """Name lines that will not come, in as many events as these have room for them."""

@@ -51,8 +51,11 @@ class Hall:
             self.fanout.wake()
         return place is not Place.ASTRAY
 
-    def aside(self, payload: bytes) -> int:
-        """Show an event without a number to those who watch here and know of such; answer its place among them."""
-        self.room.aside.append(payload)
+    def aside(self, payload: bytes, *, kept: bool = False) -> int:
+        """Show an event without a number to those who watch here and know of such; answer its place among them.
+
+        What is `kept` is also shown to whoever is too slow for the others.
+        """
+        self.room.aside.append(payload, kept=kept)
         self.fanout.wake()
         return self.room.aside.head

@@ -109,14 +109,21 @@ class Outbox:
         return taken
 
     def _take_aside(self, aside: Log) -> list[bytes]:
-        """Take what is beside the log; what is no longer there has a number by now, or nobody needs it."""
+        """Take what is beside the log; what is no longer there, nor kept, has a number by now, or nobody needs it."""
         if self.credit <= 0 or self.aside >= aside.head:
             return []
+        taken: list[bytes] = []
+        while kept := aside.kept_after(int(self.aside), before=aside.first):
+            self.aside, payload = kept
+            self.credit -= 1
+            taken.append(payload)
+            if self.credit <= 0 or sum(map(len, taken)) >= limits.BATCH_BYTES_MAX:
+                return taken
         cursor = int(max(self.aside, aside.first - 1))
         target = int(min(aside.reach(cursor, limits.BATCH_BYTES_MAX), cursor + self.credit))
         self.credit -= target - cursor
         self.aside = target
-        return aside.after(cursor, target)
+        return taken + aside.after(cursor, target)
 
     def _first(self, log: Log) -> int:
         """Answer the event to go on with: what lies before it is crossed.

@@ -156,7 +156,8 @@ class Room:
 
     Attributes:
         log: recent events.
-        aside: what is shown here without a number while the store is away; empty but for its end when it is back.
+        aside: what is shown here without a number while the store is away; when it is back empty but for its end, and
+            for what is kept of what takes lines away.
         held: what is to have a number when the store is back.
         pace: slow mode, as this worker counts it.
         epoch: of which numbers they are; "" before the first history was read.

@@ -314,6 +314,32 @@ def test_asides_come_after_the_log_and_within_the_credit() -> None:
     assert not outbox.ready(3, 2)
 
 
+def test_kept_asides_come_when_the_others_are_over() -> None:
+    outbox, aside = Outbox(0, aside=0), log_of(b"x")
+    aside.append(b"gone", kept=True)
+    aside.append(b"y")
+    aside.append(b"lapsed", kept=True)
+    aside.restart(aside.head)
+    aside.append(b"back")
+    outbox.request(1)
+
+    assert outbox.take(Log(), gap, aside=aside) == [b"gone"]
+    outbox.request(5)
+    assert outbox.take(Log(), gap, aside=aside) == [b"lapsed", b"back"]
+    assert outbox.credit == 3
+    assert not outbox.ready(0, aside.head)
+
+
+def test_kept_asides_are_written_in_batches() -> None:
+    outbox, aside = Outbox(0, aside=0), Log()
+    for _ in range(3):
+        aside.append(limits.BATCH_BYTES_MAX * b"x", kept=True)
+    aside.restart(aside.head)
+    outbox.request(9)
+
+    assert [len(outbox.take(Log(), gap, aside=aside)) for _ in range(4)] == [1, 1, 1, 0]
+
+
 def test_asides_wait_while_the_log_does() -> None:
     outbox, aside = Outbox(0, aside=0), log_of(b"x")
     outbox.request(2)
