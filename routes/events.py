@@ -216,16 +216,20 @@ class _Line(Struct, frozen=True, tag="said", tag_field="kind"):
     from_: _From = field(name="from")
     id: str
     text: str
+    at: datetime
 
 
 _READ_LINE = msgspec.json.Decoder(_Line)
 
 
-def line(payload: bytes) -> tuple[str, str, str] | None:
-    """Answer what a line has in common with itself, sent again: its speaker, their id for it, its words."""
+def line(payload: bytes) -> tuple[tuple[str, str, str], float] | None:
+    """Answer what a line has in common with itself, sent again, and when it was said, in seconds since 1970.
+
+    The first are its speaker, their id for it, its words.
+    """
     with suppress(msgspec.MsgspecError):
         said = _READ_LINE.decode(payload)
-        return said.from_.nickname, said.id, said.text
+        return (said.from_.nickname, said.id, said.text), said.at.timestamp()
     return None
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rsocket_server.hall import Hall
     from rsocket_server.held import Name, Word
 
+    # When each of the lines that are alike was said, and its number.
+    Past = Mapping[Hashable, Sequence[tuple[float, int]]]
+
 # Between two looks whether the bus is back.
 RETRY_SECONDS = 0.5
 # Between two questions whether it is there, of each of its servers; who has not answered twice is away.
@@ -46,17 +49,24 @@ class Words(NamedTuple):
         back: the event that this is over.
         local: marks an event that has no number.
         lapsed: writes the event that names lines which will not come to the others.
-        line: answers what one line has in common with itself, sent again.
+        line: answers what one line has in common with itself, sent again, and when it was said, in seconds; None for
+            what is no line.
     """
 
     away: bytes
     back: bytes
     local: Callable[[bytes], bytes]
     lapsed: Callable[[Sequence[Name]], bytes]
-    line: Callable[[bytes], Hashable]
+    line: Callable[[bytes], tuple[Hashable, float] | None]
 
 
-NO_WORDS = Words(b"away", b"back", lambda event: b"local:" + event, lambda names: b"lapsed %d" % len(names), bytes)
+NO_WORDS = Words(
+    away=b"away",
+    back=b"back",
+    local=lambda event: b"local:" + event,
+    lapsed=lambda names: b"lapsed %d" % len(names),
+    line=lambda payload: (payload, 0.0) if payload else None,
+)
 
 
 class Absence:
@@ -77,6 +87,7 @@ class Absence:
         self._read_again = read_again
         self.ended_at = float("-inf")
         self._away: deque[Hall] = deque()
+        self._since: float | None = None  # Since when some room's bus is away.
         self._owed: dict[tuple[str, bytes], None] = {}
         self._bytes = 0
         self._woken = asyncio.Event()
@@ -87,6 +98,7 @@ class Absence:
             hall.room.held.away = True
             hall.aside(self._words.away)
             self._away.append(hall)
+            self._since = _now() if self._since is None else self._since
             self._woken.set()
             _log.warning("bus_away room=%d", hall.fanout.room_id)
 
@@ -176,6 +188,8 @@ class Absence:
                 self._away.append(hall)
             if failures >= FAILURES_A_LOOK:
                 break
+        if not self._away:
+            self._since = None
         if failures < FAILURES_A_LOOK or not self._bus.is_one_server:
             await self._tell_owed()
 
@@ -200,7 +214,7 @@ class Absence:
         try:
             await self._bus.touch(room_id)
             head, epoch = await self._bus.numbers(room_id, epoch=room.epoch, seen=room.seen)
-            past = await self._past(room_id) if held.needs_look(_now()) else {}
+            past = await self._past(room_id) if held.has_lines else {}
             while (word := held.first()) is not None:
                 if word.is_overdue(_now()):
                     late += [word]
@@ -233,14 +247,34 @@ class Absence:
         hall.aside(self._words.back)
         _log.warning("bus_back room=%d", hall.fanout.room_id)
 
-    async def _past(self, room_id: int) -> dict[Hashable, int]:
-        """Answer which lines a room's history has, and the numbers of each when it was said last."""
-        entries = await self._bus.history(room_id, after=0, limit=HISTORY_LINES_MAX)
-        return {self._words.line(entry.payload): entry.seq for entry in entries}
+    async def _past(self, room_id: int) -> Past:
+        """Answer which lines a room's history has."""
+        past: dict[Hashable, list[tuple[float, int]]] = {}
+        for entry in await self._bus.history(room_id, after=0, limit=HISTORY_LINES_MAX):
+            line = self._words.line(entry.payload)
+            if line is not None:
+                past.setdefault(line[0], []).append((line[1], entry.seq))
+        return past
 
-    async def _settle(self, room_id: int, word: Word, past: Mapping[Hashable, int]) -> int:
-        """Publish a word, unless it was, or see that what was taken back is gone; answer the newest number given."""
-        seq = past.get(self._words.line(word.payload), 0) if word.needs_look(_now()) else 0
+    def _number_of(self, word: Word, past: Past) -> int:
+        """Answer the number that the same line has by now, sent again or by way of another worker; 0 if it has none.
+
+        The store may have forgotten its name, also where it was never tried here. But a program may use an id again for
+        the same words: what was said longer apart than the store knows names, and held it may have been meanwhile, is
+        another line.
+        """
+        line = self._words.line(word.payload)
+        if line is None or self._since is None:
+            return 0
+        apart = word.once_seconds + min(_now() - self._since, limits.HELD_SECONDS_MAX)
+        return max((seq for at, seq in past.get(line[0], ()) if abs(at - line[1]) <= apart), default=0)
+
+    async def _settle(self, room_id: int, word: Word, past: Past) -> int:
+        """Publish a word, unless it was, or see that what was taken back is gone; answer the newest number given.
+
+        0 of what is void.
+        """
+        seq = self._number_of(word, past)
         if word.undo is not None:
             # Also where a try of before is still on its way.
             seq = await self._bus.void(room_id, word.once, word.once_seconds) or seq

@@ -58,20 +58,9 @@ class Word:
         """
         if self.name is None or self.undo is not None:
             return False
-        if self.tried_at is not None and now > self._forgotten_at(self.tried_at):
+        if self.tried_at is not None and now > self.tried_at + self.once_seconds - limits.HELD_MARGIN_SECONDS:
             return True
         return now > self.held_at + limits.HELD_SECONDS_MAX
-
-    def needs_look(self, now: float) -> bool:
-        """Whether the store may have it and know its name no more, so that its history must be looked through.
-
-        Also what was not tried here: its sender may have tried it at another worker before.
-        """
-        tried_at = self.held_at if self.tried_at is None else self.tried_at
-        return self.name is not None and now > self._forgotten_at(tried_at)
-
-    def _forgotten_at(self, tried_at: float) -> float:
-        return tried_at + self.once_seconds - limits.HELD_MARGIN_SECONDS
 
 
 class Held:
@@ -100,6 +89,11 @@ class Held:
     def lines(self) -> list[Word]:
         """The lines that may still be taken back."""
         return [word for word in self._words if word.name is not None and word.undo is None]
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether a line is here, also one taken back, that the store may have: from here or from another worker."""
+        return any(word.name is not None for word in self._words)
 
     @contextmanager
     def trying(self, once: str, now: float) -> Iterator[None]:
@@ -148,10 +142,6 @@ class Held:
     def first(self) -> Word | None:
         """Answer what is to be published next."""
         return self._words[0] if self._words else None
-
-    def needs_look(self, now: float) -> bool:
-        """Whether the history must be looked through before all that is held is published."""
-        return any(word.needs_look(now) for word in self._words)
 
     def drop(self, word: Word) -> None:
         """Forget a word: it is published, or never will be."""
