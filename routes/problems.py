@@ -136,6 +136,7 @@ _RSOCKET_SERVER: dict[type[BaseException], Row] = {
     room.RoomError: _TEXT,
     room.TooLong: Row("chat.too_long", 400, APPLICATION_ERROR, retry=False, says="The line is too long."),
     room.TooFast: _TOO_FAST,
+    room.TakenBack: Row("chat.taken_back", 409, APPLICATION_ERROR, retry=False, says="A moderator took it back."),
     room.SlowMode: Row("chat.slow", 429, REJECTED, retry=True, says="Slow mode: wait a little between two lines."),
 }
 
@@ -197,9 +198,7 @@ _DB: dict[type[BaseException], Row] = {
     emote.EmotesTooMany: Row("emote.too_many", 409, APPLICATION_ERROR, retry=False, says="At most 50 emotes."),
     bot_token.BotTokenError: _SHAPE,
     bot_token.BotTokensTooMany: Row("token.too_many", 409, APPLICATION_ERROR, retry=False, says="At most 20 tokens."),
-    bot_token.BotTokenUnknown: Row(
-        "token.unknown", 404, APPLICATION_ERROR, retry=False, says="There is no such token."
-    ),
+    bot_token.BotTokenUnknown: Row("token.unknown", 404, APPLICATION_ERROR, retry=False, says="No such token."),
     conduct.ConductError: _SHAPE,
     conduct.Banned: Row("chat.banned", 403, REJECTED, retry=False, says="You may not write in this channel."),
     conduct.Muted: Row("chat.muted", 403, REJECTED, retry=False, says="You may not write here for a while."),

@@ -123,10 +123,11 @@ class Absence:
 
         Those who watch here are shown `event`; `undo` writes one for everyone, of a line that has a number by now.
         """
+        before = hall.room.held.bytes
         taken = hall.room.held.take_back(names, undo)
+        self._bytes -= before - hall.room.held.bytes
         local = self._words.local(event)
         hall.room.aside.replace({word.place: local for word in taken})
-        self._bytes -= _size(word for word in taken if word.tried_at is None)
         if taken:
             hall.aside(local, kept=True)
         return {word.name for word in taken if word.name is not None}
@@ -219,7 +220,9 @@ class Absence:
                 if word.is_overdue(_now()):
                     late += [word]
                 else:
-                    head = max(head, await self._settle(room_id, word, past))
+                    seq = await self._settle(room_id, word, past)
+                    head = max(head, seq)
+                    late += [] if seq else [word]  # Another worker's moderator has taken it back.
                 held.drop(word)
                 self._bytes -= _size([word])
         except Exception as error:  # noqa: BLE001 - of any kind: what is held must not be forgotten for it.

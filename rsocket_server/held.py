@@ -31,7 +31,7 @@ class Word:
     """One event that waits for its number.
 
     Attributes:
-        payload: as everyone will get it, less its number.
+        payload: as everyone will get it, less its number; b"" of what was taken back and surely is not in the store.
         once: names it in the store.
         once_seconds: for how long after a try the store knows that name.
         held_at: since when it waits.
@@ -72,7 +72,7 @@ class Held:
         bytes: of all payloads here.
     """
 
-    __slots__ = ("_taken", "_tries", "_words", "away", "behind", "bytes")
+    __slots__ = ("_tries", "_words", "away", "behind", "bytes")
 
     def __init__(self) -> None:
         self.away = False
@@ -80,7 +80,6 @@ class Held:
         self.bytes = 0
         self._words: deque[Word] = deque()
         self._tries: dict[str, float] = {}
-        self._taken: dict[str, float] = {}  # Lines taken back that the store surely has not got, and until when.
 
     def __len__(self) -> int:
         return len(self._words)
@@ -128,12 +127,12 @@ class Held:
         if known is not None:
             known.tried_at = _earlier(known.tried_at, word.tried_at)
             return False
-        if word.held_at < self._taken.get(word.once, word.held_at):
-            return False
         # A few places more for moderators: a room full of lines is one that may need them.
         most = limits.HELD_LINES_MAX if word.name is not None else limits.HELD_LINES_MAX + limits.HELD_ACTS_MAX
         bytes_left = min(bytes_left, limits.HELD_BYTES_MAX - self.bytes) if word.name is not None else len(word.payload)
-        if len(self._words) >= most or len(word.payload) > bytes_left:
+        # What was taken back, and is not in the store, is in nobody's way.
+        places = sum(each.undo is None or each.tried_at is not None for each in self._words)
+        if places >= most or len(word.payload) > bytes_left:
             raise StoreUnavailable("as much is held as may be")
         self._words.append(word)
         self.bytes += len(word.payload)
@@ -157,16 +156,20 @@ class Held:
         return late
 
     def take_back(self, names: Container[Name], undo: Callable[[int], bytes]) -> list[Word]:
-        """Take back lines, and answer them: those that the store may have wait to be removed there."""
+        """Take back lines, and answer them.
+
+        Those that the store may have wait to be removed there; of the others the names alone wait to be void, or one
+        sent again later would be published. As many of these are kept as lines may be held.
+        """
         taken = [word for word in self.lines if word.name in names]
         for word in taken:
+            word.undo = undo
             if word.tried_at is None:
-                self.drop(word)
-                self._taken[word.once] = word.held_at + word.once_seconds
-                if len(self._taken) > limits.HELD_LINES_MAX:
-                    del self._taken[next(iter(self._taken))]
-            else:
-                word.undo = undo
+                self.bytes -= len(word.payload)
+                word.payload = b""
+        unsent = [word for word in self._words if word.undo is not None and word.tried_at is None]
+        for word in unsent[: -limits.HELD_LINES_MAX]:
+            self.drop(word)
         return taken
 
 

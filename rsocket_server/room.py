@@ -73,6 +73,13 @@ class TooTall(RoomError):
         return f"more than {limits.CLUSTER_CODE_POINTS_MAX} code points in one character"
 
 
+class TakenBack(RoomError):
+    """The same line as one that a moderator took back before it had a number."""
+
+    def __str__(self) -> str:
+        return "taken back by a moderator"
+
+
 class SlowMode(RoomError):
     """The channel lets each member speak only so often.
 

@@ -19,7 +19,7 @@ from rsocket_server.absence import NO_WORDS, Absence
 from rsocket_server.doorway import cancelled
 from rsocket_server.hall import Hall
 from rsocket_server.held import Name, Word
-from rsocket_server.room import Room, SlowMode
+from rsocket_server.room import Room, SlowMode, TakenBack
 from rsocket_server.viewer_stream import Fanout
 from rsocket_server.watch import Watch
 
@@ -158,6 +158,8 @@ class Rooms:
                 _wait(await self._bus.pace(room, member.id, slow_seconds, once))
             with hall.room.held.trying(once, began):
                 seq = await self._bus.publish(room, event, once=once, once_seconds=once_seconds)
+            if not seq:
+                raise TakenBack
         except StoreError as error:
             self.absence.begin(hall)
             if local_id is None:

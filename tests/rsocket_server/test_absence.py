@@ -14,7 +14,7 @@ from rsocket_server import absence as module
 from rsocket_server import limits
 from rsocket_server.absence import NO_WORDS
 from rsocket_server.held import Name
-from rsocket_server.room import Seat, SlowMode
+from rsocket_server.room import Seat, SlowMode, TakenBack
 from rsocket_server.rooms import Rooms
 from rsocket_server.watch import Watch, Wishes
 from tests.rsocket_server.script import MIMI, NABI, UNBOUNDED
@@ -53,6 +53,8 @@ class Switch:
         assert once_seconds >= limits.SAID_ONCE_SECONDS
         if not self.fails_after:
             self._ask()
+        if once in self.voided:
+            return 0
         if once not in [known for known, _ in self.said]:
             self.said.append((once, payload))
         if self.fails_after:
@@ -302,8 +304,50 @@ async def test_a_line_taken_back_is_not_shown_again_when_it_is_sent_again(rooms:
     await settle(rooms.hall(ROOM).fanout)
 
     assert reader.items == [b"away", b"local:gone", b"local:gone", b"back"]
-    assert switch.said == []
     assert rooms.absence._bytes == 0
+    # Nor now that it could be published.
+    with pytest.raises(TakenBack):
+        await say(rooms, "one")
+    with pytest.raises(TakenBack):
+        await rooms.say(ROOM, NABI, "one", b"one", 0.0, once=f"{NABI.id} one")
+    assert switch.said == []
+
+
+async def test_a_line_that_was_taken_back_at_another_worker_comes_to_nobody(rooms: Rooms, switch: Switch) -> None:
+    reader = watch(rooms)
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await settle(rooms.hall(ROOM).fanout)
+    switch.failure = None
+    switch.voided.append(f"{NABI.id} one")
+    await rooms.absence.look()
+    await settle(rooms.hall(ROOM).fanout)
+
+    assert switch.said == []
+    assert reader.items == [b"away", b"local:one", b"lapsed 1", b"back"]
+    assert rooms.absence._bytes == 0
+
+
+async def test_who_is_behind_still_hears_what_takes_lines_away(
+    rooms: Rooms, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, hall = Reader(), rooms.hall(ROOM)
+    Watch(hall.fanout, Seat(object()), Wishes(local=True)).subscribe(reader)
+    reader.subscription.request(2)
+    switch.failure = UNSAID
+    await say(rooms, "one")
+    await settle(hall.fanout)
+    assert reader.items == [b"away", b"local:one"]
+    rooms.absence.take_back(hall, {Name(NABI.nickname, "one")}, b"gone", lambda seq: b"undo %d" % seq)
+    await say(rooms, "two")
+    monkeypatch.setattr(limits, "HELD_SECONDS_MAX", -1)
+    await rooms.absence.look()
+    switch.failure = None
+    await rooms.absence.look()
+    reader.subscription.request(UNBOUNDED)
+    await settle(hall.fanout)
+
+    assert reader.items[2:] == [b"local:gone", b"lapsed 1", b"back"]
 
 
 class Hung:

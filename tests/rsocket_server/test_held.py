@@ -166,28 +166,34 @@ def test_a_line_taken_back_never_lapses_while_the_store_may_have_it() -> None:
     assert words.first() is line
 
 
-@pytest.mark.parametrize(
-    "line",
-    [word(1, tried_at=5.0), word(1, held_at=5.0), word(1, held_at=9.0, tried_at=5.0)],
-    ids=["tried here", "perhaps elsewhere", "again"],
-)
-def test_what_the_store_may_have_forgotten_is_to_be_looked_for(line: Word) -> None:
-    last = 5.0 + limits.SAID_ONCE_SECONDS - limits.HELD_MARGIN_SECONDS
+def test_lines_may_be_in_the_store_already_and_acts_are_no_lines() -> None:
+    line = word(1)
     words = held(line, word(2, name=None))
 
-    assert not words.needs_look(last)
-    assert words.needs_look(last + 0.5)
+    assert words.has_lines
+    words.take_back({Name("nabi", "1")}, lambda seq: b"%d" % seq)
+    assert words.has_lines
     words.drop(line)
-    assert not words.needs_look(last + 0.5)
+    assert not words.has_lines
 
 
-def test_a_line_taken_back_comes_no_more_while_it_is_the_same_line() -> None:
+def test_a_line_taken_back_comes_no_more() -> None:
     words = held(word(1, held_at=1.0))
     words.take_back({Name("nabi", "1")}, lambda seq: b"%d" % seq)
 
-    assert not words.hold(word(1, held_at=0.5 + limits.SAID_ONCE_SECONDS))
-    assert words.hold(word(1, held_at=1.0 + limits.SAID_ONCE_SECONDS))
-    assert not words.hold(word(1, held_at=1.5 + limits.SAID_ONCE_SECONDS))
+    assert not words.hold(word(1, held_at=2.0))
+    assert words.lapse(10 * limits.HELD_SECONDS_MAX) == []
+
+
+def test_lines_taken_back_are_in_nobodys_way() -> None:
+    words = held(*map(word, range(limits.HELD_LINES_MAX)))
+    words.take_back({Name("nabi", str(number)) for number in range(limits.HELD_LINES_MAX)}, lambda seq: b"%d" % seq)
+
+    assert words.bytes == 0
+    for number in range(limits.HELD_LINES_MAX):
+        assert words.hold(word(number, nickname="mimi"))
+    with pytest.raises(StoreUnavailable):
+        words.hold(word(9_999))
 
 
 def test_lines_taken_back_are_remembered_within_their_limit() -> None:
@@ -207,7 +213,8 @@ def test_a_line_taken_back_is_gone_or_undone_if_it_may_be_published() -> None:
     taken = words.take_back({Name("nabi", "1"), Name("nabi", "2"), Name("nabi", "3")}, lambda seq: b"%d" % seq)
 
     assert taken == [sure, doubtful]
-    assert words.first() is doubtful
+    assert words.first() is sure
+    assert (sure.payload, doubtful.payload, words.bytes) == (b"", b"x", 2)
     assert doubtful.undo is not None
     assert doubtful.undo(7) == b"7"
     assert words.lines == [other]

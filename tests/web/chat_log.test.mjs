@@ -295,6 +295,6 @@ test("a line whose number was seen already cannot come any more", () => {
   assert.equal(taken(log, "x", 0), log, "it has none yet");
 });
 
-for (const [code, worth] of [["chat.empty", false], ["chat.too_long", false], ["chat.blocked", false], ["chat.slow", true], ["wire.lost", true]]) {
+for (const [code, worth] of [["chat.empty", false], ["chat.too_long", false], ["chat.blocked", false], ["chat.taken_back", false], ["chat.slow", true], ["wire.lost", true]]) {
   test(`${code}: ${worth ? "the same words may do" : "other words are wanted"}`, () => assert.equal(isWorthAgain({ code }), worth));
 }

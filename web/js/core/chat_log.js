@@ -142,7 +142,7 @@ export function refused(log, id, code, retryAfterMs = 0) {
 
 /** Could the house take the same words another time? @param {Draft} draft */
 export function isWorthAgain({ code }) {
-  return !["chat.empty", "chat.too_long", "chat.blocked"].includes(code ?? "");
+  return !["chat.empty", "chat.too_long", "chat.blocked", "chat.taken_back"].includes(code ?? "");
 }
 
 /** What this member had not said when the page was left. @param {Log} log @param {readonly Draft[]} drafts @returns {Log} */
