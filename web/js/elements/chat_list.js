@@ -46,6 +46,8 @@ export class ChatList extends HTMLElement {
   #lastDrawMs = 0;
   #planned = 0;
   #paused = false;
+  /** Where the list was scrolled to when that was looked at last. */
+  #top = 0;
   /** When the room was first entered, by the house's clock; a reconnection enters nothing. */
   #enteredMs = Number.NaN;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -301,9 +303,12 @@ export class ChatList extends HTMLElement {
 
   #onScroll = () => {
     const pinned = isPinned(this);
+    // A list that became lower is not at its end either, and nobody has gone up in it: a notice came, or a banner.
+    const up = this.scrollTop < this.#top;
+    this.#top = this.scrollTop;
     if (pinned && this.#paused) {
       this.resume();
-    } else if (!pinned && !this.#paused) {
+    } else if (up && !pinned && !this.#paused) {
       this.#paused = true;
       this.#tellUnseen();
     }
