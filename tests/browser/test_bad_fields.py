@@ -123,6 +123,11 @@ async def test_what_is_typed_in_the_studio_is_taken_as_meant_or_kept_and_explain
         await gather_for_something(page, asked, shoot)
         await add_an_emote(page, shoot)
         await set_rules(page, shoot)
+        # And the house has what was taken, and nothing else.
+        await page.reload()
+        await expect(page.locator("emote-desk li code")).to_have_text([":고양이:"])
+        await expect(page.locator("goal-form goal-bar")).to_contain_text(PLAIN)
+        await expect(page.locator("chat-room .pinned bdi")).to_have_text(PLAIN)
 
 
 async def test_a_login_that_ends_takes_nothing_along_that_is_typed_in_the_studio(house, new_page, nickname):
