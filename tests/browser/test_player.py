@@ -197,26 +197,40 @@ async def test_a_phone_has_the_whole_width_and_nothing_that_scrolls_sideways(hou
             assert await page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], path
 
 
-async def test_every_button_lies_on_the_picture_on_a_phone_held_either_way(house, new_page, shoot):
+PHONES = ((1280, 800), (1024, 700), (932, 430), (844, 390), (568, 320), (390, 844), (320, 640))
+WINDOWS = ((1024, 768), (960, 1040), (700, 800))
+
+
+@pytest.mark.parametrize(("has_touch", "sizes"), [(True, PHONES), (False, WINDOWS)], ids=["phone", "window"])
+async def test_every_button_lies_on_the_picture_on_a_phone_and_in_half_a_screen(
+    house, new_page, shoot, has_touch, sizes
+):
     await house.on_air("demo")
-    stands_out = """() => {
+    drawn = """() => {
+        const told = (one) => one.getAttribute("aria-keyshortcuts") ?? one.className;
         const stage = document.querySelector("live-player .stage").getBoundingClientRect();
-        return [...document.querySelectorAll("player-controls .buttons > *, player-controls .seek")]
-            .map((one) => [one, one.getBoundingClientRect()])
-            .filter(([, box]) => box.width > 0 && (box.left < stage.left || box.right > stage.right))
-            .map(([one, box]) => `${one.className} ${box.left} to ${box.right} of ${stage.left} to ${stage.right}`);
+        const boxes = [...document.querySelectorAll("player-controls .buttons > *, player-controls .seek")]
+            .map((one) => [told(one), one.getBoundingClientRect()])
+            .filter(([, box]) => box.width > 0 && box.height > 0);
+        const out = boxes.filter(([, { left, right, top, bottom }]) =>
+            left < stage.left || right > stage.right || top < stage.top || bottom > stage.bottom);
+        return { names: boxes.map(([name]) => name), out, stage };
     }"""
-    async with new_page(locale="en-GB", has_touch=True) as page:
+    async with new_page(locale="en-GB", has_touch=has_touch) as page:
         await page.goto("/c/demo")
         await playing_since(page, 0)
         await page.evaluate("() => void document.querySelector('video').addTextTrack('captions', 'English', 'en')")
         await expect(page.get_by_role("button", name="Captions")).to_be_visible()
         await expect(page.locator("player-controls .latency")).to_contain_text("behind")
         await expect(page.locator("player-controls .seek")).to_be_visible()
-        for width, height in ((1280, 800), (1024, 700), (932, 430), (844, 390), (568, 320), (390, 844), (320, 640)):
+        for width, height in sizes:
             await page.set_viewport_size({"width": width, "height": height})
             await shoot(page, f"player-{width}")
-            assert await page.evaluate(stands_out) == [], width
+            found = await page.evaluate(drawn)
+            assert found["out"] == [], (width, found)
+            assert "F" in found["names"], (width, found)  # The whole screen.
+            if not has_touch:
+                assert "volume" in found["names"], (width, found)
 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("dark", 320, 640), ("light", 1280, 800)])
