@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from house import PASSWORD, Encoder
@@ -99,6 +100,32 @@ async def test_a_streamer_makes_links_sets_a_goal_and_blocks_words(house, new_pa
         await page.locator("chat-rules a.log").click()
         await expect(page.locator("moderation-log li")).to_contain_text("Blocked words")
         await shoot(page, "moderation")
+
+
+async def test_what_the_desk_has_shown_stays_whatever_is_answered_next(house, new_page, nickname, ffmpeg):
+    member = await house.sign_up(nickname())
+    health = asyncio.Event()
+
+    async def answer_late(route):
+        await health.wait()
+        await route.fallback()
+
+    async with Encoder(ffmpeg, member.stream_server, member.stream_key), new_page() as page:
+        await house.on_air(member.nickname)
+        page.forgiven.append("ERR_FAILED")
+        asked = f"**/api/channels/{member.nickname}"
+        await page.route(asked, lambda route: route.abort())
+        await page.route(f"{asked}/health", answer_late)
+        await page.goto("/login?next=/studio")
+        await log_in(page, member.login_id, PASSWORD)
+        steps = page.locator("studio-desk .encoder")
+        await steps.evaluate("(one) => { one.seen = true; }")
+        await page.unroute(asked)
+        await expect(page.locator("studio-desk .now[data-live]")).to_be_visible()
+        assert await steps.evaluate_all("(all) => all.map((one) => one.seen)") == [True]
+        health.set()
+        await expect(page.locator("stream-health .connected")).to_be_visible()
+        await expect(steps).to_have_js_property("seen", True)
 
 
 async def test_a_streamer_cuts_an_encoder_off(house, new_page, nickname, ffmpeg, shoot):

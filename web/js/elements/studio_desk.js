@@ -37,6 +37,8 @@ export class StudioDesk extends LightElement {
   #sure = createRef();
 
   #broadcast = NOTHING_KNOWN;
+  /** The rest of the desk has been drawn. */
+  #begun = false;
 
   constructor() {
     super();
@@ -87,9 +89,10 @@ export class StudioDesk extends LightElement {
     return html`<stream-health .nickname=${this.nickname} @rotated=${this.#onRotated} @looked=${() => (this.looked = true)}></stream-health>`;
   }
 
+  /** Once there it stays, whatever is answered next: somebody may be in it. */
   #rest() {
-    const waits = this.channel === null ? this.problem === null : this.channel.on_air && !this.looked;
-    return waits ? nothing : html`${this.#encoder()} <received-donations .nickname=${this.nickname}></received-donations>`;
+    this.#begun ||= this.channel === null ? this.problem !== null : !this.channel.on_air || this.looked;
+    return !this.#begun ? nothing : html`${this.#encoder()} <received-donations .nickname=${this.nickname}></received-donations>`;
   }
 
   #state() {
