@@ -173,12 +173,13 @@ async def test_the_hint_to_load_anew_takes_nobodys_place_and_stands_in_an_open_d
         close = hint.locator("button.quiet")
         await expect(share).to_be_visible()
         await page.evaluate(MISSING)
-        await expect(hint).to_be_visible()
+        await expect(hint.get_by_role("alert")).to_be_visible()
         await share.press("Enter")
         field = page.locator("share-dialog input").first
         await expect(field).to_be_visible()
         # Below a modal dialog it could be neither pressed nor focused.
         await expect(page.locator("share-dialog dialog > .reload-hint")).to_be_visible()
+        await expect(hint.get_by_role("alert")).to_have_count(0)  # It has been read.
         await field.focus()
         await close.focus()
         await expect(close).to_be_focused()
@@ -187,7 +188,7 @@ async def test_the_hint_to_load_anew_takes_nobodys_place_and_stands_in_an_open_d
         await expect(field).to_be_focused()
 
         await page.evaluate(MISSING)
-        await expect(hint).to_be_visible()
+        await expect(hint.get_by_role("alert")).to_be_visible()
         await page.keyboard.press("Escape")
         await expect(share).to_be_focused()
         await expect(page.locator("body > .reload-hint")).to_be_visible()

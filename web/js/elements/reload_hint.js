@@ -25,13 +25,17 @@ addEventListener("unhandledrejection", ({ reason }) => {
   place();
 });
 // Below an open dialog nothing can be pressed: there the hint is in it. Both events stay with what is opened, but are seen on the way to it.
+// So no dialog that lit draws may end in a part: what stands behind one without an end is lit's, and goes at the next draw.
 document.addEventListener("toggle", place, { capture: true });
 document.addEventListener("close", place, { capture: true });
 
 function place() {
   if (hint === null) return;
   const room = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
-  if (hint.parentElement !== room) room.append(hint);
+  if (hint.parentElement === room) return;
+  // It has been read; an alert that is moved would be read again.
+  if (hint.isConnected) hint.querySelector("[role]")?.removeAttribute("role");
+  room.append(hint);
 }
 
 function drawn() {
