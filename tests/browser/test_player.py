@@ -182,6 +182,16 @@ async def test_theatre_sound_and_pause_by_keys_from_anywhere_on_the_page(house, 
     assert 0 < volume < 1
 
 
+ABOUT = """async ([nickname, category]) => {
+    const about = document.querySelector("channel-about");
+    about.channel = { ...about.channel, nickname, category };
+    await about.updateComplete;
+    const box = (one) => about.querySelector(one).getBoundingClientRect();
+    const [facts, name, time] = [".facts", ".nickname", ".time"].map(box);
+    return { name: Math.min(name.right, facts.right) - name.left, beyond: time.right - facts.right };
+}"""
+
+
 async def test_a_phone_has_the_whole_width_and_nothing_that_scrolls_sideways(house, new_page, shoot):
     streamer = (await house.on_air("demo"))["nickname"]
     async with new_page(has_touch=True) as page:
@@ -195,6 +205,21 @@ async def test_a_phone_has_the_whole_width_and_nothing_that_scrolls_sideways(hou
                 await expect(page.locator("chat-room .guest")).to_be_in_viewport(ratio=1)
                 await shoot(page, "channel-phone")
             assert await page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], path
+
+
+async def test_on_a_phone_a_category_leaves_room_for_whose_channel_it_is(house, new_page, shoot):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(has_touch=True) as page:
+        await page.goto(f"/c/{streamer}")
+        await expect(page.locator("body")).to_have_attribute("data-on-air", "yes")
+        await expect(page.locator("channel-about .time")).to_be_visible()
+        for width in (320, 390):
+            await page.set_viewport_size({"width": width, "height": 740})
+            for name, least in (("meow", 20), ("meowmeowmeowmeowmeow", 48)):
+                found = await page.evaluate(ABOUT, [name, "Just Chatting"])
+                assert found["name"] >= least, (width, name, found)
+                assert found["beyond"] < 1, (width, name, found)
+            await shoot(page, f"channel-about-{width}")
 
 
 PHONES = ((1280, 800), (1024, 700), (932, 430), (844, 390), (568, 320), (390, 844), (320, 640))

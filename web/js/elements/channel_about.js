@@ -68,7 +68,7 @@ export class ChannelAbout extends LightElement {
           ${onAir && started_at !== null
             ? html`<span class="badge live">${t("live.badge")}</span><span class="time">${duration(Date.now() - Date.parse(started_at))}</span>`
             : nothing}
-          ${category === "" ? nothing : html`<span>${category}</span>`}
+          ${category === "" ? nothing : html`<span class="category">${category}</span>`}
           ${tags.map((tag) => html`<span class="tag">${tag}</span>`)}
         </p>
         ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
