@@ -51,12 +51,14 @@ class Identity extends EventTarget {
   }
 
   async #renew() {
+    const before = this.#token;
     try {
       this.#take(await request("POST", "/api/members/refresh"));
     } catch (error) {
       const { status } = asProblem(error);
       if (status !== 400 && status !== 401 && status !== 403) throw error;
-      this.#forget();
+      // Somebody may have logged in since it was asked: the answer is not about them.
+      if (this.#token === before) this.#forget();
     }
   }
 
