@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { again, drafted, DRAFTS_MAX, emptyLog, isWorthAgain, LINES_MAX, next, place, readBy, reduce, refused, taken, WATCHED_ANEW, withdrawn } from "../../web/js/core/chat_log.js";
+import { again, drafted, DRAFTS_MAX, emptyLog, hangsOnThisWatch, isUnsure, isWorthAgain, LINES_MAX, next, place, readBy, reduce, refused, taken, WATCHED_ANEW, withdrawn } from "../../web/js/core/chat_log.js";
 
 const said = (seq, text = `line ${seq}`, nickname = "mia", id = `id-${seq}`) => ({
   kind: "said", seq, id, from: { nickname, roles: [] }, text, at: "2026-11-25T00:00:00Z",
@@ -291,9 +291,53 @@ test("what was removed stays so, and hides no other line of the same id", () => 
 test("a line whose number was seen already cannot come any more", () => {
   const log = drafted(reduce(emptyLog("mia"), [said(7)]), "x", "hello");
   assert.equal(taken(log, "x", 7).drafts.length, 0);
-  assert.equal(taken(log, "x", 8), log, "it is on its way");
-  assert.equal(taken(log, "x", 0), log, "it has none yet");
+  assert.equal(taken(log, "x", 8).drafts.length, 1, "it is on its way");
+  assert.equal(taken(log, "x", 0).drafts.length, 1, "it has none yet");
+  assert.equal(taken(log, "y", 7).drafts, log.drafts, "the room has said it");
 });
+
+test("a line that was taken waits no longer than until its number has gone by", () => {
+  const log = taken(drafted(reduce(emptyLog("mia"), [said(80)]), "x", "hello"), "x", 100);
+  assert.equal(next(log, said(99)).drafts.length, 1);
+  assert.equal(reduce(log, [{ kind: "gap", skipped: 40, from_seq: 81, to_seq: 120 }, said(121)]).drafts.length, 0);
+  assert.equal(next(refused(log, "x", "chat.slow"), said(121)).drafts.length, 1, "what was refused stays");
+});
+
+test("of a line that was taken without a number nobody knows where another part of the house is watched", () => {
+  const waiting = drafted(reduce(emptyLog("mia"), [said(1)]), "x", "hello");
+  assert.ok(!hangsOnThisWatch(waiting));
+  assert.equal(next(waiting, WATCHED_ANEW).drafts, waiting.drafts, "it has no answer yet");
+  const held = taken(waiting, "x", 0);
+  assert.ok(hangsOnThisWatch(held));
+  const after = next(held, WATCHED_ANEW);
+  assert.deepEqual(after.drafts.map(({ text, code }) => [text, code]), [["hello", "wire.lost"]]);
+  assert.ok(!hangsOnThisWatch(after));
+  assert.equal(next(taken(waiting, "x", 9), WATCHED_ANEW).drafts[0]?.code, null, "it has one");
+  assert.equal(next(after, local("x", "hello")).drafts.length, 0, "it was the same part after all");
+});
+
+test("a line that was taken by numbers that began anew is not waited for", () => {
+  const epoch = (name) => ({ kind: "epoch", epoch: name });
+  const waiting = drafted(reduce(emptyLog("mia"), [epoch("one"), said(80)]), "x", "hello");
+  const after = reduce(taken(waiting, "x", 100), [epoch("two"), said(101)]);
+  assert.equal(next(taken(waiting, "x", 0), epoch("two")).drafts[0]?.code, null, "it gets one of the new numbers");
+  assert.deepEqual(after.drafts.map(({ text, code }) => [text, code]), [["hello", "wire.lost"]]);
+});
+
+test("drafts that nothing happened to are the same array, so that they are not drawn or kept again", () => {
+  let log = refused(drafted(emptyLog("mia"), "x", "hello"), "x", "chat.slow");
+  const { drafts } = log;
+  log = reduce(log, [{ kind: "epoch", epoch: "one" }, said(1), said(2, "theirs", "leo"), { kind: "epoch", epoch: "two" }]);
+  log = reduce(log, [local("y"), { kind: "refused", id: "z", code: "chat.slow" }, WATCHED_ANEW]);
+  log = withdrawn(refused(taken(log, "y", 7), "y", "chat.slow"), "y");
+  assert.equal(log.drafts, drafts);
+  // Of those that stay beside one that changed each is the same.
+  assert.equal(drafted(log, "y", "more").drafts[0], drafts[0]);
+});
+
+for (const [code, unsure] of [[null, false], ["chat.slow", false], ["wire.lost", true], ["wire.timeout", true], ["store.unknown", true]]) {
+  test(`${code}: ${unsure ? "it may have been said" : "what happened is known"}`, () => assert.equal(isUnsure({ code }), unsure));
+}
 
 for (const [code, worth] of [["chat.empty", false], ["chat.too_long", false], ["chat.blocked", false], ["chat.taken_back", false], ["chat.slow", true], ["wire.lost", true]]) {
   test(`${code}: ${worth ? "the same words may do" : "other words are wanted"}`, () => assert.equal(isWorthAgain({ code }), worth));

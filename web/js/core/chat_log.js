@@ -33,7 +33,14 @@ const UNNUMBERED = "local:";
  * @property {boolean} local it has no number yet, because the house's store is away: those connected to one part of it see it
  * @property {boolean} lapsed that was so for too long: it will not come to the others
  */
-/** @typedef {{ id: string, text: string, code: string | null, retryAfterMs: number }} Draft `code` is null while it is on its way */
+/**
+ * @typedef {object} Draft
+ * @property {string} id
+ * @property {string} text
+ * @property {string | null} code null while it is on its way
+ * @property {number} retryAfterMs
+ * @property {number} [seq] the house has it, under this number; 0: under none yet
+ */
 /** @typedef {Record<string, unknown> & { kind: string }} RoomEvent */
 /**
  * @typedef {object} Log
@@ -85,7 +92,7 @@ export function reduce(log, events) {
         }
         keys.add(line.key);
         lines.push(before?.removed ? { ...line, text: "", removed: true } : line);
-        if (line.mine) drafts = drafts.filter((draft) => draft.id !== line.id);
+        if (line.mine) drafts = without(drafts, (draft) => draft.id === line.id);
         break;
       }
       case "gap":
@@ -100,6 +107,7 @@ export function reduce(log, events) {
       case "epoch":
         if (epoch !== "" && event.epoch !== epoch) {
           beginAnew(lines, string(event.epoch));
+          drafts = lost(drafts, ({ seq = 0 }) => seq > 0);
           seq = 0;
         }
         epoch = string(event.epoch);
@@ -109,6 +117,7 @@ export function reduce(log, events) {
         break;
       case "watched_anew":
         lines.forEach((line, index) => (lines[index] = line.local ? { ...line, local: false, lapsed: true } : line));
+        drafts = lost(drafts, (draft) => draft.seq === 0);
         break;
       case "back":
         lines.forEach((line, index) => (lines[index] = line.local ? { ...line, local: false } : line));
@@ -123,7 +132,7 @@ export function reduce(log, events) {
     if (lines.length > 2 * LINES_MAX) forget(lines, keys);
   }
   forget(lines, keys);
-  return { ...log, lines, drafts, seq, epoch, viewers };
+  return { ...log, lines, drafts: notPast(drafts, seq), seq, epoch, viewers };
 }
 
 /**
@@ -140,6 +149,11 @@ export function refused(log, id, code, retryAfterMs = 0) {
   return { ...log, drafts: withCode(log.drafts, id, code, retryAfterMs) };
 }
 
+/** Does nobody know whether the house has taken it? @param {Draft} draft */
+export function isUnsure({ code }) {
+  return ["wire.lost", "wire.timeout", "store.unknown"].includes(code ?? "");
+}
+
 /** Could the house take the same words another time? @param {Draft} draft */
 export function isWorthAgain({ code }) {
   return !["chat.empty", "chat.too_long", "chat.blocked", "chat.taken_back"].includes(code ?? "");
@@ -152,7 +166,7 @@ export function restored(log, drafts) {
 
 /** The writer takes a refused line back, to change it or to drop it. @param {Log} log @param {string} id @returns {Log} */
 export function withdrawn(log, id) {
-  return { ...log, drafts: log.drafts.filter((draft) => draft.id !== id) };
+  return { ...log, drafts: without(log.drafts, (draft) => draft.id === id) };
 }
 
 /** A line that may not have come to the others is sent again, by its own id. @param {Log} log @param {Line} line @returns {Log} */
@@ -161,11 +175,16 @@ export function again(log, { key, id, text }) {
 }
 
 /**
- * The house has a line, and under which number: what was said before cannot come any more.
+ * The house has a line, and under which number.
  * @param {Log} log @param {string} id @param {number} seq 0: none yet @returns {Log}
  */
 export function taken(log, id, seq) {
-  return seq > 0 && log.seq !== null && seq <= log.seq ? withdrawn(log, id) : log;
+  return { ...log, drafts: notPast(changed(log.drafts, (draft) => draft.id === id, { seq }), log.seq) };
+}
+
+/** Is there a line that only the part of the house knows which is watched now? @param {Log} log */
+export function hangsOnThisWatch({ lines, drafts }) {
+  return lines.some((line) => line.local) || drafts.some((draft) => draft.code === null && draft.seq === 0);
 }
 
 /** Another member (or a guest) reads from now on. @param {Log} log @param {string | null} me @returns {Log} */
@@ -292,7 +311,33 @@ function remove(lines, { ids, seqs, nickname }) {
 
 /** @param {readonly Draft[]} drafts @param {string} id @param {string} code @param {number} retryAfterMs */
 function withCode(drafts, id, code, retryAfterMs) {
-  return drafts.map((draft) => (draft.id === id ? { ...draft, code, retryAfterMs } : draft));
+  return changed(drafts, (draft) => draft.id === id, { code, retryAfterMs });
+}
+
+/**
+ * What was said before the newest event cannot come any more: a gap has it.
+ * @param {readonly Draft[]} drafts @param {number | null} newest
+ */
+function notPast(drafts, newest) {
+  return without(drafts, ({ code, seq = 0 }) => code === null && seq > 0 && newest !== null && seq <= newest);
+}
+
+/** The house had them, and may not have them any more. @param {readonly Draft[]} drafts @param {(draft: Draft) => boolean} meant */
+function lost(drafts, meant) {
+  return changed(drafts, (draft) => draft.code === null && meant(draft), { code: "wire.lost" });
+}
+
+/**
+ * The same array where none goes: then nothing is drawn or kept anew.
+ * @param {readonly Draft[]} drafts @param {(draft: Draft) => boolean} gone
+ */
+function without(drafts, gone) {
+  return drafts.some(gone) ? drafts.filter((draft) => !gone(draft)) : drafts;
+}
+
+/** As above. @param {readonly Draft[]} drafts @param {(draft: Draft) => boolean} meant @param {Partial<Draft>} change */
+function changed(drafts, meant, change) {
+  return drafts.some(meant) ? drafts.map((draft) => (meant(draft) ? { ...draft, ...change } : draft)) : drafts;
 }
 
 /** @param {Line[]} lines @param {Set<string>} keys */

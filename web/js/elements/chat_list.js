@@ -13,7 +13,7 @@
 
 import { news } from "../core/announcer.js";
 import { momentMs } from "../core/broadcast_state.js";
-import { again, drafted, emptyLog, next, readBy, reduce, refused, restored, taken, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
+import { again, drafted, emptyLog, hangsOnThisWatch, next, readBy, reduce, refused, restored, taken, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
 import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
 import { t } from "../net/words.js";
@@ -43,6 +43,8 @@ export class ChatList extends HTMLElement {
   #lines = document.createElement("div");
   #drafts = document.createElement("div");
   #drawnDrafts = this.#log.drafts;
+  /** @type {Map<import("../core/chat_log.js").Draft, HTMLElement>} */
+  #draftRows = new Map();
   #lastDrawMs = 0;
   #planned = 0;
   #paused = false;
@@ -103,8 +105,9 @@ export class ChatList extends HTMLElement {
     this.#stream = wire.stream("chat.watch", {
       body: () => {
         // What has arrived is not asked for again, drawn or not.
-        const { seq, epoch, lines } = reduce(this.#log, this.#inbox);
-        if (lines.some((line) => line.local)) this.#watchedAnew();
+        const now = reduce(this.#log, this.#inbox);
+        if (hangsOnThisWatch(now)) this.#watchedAnew();
+        const { seq, epoch } = now;
         const { local } = this;
         return { channel, behind: BEHIND_MAX, epoch, ...(local ? { local } : {}), ...(seq === null ? { history: HISTORY_LINES } : { since: seq }) };
       },
@@ -142,6 +145,8 @@ export class ChatList extends HTMLElement {
     this.#rows.clear();
     this.#lines.replaceChildren();
     this.#drawnDrafts = [];
+    this.#draftRows.clear();
+    this.#drafts.replaceChildren();
     this.#plan();
   }
 
@@ -251,13 +256,19 @@ export class ChatList extends HTMLElement {
   }
 
   #drawDrafts() {
-    // Only when they changed: a button in there may hold the focus.
-    if (this.#drawnDrafts === this.#log.drafts) return;
-    this.#drawnDrafts = this.#log.drafts;
-    const rows = this.#log.drafts.map((draft) =>
-      draftRow(draft, this.#log.me ?? "", (act) => this.#act(draft, act), this.#split),
+    // Only those that changed, and none is moved: a button in there may hold the focus.
+    const { drafts, me } = this.#log;
+    if (this.#drawnDrafts === drafts) return;
+    this.#drawnDrafts = drafts;
+    const rows = new Map(
+      drafts.map((draft) => [draft, this.#draftRows.get(draft) ?? draftRow(draft, me ?? "", (act) => this.#act(draft, act), this.#split)]),
     );
-    this.#drafts.replaceChildren(...rows);
+    for (const [draft, row] of this.#draftRows) if (!rows.has(draft)) row.remove();
+    [...rows.values()].forEach((row, index) => {
+      const there = this.#drafts.children[index] ?? null;
+      if (there !== row) this.#drafts.insertBefore(row, there);
+    });
+    this.#draftRows = rows;
   }
 
   /** @param {import("../core/chat_log.js").Draft} draft @param {"again" | "edit" | "drop"} act */
