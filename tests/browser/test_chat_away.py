@@ -20,6 +20,7 @@ class Line:
     def __init__(self):
         self._socket = None
         self._watch = None
+        self.swallows = b"nothing at all"
 
     async def carry(self, page):
         """Lead every WebSocket of this page through here."""
@@ -31,7 +32,8 @@ class Line:
         def up(message):
             if b"chat.watch" in message:
                 self._socket, self._watch = socket, message[:4]
-            server.send(message)
+            if self.swallows not in message:
+                server.send(message)
 
         socket.on_message(up)
 
@@ -111,8 +113,42 @@ async def test_a_line_that_another_part_of_the_house_knows_nothing_of_can_be_sen
         line.say(**said("mine too", "3", member.nickname, local=True))
         await expect(again).to_have_count(1)
         await again.click()
+        # What was pressed is gone: one goes on where one writes.
+        await expect(page.locator("#chat-text")).to_be_focused()
         await expect(rows).to_have_text(["theirs", "mine too", "mine"])
         await expect(mark).to_have_count(2)
         await expect(page.locator("chat-list .line:not(.pending) .text", has_text=re.compile("^mine$"))).to_be_visible()
         await page.reload()
         await expect(rows).to_have_text(["mine"])
+
+
+async def test_a_line_whose_answer_was_lost_may_have_been_sent_and_can_be_sent_again(house, new_page, nickname):
+    member = await house.sign_up(nickname())
+    line = Line()
+    async with new_page(locale="en-US") as page:
+        await line.carry(page)
+        await page.goto(f"/login?next=/chat/{member.nickname}")
+        await log_in(page, member.login_id, PASSWORD)
+        await line.watched()
+        await expect(page.locator("chat-room .count")).to_be_visible()
+        field, refused = page.locator("#chat-text"), page.locator("chat-list .line.refused")
+
+        line.swallows = b"chat.say"
+        for words in ("one", "two"):
+            await field.fill(words)
+            await field.press("Enter")
+        await expect(page.locator("chat-list .line.pending")).to_have_count(2)
+        line.swallows = b"nothing at all"
+        await line.cut()
+        await expect(refused.locator(".why")).to_have_text(["May not have been sent"] * 2)
+
+        # One's own other lines take the focus from no button.
+        await refused.last.get_by_role("button", name="Edit").focus()
+        line.say(**said("three", "3", member.nickname, seq=1))
+        await expect(page.locator("chat-list .line.mine:not(.refused) .text")).to_have_text(["three"])
+        await expect(refused.last.get_by_role("button", name="Edit")).to_be_focused()
+
+        await refused.first.get_by_role("button", name="Send again").press("Enter")
+        await expect(field).to_be_focused()
+        await expect(refused.locator(".text")).to_have_text(["two"])
+        await expect(field).to_have_value("")

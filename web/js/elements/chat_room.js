@@ -308,8 +308,11 @@ export class ChatRoom extends LightElement {
     }
   }
 
-  /** The same id: a line that came through after all is not said twice. @param {CustomEvent<{ id: string, text: string }>} event */
-  #onSayAgain = ({ detail }) => void this.#say(detail);
+  /** The same id: within a minute, what came through after all is not said twice. @param {CustomEvent<{ id: string, text: string }>} event */
+  #onSayAgain = ({ detail }) => {
+    (this.#field.value ?? this.#list.value)?.focus({ preventScroll: true }); // What was pressed is gone.
+    void this.#say(detail);
+  };
 
   /** @param {CustomEvent<readonly import("../core/chat_log.js").Draft[]>} event */
   #onUnsent = ({ detail }) => {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isWorthAgain } from "../core/chat_log.js";
+import { isUnsure, isWorthAgain } from "../core/chat_log.js";
 import { nameColour } from "../core/portrait.js";
 import { errorText, format, t } from "../net/words.js";
 import { Problem } from "../core/problem.js";
@@ -48,7 +48,7 @@ export function draftRow(draft, nickname, act, split) {
     return row;
   }
   const problem = new Problem(draft.code, { retryAfterMs: draft.retryAfterMs });
-  const why = part("p", "why", t("chat.refused", { why: errorText(problem) }));
+  const why = part("p", "why", isUnsure(draft) ? t("chat.unsure") : t("chat.refused", { why: errorText(problem) }));
   why.setAttribute("role", "status");
   row.append(why, button("chat.refused_edit", () => act("edit")));
   if (isWorthAgain(draft)) row.append(button("chat.send_again", () => act("again")));
