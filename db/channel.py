@@ -105,7 +105,10 @@ class BroadcastEnded(ChannelError):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel as everybody sees it. `id` is its owner's member id."""
+    """A channel as everybody sees it. `id` is its owner's member id.
+
+    `last_live_at` is when its last broadcast ended: None while it is on air, and before its first.
+    """
 
     id: int
     nickname: str
@@ -115,6 +118,7 @@ class Channel:
     on_air: bool
     broadcast_id: int | None
     started_at: datetime | None
+    last_live_at: datetime | None = None
 
 
 def check_title(text: str) -> str:

@@ -23,7 +23,12 @@ assert LEASE_SECONDS >= 3 * HEARTBEAT_SECONDS
 LIVE_CHANNELS_MAX = 1000
 
 _CHANNEL = """
-    SELECT c.id, m.nickname, c.title, c.category, c.tags, b.id AS broadcast_id, b.started_at
+    SELECT c.id, m.nickname, c.title, c.category, c.tags, b.id AS broadcast_id, b.started_at,
+           -- What nobody ended is over since nobody has said that it goes on.
+           CASE WHEN b.id IS NULL THEN (
+               SELECT coalesce(p.ended_at, p.lease_until) FROM broadcast p
+               WHERE p.channel_id = c.id ORDER BY p.id DESC LIMIT 1
+           ) END AS last_live_at
     FROM channel c
     JOIN member m ON m.id = c.id AND m.erased_at IS NULL
     LEFT JOIN broadcast b ON b.channel_id = c.id AND b.ended_at IS NULL AND b.lease_until > now()
@@ -184,4 +189,5 @@ def _channel(row: Mapping[str, Any]) -> Channel:
         on_air=row["broadcast_id"] is not None,
         broadcast_id=row["broadcast_id"],
         started_at=row["started_at"],
+        last_live_at=row["last_live_at"],
     )

@@ -73,6 +73,7 @@ def view_of(found: Channel, viewers: int, thumbnail: str | None) -> wire.Channel
         on_air=found.on_air,
         viewers=viewers,
         started_at=found.started_at,
+        last_live_at=found.last_live_at,
         thumbnail=thumbnail,
         playback=playback_url(found.nickname) if found.on_air else None,
     )

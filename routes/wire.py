@@ -142,7 +142,8 @@ class Me(Struct, frozen=True):
 class ChannelView(Struct, frozen=True):
     """A channel as anyone may see it. `playback` is the URL of its multivariant playlist, null while off air.
 
-    `rules` are there where one channel is asked for, not in lists.
+    `last_live_at` is when its last broadcast ended: null on air, and before the first. `rules` are there where one
+    channel is asked for, not in lists.
     """
 
     nickname: str
@@ -152,6 +153,7 @@ class ChannelView(Struct, frozen=True):
     on_air: bool
     viewers: int
     started_at: datetime | None
+    last_live_at: datetime | None
     thumbnail: str | None
     playback: str | None
     rules: RulesView | UnsetType = UNSET

@@ -132,6 +132,25 @@ async def test_a_channel_whose_process_died_leaves_the_list_by_itself(pool, owne
         await channels.renew_lease(broadcast_id)
 
 
+async def test_a_channel_says_when_it_was_last_on_air(pool, owner, channels):
+    assert (await channels.by_id(owner.id)).last_live_at is None
+
+    first = await channels.begin_broadcast(owner.id)
+    assert (await channels.by_id(owner.id)).last_live_at is None
+    await channels.end_broadcast(first)
+    ended_at = await pool.fetchval("SELECT ended_at FROM broadcast WHERE id = $1", first)
+    assert ended_at == (await channels.by_id(owner.id)).last_live_at
+
+    second = await channels.begin_broadcast(owner.id)
+    [channel] = await channels.live()
+    assert channel.last_live_at is None
+    await lapse(pool, second, LEASE_SECONDS + 60)  # Its process died, and nobody has written its end yet.
+    lease_until = await pool.fetchval("SELECT lease_until FROM broadcast WHERE id = $1", second)
+    assert lease_until == (await channels.by_id(owner.id)).last_live_at
+    await channels.end_orphans()
+    assert lease_until == (await channels.by_id(owner.id)).last_live_at
+
+
 async def test_a_heartbeat_renews_the_lease_even_a_late_one(pool, owner, channels):
     broadcast_id = await channels.begin_broadcast(owner.id)
     await lapse(pool, broadcast_id, LEASE_SECONDS + 1)

@@ -219,19 +219,23 @@ class House:
     async def streamer(self, nickname: str) -> Person:
         """A new member whose channel the books take for live: what a donation needs of an encoder."""
         person = await self.sign_up(nickname)
+        await self.write(
+            """
+            INSERT INTO broadcast (channel_id, lease_until)
+            SELECT id, now() + '1 hour' FROM member WHERE nickname = $1
+            """,
+            nickname,
+        )
+        return person
+
+    async def write(self, statement: str, *values: object) -> None:
+        """Put into the house's own database what would take a day to come there by itself."""
         url = self.environment.get("COMMEOW_DATABASE_URL") or PostgreSQL(self.data / "postgres").url()
         database = await asyncpg.connect(url)
         try:
-            await database.execute(
-                """
-                INSERT INTO broadcast (channel_id, lease_until)
-                SELECT id, now() + '1 hour' FROM member WHERE nickname = $1
-                """,
-                nickname,
-            )
+            await database.execute(statement, *values)
         finally:
             await database.close()
-        return person
 
     def connect(self, person: Person | None = None) -> Connection:
         """An RSocket connection of rsocket-py: `async with house.connect(member) as connection`."""

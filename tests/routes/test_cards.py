@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -51,6 +52,13 @@ async def test_a_card_of_somebody_off_air_has_no_picture(cards, new_member):
     card = await cards.of("miso")
     assert (card.title, card.words, card.picture) == ("miso", "", None)
     assert (card.now.on_air, card.now.playback, card.now.started_at) == (False, None, None)
+
+
+async def test_a_card_of_somebody_off_air_says_when_they_were_on(cards, new_member, pool):
+    miso = await new_member("miso", live=True)
+    await pool.execute("UPDATE broadcast SET ended_at = '2026-11-27T09:00:00Z' WHERE channel_id = $1", miso.id)
+
+    assert (await cards.of("miso")).now.last_live_at == datetime(2026, 11, 27, 9, tzinfo=UTC)
 
 
 async def test_there_is_no_card_of_nobody_and_none_while_the_store_is_away(cards):

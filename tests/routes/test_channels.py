@@ -40,6 +40,7 @@ async def test_a_channel_off_air_has_no_playback(channel_client, new_member):
         "on_air": False,
         "viewers": 0,
         "started_at": None,
+        "last_live_at": None,
         "thumbnail": None,
         "playback": None,
         "rules": {

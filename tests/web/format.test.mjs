@@ -14,6 +14,23 @@ test("each language in its own way", () => {
   assert.match(english.day("2026-11-25T09:05:00Z"), /2026/);
 });
 
+test("how long ago, by the largest unit that is full", () => {
+  const [english, korean] = [formats("en"), formats("ko")];
+  const hour = 3_600_000;
+  const day = 24 * hour;
+  assert.equal(english.ago(-5), "0 seconds ago");
+  assert.equal(english.ago(59_999), "59 seconds ago");
+  assert.equal(english.ago(60_000), "1 minute ago");
+  assert.equal(english.ago(3.99 * hour), "3 hours ago");
+  assert.equal(korean.ago(3.99 * hour), "3시간 전");
+  assert.equal(english.ago(6.9 * day), "6 days ago");
+  assert.equal(english.ago(7 * day), "1 week ago");
+  assert.equal(english.ago(30 * day), "4 weeks ago");
+  assert.equal(korean.ago(31 * day), "1개월 전");
+  assert.equal(english.ago(365 * day), "11 months ago");
+  assert.equal(korean.ago(800 * day), "2년 전");
+});
+
 test("durations", () => {
   assert.equal(duration(0), "0:00");
   assert.equal(duration(-5), "0:00");

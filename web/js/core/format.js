@@ -9,6 +9,7 @@
  * @property {(count: number) => string} compact 1.2K, 1.2\uB9CC
  * @property {(seconds: number) => string} seconds 1.3
  * @property {(amount: number) => string} won \u20A91,200
+ * @property {(milliseconds: number) => string} ago 3 hours ago, by the largest unit that is full
  * @property {(moment: string | number) => string} clock the hour and minute of a moment; "" for what is none
  * @property {(moment: string | number) => string} day the date and time of a moment; "" for what is none
  */
@@ -20,6 +21,7 @@ export function formats(locale, timeZone) {
     compact: numbers(locale, { notation: "compact", maximumFractionDigits: 1 }),
     seconds: numbers(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
     won: numbers(locale, { style: "currency", currency: "KRW", currencyDisplay: "narrowSymbol" }),
+    ago: past(locale),
     clock: moments(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone }),
     day: moments(locale, { dateStyle: "medium", timeStyle: "short", timeZone }),
   };
@@ -32,6 +34,20 @@ function numbers(locale, options) {
   /** @type {Intl.NumberFormat | undefined} */
   let format;
   return (value) => (format ??= new Intl.NumberFormat(locale, options)).format(value);
+}
+
+const DAY_MS = 86_400_000;
+/** The largest first. A month is a twelfth of a year here. @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [["year", 365.25 * DAY_MS], ["month", 30.4375 * DAY_MS], ["week", 7 * DAY_MS], ["day", DAY_MS], ["hour", 3_600_000], ["minute", 60_000]];
+
+/** @param {string} locale @returns {(milliseconds: number) => string} */
+function past(locale) {
+  /** @type {Intl.RelativeTimeFormat | undefined} */
+  let format;
+  return (milliseconds) => {
+    const [unit, size] = UNITS.find(([, full]) => milliseconds >= full) ?? ["second", 1000];
+    return (format ??= new Intl.RelativeTimeFormat(locale)).format(-Math.max(0, Math.floor(milliseconds / size)), unit);
+  };
 }
 
 /** @param {string} locale @param {Intl.DateTimeFormatOptions} options @returns {(moment: string | number) => string} */

@@ -12,6 +12,7 @@ import { breath } from "../net/breath.js";
 import { keep, kept } from "../net/storage.js";
 import { t } from "../net/words.js";
 import * as icons from "./icons.js";
+import "./last_live.js";
 import { LightElement } from "./light_element.js";
 import "./player_controls.js";
 import * as playerIcons from "./player_icons.js";
@@ -27,6 +28,7 @@ export class LivePlayer extends LightElement {
   static properties = {
     broadcast: { attribute: false },
     nickname: {},
+    lastLive: { attribute: false },
     theatre: { type: Boolean },
     troubled: { state: true },
     blocked: { state: true },
@@ -64,6 +66,8 @@ export class LivePlayer extends LightElement {
     /** @type {import("../core/broadcast_state.js").Broadcast} */
     this.broadcast = NOTHING_KNOWN;
     this.nickname = "";
+    /** When the channel's last broadcast ended, as far as the house has said. @type {string | null} */
+    this.lastLive = null;
     /** The page gives it all the room there is. */
     this.theatre = false;
     /** The player is mending something. */
@@ -198,10 +202,10 @@ export class LivePlayer extends LightElement {
     const video = this.#video.value;
     switch (state) {
       case "offline":
-        return html`<div class="notice full asleep" role="status">${icons.sleepingCat}<p>${t("player.offline", { nickname: this.nickname })}</p></div>`;
+        return html`<div class="notice full asleep">${icons.sleepingCat}${this.#over(t("player.offline", { nickname: this.nickname }))}</div>`;
       case "ended":
         if (this.#plays || this.#isBack) return nothing; // The last seconds are still to be seen.
-        return html`<div class="notice full veil" role="status">${icons.sleepingCat}<p>${t("player.ended")}</p></div>`;
+        return html`<div class="notice full veil">${icons.sleepingCat}${this.#over(t("player.ended"))}</div>`;
       case "interrupted":
         return html`<div class="notice" role="status"><p><span class="spinner"></span>${t("player.interrupted")}</p></div>`;
       case "live":
@@ -215,6 +219,11 @@ export class LivePlayer extends LightElement {
       default:
         return html`<div class="notice bare"><span class="spinner"></span></div>`;
     }
+  }
+
+  /** What is said once, and what the clock goes on with: nobody hears that anew each minute. @param {string} words */
+  #over(words) {
+    return html`<div class="words"><p role="status">${words}</p><last-live .moment=${this.lastLive}></last-live></div>`;
   }
 
   #begin = async () => {

@@ -15,6 +15,7 @@ import { request } from "./http.js";
  * @property {boolean} on_air
  * @property {number} viewers
  * @property {string | null} started_at
+ * @property {string | null} last_live_at when its last broadcast ended; null on air, and before the first
  * @property {string | null} thumbnail
  * @property {string | null} playback
  */

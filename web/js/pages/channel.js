@@ -157,6 +157,7 @@ function spread(wanted) {
 function take(answer) {
   about.channel = answer;
   document.title = t("page_title", { page: answer.title === "" ? answer.nickname : `${answer.title} · ${answer.nickname}` });
+  player.lastLive = answer.last_live_at;
   become(asked(broadcast, answer));
 }
 

@@ -44,6 +44,7 @@ async function ask() {
   try {
     const answer = await channel(nickname);
     document.title = t("page_title", { page: answer.title === "" ? answer.nickname : answer.title });
+    player.lastLive = answer.last_live_at;
     become(asked(broadcast, answer));
   } catch {
     // Asked again soon. What plays goes on playing.
