@@ -5,7 +5,6 @@ A new page or dialog gets a line in `SURFACES`; whoever looks at all of them (te
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -201,7 +200,7 @@ async def studio_on_air(walk: Walk) -> None:
     await walk.page.evaluate("() => fetch('/api/members/logout', {method: 'POST'})")
     await walk.page.goto("/login")
     await log_in(walk.page, walk.owner.login_id)
-    await walk.page.wait_for_url(re.compile("/$"))
+    await walk.page.wait_for_url("/")
     await walk.page.goto("/studio")
     await expect(walk.find("stream-health .connected")).to_be_visible()
     await expect(walk.find("received-donations li").first).to_be_visible()

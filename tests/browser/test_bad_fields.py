@@ -26,7 +26,7 @@ async def log_in_again(page, link, member, path):
     await link.click()
     await page.wait_for_url("**/login?*")
     await log_in(page, member.login_id, PASSWORD)
-    await page.wait_for_url(f"**{path}")
+    await page.wait_for_url(path)
 
 
 async def press_twice(button):
@@ -151,6 +151,8 @@ async def test_a_login_that_ends_takes_nothing_along_that_is_typed_in_the_studio
         await desk.locator("[name=picture]").set_input_files(
             {"name": "cat.gif", "mimeType": "image/gif", "buffer": PIXEL}
         )
+        await rules.locator("[name=slow]").select_option("30")
+        await rules.locator("[name=links]").check()
         await log_out_elsewhere(house, member, page)
         await expect(page.locator("chat-room .guest")).to_be_visible()
         for one in (rules, form, desk):
@@ -161,6 +163,8 @@ async def test_a_login_that_ends_takes_nothing_along_that_is_typed_in_the_studio
         await expect(rules.locator("textarea")).to_be_enabled()
         for field, words in fields.items():
             await expect(field).to_have_value(words)
+        await expect(rules.locator("[name=slow]")).to_have_value("30")
+        await expect(rules.locator("[name=links]")).to_be_checked()
         await form.locator("button").click()
         await expect(form.locator("goal-bar")).to_contain_text(PLAIN)
         await rules.locator("button[type=submit]").click()

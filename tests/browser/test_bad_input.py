@@ -97,6 +97,8 @@ async def test_a_login_that_ends_while_one_types_takes_no_words_along(house, new
         await page.locator("#chat-text").fill("쓰다 만 말")
         await page.click("channel-about button.donate")
         await page.locator("donate-dialog textarea").fill("선물과 함께")
+        await page.locator("donate-dialog input[type=number]").fill("300")
+        await page.locator("donate-dialog input[type=checkbox]").check()
         # From another device: all others are logged out, and this page hears it at once.
         await house.api("DELETE", "/api/members/me/logins", token=member.token)
         await expect(page.locator("chat-room .guest")).to_be_visible()
@@ -107,12 +109,14 @@ async def test_a_login_that_ends_while_one_types_takes_no_words_along(house, new
         await page.wait_for_url("**/login?*")
         page.forgiven.append("401")
         await log_in(page, member.login_id, PASSWORD)
-        await page.wait_for_url(f"**/c/{streamer}")
+        await page.wait_for_url(f"/c/{streamer}")
         await expect(page.locator("#chat-text")).to_have_value("쓰다 만 말")
         await page.click("channel-about button.donate")
         await expect(page.locator("donate-dialog textarea")).to_have_value("선물과 함께")
+        await expect(page.locator("donate-dialog input[type=number]")).to_have_value("300")
+        await expect(page.locator("donate-dialog input[type=checkbox]")).to_be_checked()
         await page.locator("donate-dialog button[type=submit]").dblclick()
-        await expect(page.locator("donate-dialog .thanks")).to_contain_text("900")
+        await expect(page.locator("donate-dialog .thanks")).to_contain_text("700")
         await page.locator("donate-dialog .thanks button").click()
         await page.locator("#chat-text").press("Enter")
         await expect(page.locator("chat-list .line.mine:not(.pending) .text", has_text="쓰다 만 말")).to_be_visible()
@@ -120,7 +124,7 @@ async def test_a_login_that_ends_while_one_types_takes_no_words_along(house, new
         await expect(page.locator("#chat-text")).to_have_value("")
 
     history = await house.api("GET", "/api/points/history", token=member.token)
-    assert [entry["points"] for entry in history["entries"] if entry["kind"] == "donation"] == [-100]
+    assert [entry["points"] for entry in history["entries"] if entry["kind"] == "donation"] == [-300]
 
 
 async def called(house, member, words):
@@ -145,12 +149,23 @@ async def save_now(page, save):
     await expect(page.locator("channel-form .said")).not_to_be_empty()
 
 
+async def buy_without_a_login(page, house, member):
+    """Press a pack when the login has ended elsewhere."""
+    await page.goto("/wallet")
+    pack = page.locator("top-up-desk .pack").first
+    await expect(pack).to_be_visible()
+    await house.api("DELETE", "/api/members/me/logins", token=member.token)
+    await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=3))
+    await pack.click()
+    await expect(page.locator("top-up-desk [role=alert] a")).to_have_attribute("href", "/login?next=%2Fwallet")
+
+
 async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_login(house, new_page, nickname, shoot):
     member = await house.sign_up(nickname())
     async with new_page() as page:
         await page.goto("/login?next=/studio")
         await log_in(page, member.login_id, PASSWORD)
-        title, category = page.locator("channel-form [name=title]"), page.locator("channel-form [name=category]")
+        title, category, tags = (page.locator(f"channel-form [name={one}]") for one in ("title", "category", "tags"))
         save, wrong = page.locator("channel-form button[type=submit]"), page.locator("channel-form [role=alert]")
         page.forgiven.append("400")
         await expect(save).to_be_enabled()
@@ -177,10 +192,12 @@ async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_lo
         await called(house, member, "앞뒤집기")
 
         await category.fill("게임")
+        await tags.fill("고양이")
         await save_now(page, save)
 
         # Ended from another device, and the token in the page's memory is over.
         await title.fill("아직 저장하지 않은 제목")
+        await tags.fill("")
         await house.api("DELETE", "/api/members/me/logins", token=member.token)
         await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=1))
         await save.click()
@@ -190,20 +207,15 @@ async def test_a_title_is_saved_as_meant_or_kept_and_explained_and_outlives_a_lo
         # What was not typed here is what it was elsewhere by then.
         await change_elsewhere(house, member, {"category": "수다"})
         await log_in(page, member.login_id, PASSWORD)
-        await page.wait_for_url("**/studio")
+        await page.wait_for_url("/studio")
         await expect(title).to_have_value("아직 저장하지 않은 제목")
         await expect(category).to_have_value("수다")
+        await expect(tags).to_have_value("")
         await save_now(page, save)
         await page.reload()
         await expect(title).to_have_value("아직 저장하지 않은 제목")
 
-        await page.goto("/wallet")
-        pack = page.locator("top-up-desk .pack").first
-        await expect(pack).to_be_visible()
-        await house.api("DELETE", "/api/members/me/logins", token=member.token)
-        await page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=3))
-        await pack.click()
-        await expect(page.locator("top-up-desk [role=alert] a")).to_have_attribute("href", "/login?next=%2Fwallet")
+        await buy_without_a_login(page, house, member)
 
 
 async def test_words_of_a_gift_are_given_as_meant_or_kept_and_explained(house, new_page, nickname, shoot):

@@ -34,7 +34,7 @@ async def test_a_guest_logs_in_and_comes_back_to_the_window(house, new_page, nic
         await page.goto(f"/chat/{member.nickname}")
         await page.locator("chat-room .guest a").click()
         await log_in(page, member.login_id)
-        await page.wait_for_url(f"**/chat/{member.nickname}")
+        await page.wait_for_url(f"/chat/{member.nickname}")
         await expect(page.locator("#chat-text")).to_be_visible()
 
 

@@ -194,7 +194,7 @@ async def test_the_studio_says_aloud_only_whether_it_is_on_air(house, new_page, 
     async with new_page() as page:
         await page.goto("/login")
         await log_in(page, member.login_id)
-        await page.wait_for_url(re.compile("/$"))
+        await page.wait_for_url("/")
         await expect(page.locator("site-header .me")).to_be_visible()
         await page.goto("/studio")
         spoken = page.locator("studio-desk .now").locator("xpath=descendant-or-self::*[@role='status']")

@@ -152,7 +152,7 @@ async def test_a_channel_that_sleeps_offers_who_is_awake(house, new_page, nickna
         assert found == []
         await shoot(page, "channel-asleep", full_page=True)
         await demo.click()
-        await page.wait_for_url("**/c/demo")
+        await page.wait_for_url("/c/demo")
 
 
 async def test_whom_one_follows_is_offered_first_also_when_that_is_known_late(house, new_page, nickname):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 import pytest
 from house import Encoder, eventually
@@ -134,7 +133,7 @@ async def test_at_twice_the_size_everything_is_still_there(house, new_page, nick
         await page.set_viewport_size({"width": 640, "height": 400})
         await page.goto("/login")
         await log_in(page, member.login_id)
-        await page.wait_for_url(re.compile("/$"))
+        await page.wait_for_url("/")
         await expect(page.locator("site-header .me")).to_be_visible()
         for path, there in (
             ("/", "channel-card a"),
@@ -165,7 +164,7 @@ async def test_a_moderator_of_another_channel_mutes_and_the_page_says_so(house, 
         )
         await page.goto("/login")
         await log_in(page, moderator.login_id)
-        await page.wait_for_url(re.compile("/$"))
+        await page.wait_for_url("/")
         await expect(page.locator("site-header .me")).to_be_visible()
         await page.goto(f"/c/{owner.nickname}")
         await expect(page.locator("#chat-text")).to_be_visible()

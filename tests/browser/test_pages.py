@@ -130,7 +130,7 @@ async def test_logging_in_leads_back_and_lasts_a_reload(house, new_page, nicknam
         page.forgiven.append("401")
 
         await log_in(page, member.login_id)
-        await page.wait_for_url(f"**/c/{streamer}")
+        await page.wait_for_url(f"/c/{streamer}")
         await expect(page.locator("#chat-text")).to_be_visible()
         await page.reload()
         await expect(page.locator("#chat-text")).to_be_visible()
@@ -150,11 +150,11 @@ async def test_signing_up_leads_back_too_and_no_member_is_asked_to_again(house, 
         await page.wait_for_url("**/signup?*")
         await sign_up_here(page, nickname())
         await page.click("sign-up-form .welcome .main")
-        await page.wait_for_url(f"**/c/{streamer}")
+        await page.wait_for_url(f"/c/{streamer}")
         await expect(page.locator("#chat-text")).to_be_visible()
         for path in ("/login", "/signup"):
             await page.goto(f"{path}?next=/wallet")
-            await page.wait_for_url("**/wallet")
+            await page.wait_for_url("/wallet")
             await expect(page.locator("top-up-desk .pack").first).to_be_visible()
 
 
@@ -163,7 +163,7 @@ async def test_the_studio_shows_the_server_and_a_new_key(house, new_page, nickna
     async with new_page(locale="en-GB") as page:
         await page.goto("/login")
         await log_in(page, member.login_id)
-        await page.wait_for_url(re.compile("/$"))
+        await page.wait_for_url("/")
         await expect(page.locator("site-header .me")).to_be_visible()
         await page.goto("/studio")
         await expect(page.locator("studio-desk")).to_contain_text("OBS")
@@ -202,7 +202,7 @@ async def test_the_studio_says_how_the_stream_does(house, new_page, nickname, ff
     ):
         await page.goto("/login")
         await log_in(page, member.login_id)
-        await page.wait_for_url(re.compile("/$"))
+        await page.wait_for_url("/")
         await expect(page.locator("site-header .me")).to_be_visible()
         await page.route("**/health/history*", two_hours)
         await page.goto("/studio")

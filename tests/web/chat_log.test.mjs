@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { again, drafted, DRAFTS_MAX, emptyLog, hangsOnThisWatch, isUnsure, isWorthAgain, LINES_MAX, next, place, readBy, reduce, refused, taken, WATCHED_ANEW, withdrawn } from "../../web/js/core/chat_log.js";
+import { again, drafted, DRAFTS_MAX, emptyLog, hangsOnThisWatch, isUnsure, isWorthAgain, LINES_MAX, next, place, readBy, reduce, refused, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../../web/js/core/chat_log.js";
 
 const said = (seq, text = `line ${seq}`, nickname = "mia", id = `id-${seq}`) => ({
   kind: "said", seq, id, from: { nickname, roles: [] }, text, at: "2026-11-25T00:00:00Z",
@@ -131,11 +131,13 @@ test("a second try with the same id is one draft", () => {
   assert.deepEqual(log.drafts.map((draft) => draft.text), ["hello again"]);
 });
 
-for (const count of [DRAFTS_MAX, DRAFTS_MAX + 1]) {
-  test(`never more than DRAFTS_MAX drafts: ${count}`, () => {
+for (const [count, takes] of [[DRAFTS_MAX - 1, true], [DRAFTS_MAX, false]]) {
+  test(`no line that waits goes by itself, so there is room for one more beside ${count}: ${takes}`, () => {
     let log = emptyLog("mia");
     for (let index = 0; index < count; index += 1) log = drafted(log, `x${index}`, "hello");
-    assert.equal(log.drafts.length, DRAFTS_MAX);
+    assert.equal(takesDraft(log, "new"), takes);
+    assert.equal(takesDraft(log, "x0"), true);
+    assert.equal(drafted(log, "x0", "hello").drafts.length, count);
   });
 }
 

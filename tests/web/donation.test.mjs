@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   AMOUNTS_POINTS, edited, failed, fault, given, newDonation, pending, POINTS_MAX, POINTS_MIN, restored, sent, TEXT_CHARACTERS_MAX,
+  written, writtenBefore,
 } from "../../web/js/core/donation.js";
 import { Problem } from "../../web/js/core/problem.js";
 
@@ -93,4 +94,12 @@ test("what was not sent, was refused or was given is not kept", () => {
   const sending = sent(newDonation(), "id-1");
   for (const donation of [newDonation(), failed(sending, poor), given(sending, 1)]) assert.equal(pending(donation), null);
   for (const kept of [null, "", "null", "{", "[]", '{"id":1}']) assert.deepEqual(restored(kept), newDonation());
+});
+
+test("what is written and not sent is kept whole, and nothing is kept of nothing", () => {
+  assert.equal(written(newDonation()), "");
+  for (const change of [{ points: 300, text: "hello", anonymous: true }, { points: 100, text: "", anonymous: true }, { points: Number.NaN, text: "x", anonymous: false }]) {
+    assert.deepEqual(writtenBefore(written(edited(newDonation(), change))), change);
+  }
+  for (const strange of ["", "{", "7", "null", '{"text": 1}', "words of an older page"]) assert.deepEqual(writtenBefore(strange), {});
 });

@@ -7,7 +7,7 @@ import { mentions } from "./chat_text.js";
 
 /** About 460 DOM nodes: more are scrolled back to by nobody in a live chat, and cost every draw. */
 export const LINES_MAX = 150;
-/** Lines of one's own that wait or were refused. */
+/** Lines of one's own that wait or were refused. Whoever has so many sends or drops one before the next: none goes by itself. */
 export const DRAFTS_MAX = 20;
 /** Another part of the house may answer now than the one that told of lines without a number. */
 export const WATCHED_ANEW = Object.freeze({ kind: "watched_anew" });
@@ -136,12 +136,17 @@ export function reduce(log, events) {
 }
 
 /**
- * A line of one's own, shown at once and confirmed by the room's echo of its id.
+ * A line of one's own, shown at once and confirmed by the room's echo of its id. Ask `takesDraft` first.
  * @param {Log} log @param {string} id @param {string} text @returns {Log}
  */
 export function drafted(log, id, text) {
   const others = log.drafts.filter((draft) => draft.id !== id);
-  return { ...log, drafts: [...others, { id, text, code: null, retryAfterMs: 0 }].slice(-DRAFTS_MAX) };
+  return { ...log, drafts: [...others, { id, text, code: null, retryAfterMs: 0 }] };
+}
+
+/** Is there a place for one more, or is this one of them? @param {Log} log @param {string} id */
+export function takesDraft({ drafts }, id) {
+  return drafts.length < DRAFTS_MAX || drafts.some((draft) => draft.id === id);
 }
 
 /** @param {Log} log @param {string} id @param {string} code @param {number} [retryAfterMs] @returns {Log} */
@@ -169,7 +174,7 @@ export function withdrawn(log, id) {
   return { ...log, drafts: without(log.drafts, (draft) => draft.id === id) };
 }
 
-/** A line that may not have come to the others is sent again, by its own id. @param {Log} log @param {Line} line @returns {Log} */
+/** A line that may not have come to the others is sent again, by its own id. Ask `takesDraft` first. @param {Log} log @param {Line} line @returns {Log} */
 export function again(log, { key, id, text }) {
   return drafted({ ...log, lines: log.lines.filter((line) => line.key !== key) }, id, text);
 }

@@ -102,6 +102,20 @@ export function pending(donation) {
   return id !== null && (stage === "sending" || maybe) ? JSON.stringify({ id, points, text, anonymous }) : null;
 }
 
+/** What is written and not sent, as a tab keeps it. @param {Donation} donation @returns {string} "" when it is as it was at first */
+export function written({ points, text, anonymous }) {
+  const first = newDonation();
+  if (points === first.points && text === first.text && anonymous === first.anonymous) return "";
+  return JSON.stringify({ points, text, anonymous }); // No number is null.
+}
+
+/** @param {string} kept what `written` made @returns {{ points?: number, text?: string, anonymous?: boolean }} to be edited with */
+export function writtenBefore(kept) {
+  const { points, text, anonymous } = parsed(kept);
+  if (typeof text !== "string") return {};
+  return { points: typeof points === "number" ? points : Number.NaN, text, anonymous: anonymous === true };
+}
+
 /**
  * A donation that the page before this one had sent. It may have arrived: nobody saw the answer.
  * @param {string | null} kept what `pending` made

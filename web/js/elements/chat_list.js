@@ -6,14 +6,14 @@
  *
  * The arrow keys go from line to line; Enter, a finger on a line or a click on its name choose it.
  * Events: `room-event` (each event, at once), `line-chosen`, `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
- * reader), `take-back` (a refused line's text, or nothing: it was dropped; who has no place for it prevents it), `say-again`
+ * reader), `full` (no room for one more line of one's own), `take-back` (a refused line's text, or nothing: it was dropped; who has no place for it prevents it), `say-again`
  * (id and text), `unsent` (all lines of one's own that wait or were refused), `no-room` (the room cannot be watched).
  * @module
  */
 
 import { news } from "../core/announcer.js";
 import { momentMs } from "../core/broadcast_state.js";
-import { again, drafted, emptyLog, hangsOnThisWatch, next, readBy, reduce, refused, restored, taken, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
+import { again, drafted, emptyLog, hangsOnThisWatch, next, readBy, reduce, refused, restored, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
 import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
 import { t } from "../net/words.js";
@@ -150,10 +150,12 @@ export class ChatList extends HTMLElement {
     this.#plan();
   }
 
-  /** A line of one's own, before the server has seen it. @param {string} id @param {string} text */
+  /** A line of one's own, before the server has seen it; false: there is no room for one more. @param {string} id @param {string} text */
   draft(id, text) {
-    this.#become(drafted(this.#log, id, text));
+    const takes = takesDraft(this.#log, id);
+    if (takes) this.#become(drafted(this.#log, id, text));
     this.resume();
+    return takes;
   }
 
   /** What was not said when the page was left. @param {readonly import("../core/chat_log.js").Draft[]} drafts */
@@ -286,6 +288,7 @@ export class ChatList extends HTMLElement {
 
   /** @param {Line} line */
   #sayAgain(line) {
+    if (!takesDraft(this.#log, line.id)) return void this.#tell("full", null);
     this.#become(again(this.#log, line));
     this.resume();
     this.#tell("say-again", { id: line.id, text: line.text });

@@ -1,13 +1,12 @@
 /**
- * Door: the conversation beside the picture: the lines, who is here, and the field to join in.
+ * Door: the conversation beside the picture: the lines, who is here, and the field to join in. It sends what is typed there.
  *
  * Events: `room-event` passes on what the room says about the broadcast.
  * @module
  */
 
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
-import { CHARACTERS_WARN, CHARACTERS_MAX, chatLine } from "../core/chat_text.js";
-import { picked, pieces } from "../core/emotes.js";
+import { pieces } from "../core/emotes.js";
 import { logInPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
 import { mutedForMs, newStanding, ruled } from "../core/room_rules.js";
@@ -16,9 +15,10 @@ import { breath } from "../net/breath.js";
 import { emotesOf } from "../net/emotes.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
-import { keepDraft, keepLines, keptDraft, keptLines } from "../net/kept_draft.js";
+import { keepLines, keptLines } from "../net/kept_draft.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_away.js";
+import "./chat_composer.js";
 import "./chat_list.js";
 import "./chat_voice.js";
 import { windowLink } from "./chat_window.js";
@@ -37,30 +37,24 @@ export class ChatRoom extends LightElement {
     viewers: { state: true },
     unseen: { state: true },
     closed: { state: true },
-    left: { state: true },
     standing: { state: true },
     chosen: { state: true },
     ruling: { state: true },
     emotes: { state: true },
-    picking: { state: true },
-    pasted: { state: true },
   };
 
   /** @type {import("lit/directives/ref.js").Ref<import("./chat_list.js").ChatList>} */
   #list = createRef();
-  /** @type {import("lit/directives/ref.js").Ref<HTMLTextAreaElement>} */
-  #field = createRef();
+  /** @type {import("lit/directives/ref.js").Ref<import("./chat_composer.js").ChatComposer>} */
+  #composer = createRef();
   /** @type {import("../net/wire.js").Wire | null} */
   #wire = null;
   /** @type {import("lit/directives/ref.js").Ref<import("./chat_voice.js").ChatVoice>} */
   #voice = createRef();
   #channel = "";
-  /** The composer that has been given what was kept. @type {HTMLTextAreaElement | undefined} */
-  #filled;
   #me = identity.nickname;
   /** Whose lines, for which room, wait in the list; "" before a member was seen here. */
   #unsent = "";
-  #hasty = false; // Enter was pressed before the room was known.
   /** Whether the house was asked if this member moderates here. */
   #asked = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -75,7 +69,6 @@ export class ChatRoom extends LightElement {
     this.unseen = { paused: false, unseen: 0, more: false };
     /** Why the room cannot be watched. @type {unknown} */
     this.closed = null;
-    this.left = CHARACTERS_MAX;
     this.standing = newStanding(null, "");
     /** The line that something is to be done with. @type {import("../core/chat_log.js").Line | null} */
     this.chosen = null;
@@ -83,15 +76,10 @@ export class ChatRoom extends LightElement {
     this.ruling = false;
     /** What stands for a code here; null until that is known. @type {import("../core/emotes.js").Emotes | null} */
     this.emotes = null;
-    /** Whether the pictures are open to be picked. */
-    this.picking = false;
-    /** Whether a picture was to be pasted. */
-    this.pasted = false;
   }
 
   /** Enter the room. @param {import("../net/wire.js").Wire} wire @param {string} channel */
   async enter(wire, channel) {
-    const hasty = this.#hasty;
     this.#wire = wire;
     this.#channel = channel;
     this.standing = newStanding(identity.nickname, channel);
@@ -101,7 +89,6 @@ export class ChatRoom extends LightElement {
     await this.updateComplete;
     this.#list.value?.watch(wire, channel, identity.nickname);
     this.#restore();
-    if (hasty) void this.#send();
     this.requestUpdate();
   }
 
@@ -123,17 +110,6 @@ export class ChatRoom extends LightElement {
     if (this.#me === null || this.#channel === "" || list === undefined || this.#unsent === this.#place) return;
     this.#unsent = this.#place;
     list.restore(keptLines(this.#place));
-  }
-
-  /** A composer that is new gets what was typed before the login ended, or the page was loaded again. */
-  updated() {
-    const field = this.#field.value;
-    if (field === this.#filled || this.#channel === "") return;
-    this.#filled = field;
-    if (field === undefined) return;
-    // What was typed before the room was known goes before what was kept.
-    if (field.value === "") field.value = keptDraft(this.#place);
-    if (field.value !== "") this.#onInput();
   }
 
   disconnectedCallback() {
@@ -171,7 +147,7 @@ export class ChatRoom extends LightElement {
       <div class="lines">
         <chat-list ${ref(this.#list)} @room-event=${this.#onRoomEvent} @viewers=${this.#onViewers} @unseen=${this.#onUnseen}
           @worth-saying=${this.#onWorthSaying} @take-back=${this.#onTakeBack} @say-again=${this.#onSayAgain} @unsent=${this.#onUnsent}
-          @no-room=${this.#onNoRoom} @line-chosen=${this.#onChosen}></chat-list>
+          @no-room=${this.#onNoRoom} @full=${this.#onFull} @line-chosen=${this.#onChosen}></chat-list>
         <p class="nobody">${t("chat.empty")}</p>
         ${this.unseen.paused ? this.#newer() : nothing}
       </div>
@@ -179,7 +155,7 @@ export class ChatRoom extends LightElement {
       <chat-acts .line=${this.chosen} .me=${identity.nickname} .channel=${this.#channel} .wire=${this.#wire}
         .moderates=${this.standing.moderates} @answer=${this.#onAnswer} @done=${this.#onActed}></chat-acts>
       <chat-away .wire=${this.#wire} @worth-saying=${this.#onWorthSaying}></chat-away>${this.#state()} ${demands(this.standing.rules)}
-      ${identity.nickname === null ? this.#guest() : this.#composer()}
+      ${identity.nickname === null ? this.#guest() : this.#speak()}
     `;
   }
 
@@ -219,82 +195,21 @@ export class ChatRoom extends LightElement {
     return html`<div class="guest"><p>${t("chat.guest")}</p><a class="button" href=${logInPath(location.pathname)}>${t("nav.log_in")}</a></div>`;
   }
 
-  #composer() {
+  #speak() {
     const forMs = mutedForMs(this.standing, Date.now());
     if (forMs !== null) return this.#muted(forMs);
-    const { left } = this;
-    const tight = left <= CHARACTERS_MAX - CHARACTERS_WARN;
-    return html`<emote-picker .emotes=${this.emotes} .open=${this.picking} @picked=${this.#onPicked} @done=${this.#togglePicking}></emote-picker>
-    <form class="composer" @submit=${this.#onSubmit}>
-      <button class="icon-button pick" type="button" aria-label=${t("chat.emotes")} title=${t("chat.emotes")}
-        aria-expanded=${this.picking} @click=${this.#togglePicking}>${actIcons.smile}</button>
-      <label class="visually-hidden" for="chat-text">${t("chat.label")}</label>
-      <textarea id="chat-text" ${ref(this.#field)} rows="1" placeholder=${t("chat.placeholder")} enterkeyhint="send"
-        autocomplete="off" aria-describedby="chat-left" aria-invalid=${left < 0 ? "true" : "false"}
-        @input=${this.#onInput} @keydown=${this.#onKey} @paste=${this.#onPaste}></textarea>
-      <span id="chat-left" class="left" ?hidden=${!tight}>${left < 0 ? t("chat.over", { count: -left }) : tight ? t("chat.left", { count: left }) : nothing}</span>
-      <p class="note" role="status" ?hidden=${!this.pasted}>${this.pasted ? t("chat.no_pictures") : nothing}</p>
-      <button class="icon-button send" type="submit" aria-label=${t("chat.send")} title=${t("chat.send")}>${actIcons.send}</button>
-    </form>`;
+    // Lines of one's own have their place first: they go into the list.
+    return html`<chat-composer ${ref(this.#composer)} .place=${this.#unsent} .emotes=${this.emotes} @say=${this.#onSay}></chat-composer>`;
   }
 
-  #togglePicking = () => {
-    this.picking = !this.picking;
-    if (this.picking) void import("./emote_picker.js");
-    else this.#field.value?.focus();
+  /** What the list has no room for stays with its writer. @param {CustomEvent<string>} event */
+  #onSay = (event) => {
+    const line = { id: newId(), text: event.detail };
+    if (this.#list.value?.draft(line.id, line.text)) void this.#say(line);
+    else event.preventDefault();
   };
 
-  /** Where one was writing. @param {CustomEvent<string>} event */
-  #onPicked = ({ detail }) => {
-    const field = this.#field.value;
-    if (field === undefined) return;
-    const { selectionStart, selectionEnd } = field;
-    field.setRangeText(picked(field.value.slice(0, selectionStart), detail), selectionStart, selectionEnd, "end");
-    this.#onInput();
-  };
-
-  #onInput = () => {
-    const typed = this.#field.value?.value ?? "";
-    this.left = chatLine(typed).left;
-    this.pasted = this.#hasty = false;
-    if (this.#channel !== "") keepDraft(this.#place, typed);
-  };
-
-  /** A picture cannot be sent: said, instead of nothing happening. @param {ClipboardEvent} event */
-  #onPaste = (event) => {
-    const { files, types } = event.clipboardData ?? {};
-    this.pasted = (files?.length ?? 0) > 0 && !types?.includes("text/plain");
-  };
-
-  /** Enter ends a Hangul syllable before it ends a line. @param {KeyboardEvent} event */
-  #onKey = (event) => {
-    // 229: Safari says that composing is over one event too early.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-    event.preventDefault();
-    void this.#send();
-  };
-
-  /** @param {SubmitEvent} event */
-  #onSubmit = (event) => {
-    event.preventDefault();
-    void this.#send();
-  };
-
-  async #send() {
-    const field = this.#field.value;
-    const wire = this.#wire;
-    this.#hasty = wire === null;
-    if (field === undefined || wire === null) return;
-    const { text, fits } = chatLine(field.value);
-    if (!fits) return;
-    const id = newId();
-    // First, so that the tab keeps it when this is the page's last moment.
-    this.#list.value?.draft(id, text);
-    field.value = "";
-    this.#onInput();
-    field.focus();
-    await this.#say({ id, text });
-  }
+  #onFull = () => this.#composer.value?.full();
 
   /** @param {{ id: string, text: string }} line */
   async #say({ id, text }) {
@@ -310,7 +225,7 @@ export class ChatRoom extends LightElement {
 
   /** The same id: within a minute, what came through after all is not said twice. @param {CustomEvent<{ id: string, text: string }>} event */
   #onSayAgain = ({ detail }) => {
-    (this.#field.value ?? this.#list.value)?.focus({ preventScroll: true }); // What was pressed is gone.
+    (this.#composer.value ?? this.#list.value)?.focus({ preventScroll: true }); // What was pressed is gone.
     void this.#say(detail);
   };
 
@@ -351,14 +266,8 @@ export class ChatRoom extends LightElement {
 
   /** @param {CustomEvent<string>} event */
   #onAnswer = ({ detail }) => {
-    const field = this.#field.value;
     this.#list.value?.resume();
-    if (field === undefined) return;
-    const name = `@${detail} `;
-    if (!field.value.includes(name)) field.value = `${name}${field.value}`;
-    this.#onInput();
-    // After the panel has given the focus back to the list.
-    requestAnimationFrame(() => field.focus());
+    this.#composer.value?.mention(detail);
   };
 
   /** @param {CustomEvent<number>} event */
@@ -375,18 +284,12 @@ export class ChatRoom extends LightElement {
   /** @param {CustomEvent<string>} event */
   #onWorthSaying = ({ detail }) => this.#voice.value?.hear(detail);
 
-  /** The text goes before what has been typed since: nothing is lost. Empty: it is not wanted any more. @param {CustomEvent<string>} event */
+  /** Empty: it is not wanted any more. @param {CustomEvent<string>} event */
   #onTakeBack = (event) => {
-    const { detail } = event;
-    const field = this.#field.value;
-    if (field === undefined) {
-      event.preventDefault();
-      /** @type {HTMLElement | null} */ (this.querySelector(".guest a, .muted"))?.focus(); // Which say why.
-      return;
-    }
-    field.value = [detail, field.value].filter((words) => words !== "").join(" ");
-    this.#onInput();
-    field.focus();
+    const composer = this.#composer.value;
+    if (composer !== undefined) return composer.takeBack(event.detail);
+    event.preventDefault();
+    /** @type {HTMLElement | null} */ (this.querySelector(".guest a, .muted"))?.focus(); // Which say why.
   };
 
   /** @param {CustomEvent<import("../core/problem.js").Problem>} event */

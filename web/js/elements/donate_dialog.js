@@ -22,6 +22,8 @@ import {
   restored,
   sent,
   TEXT_CHARACTERS_MAX,
+  written,
+  writtenBefore,
 } from "../core/donation.js";
 import { asProblem, Problem } from "../core/problem.js";
 import { identity } from "../net/identity.js";
@@ -62,8 +64,7 @@ export class DonateDialog extends LightElement {
       this.donation = restored(keptDonation(this.#donor, this.channel));
     }
     if (this.donation.stage === "given") this.donation = newDonation();
-    const draft = keptDraft(this.#place);
-    if (this.donation.stage === "editing" && this.donation.text === "" && draft !== "") this.#edit({ text: draft });
+    if (this.donation.stage === "editing" && written(this.donation) === "") this.#edit(writtenBefore(keptDraft(this.#place)));
     this.#dialog.value?.showModal();
     try {
       this.balance = (await points()).balance;
@@ -137,10 +138,10 @@ export class DonateDialog extends LightElement {
   /** @param {{ points?: number, text?: string, anonymous?: boolean }} change */
   #edit(change) {
     this.donation = edited(this.donation, change);
-    keepDraft(this.#place, this.donation.text);
+    keepDraft(this.#place, written(this.donation));
   }
 
-  /** Where the words wait while somebody logs in again. */
+  /** Where it waits while somebody logs in again. */
   get #place() {
     return `gift.${this.#donor ?? ""}.${this.channel}`;
   }
@@ -163,7 +164,9 @@ export class DonateDialog extends LightElement {
   /** @param {SubmitEvent} event */
   #onSubmit = async (event) => {
     event.preventDefault();
-    const wrong = this.donation.stage === "editing" ? fault(this.donation, this.balance) : null;
+    // Logged in beside this page: it is neither their gift nor are these their words.
+    const another = identity.nickname !== null && identity.nickname !== this.#donor ? "auth.other_member" : null;
+    const wrong = another ?? (this.donation.stage === "editing" ? fault(this.donation, this.balance) : null);
     if (wrong !== null) {
       this.donation = failed(this.donation, new Problem(wrong));
       return;

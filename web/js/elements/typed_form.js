@@ -7,45 +7,70 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { logInPath } from "../core/next_path.js";
 import { asProblem } from "../core/problem.js";
-import { keepDraft, keptDraft } from "../net/kept_draft.js";
+import { keepField, keptField } from "../net/kept_draft.js";
 import { errorText, t } from "../net/words.js";
 
-/** A login has ended, not just been wrong. @param {unknown} problem */
+/** A login has ended, not just been wrong; or another has begun. @param {unknown} problem */
 function isLoggedOut(problem) {
-  return /^auth\.(members_only|token_)/.test(asProblem(problem).code);
+  return /^auth\.(members_only|token_|other_member)/.test(asProblem(problem).code);
 }
+
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
 /** @param {unknown} problem null: nothing is wrong @param {string} [words] for it, if they are not the catalogue's */
 export function refusal(problem, words) {
   if (problem === null) return nothing;
-  const back = isLoggedOut(problem) ? html` <a href=${logInPath(location.pathname)}>${t("nav.log_in")}</a>` : nothing;
+  const back = isLoggedOut(problem) ? html` ${wayBack(asProblem(problem).code)}` : nothing;
   return html`<p class="problem" role="alert">${words ?? errorText(problem)}${back}</p>`;
 }
 
-/** No password and no file: those are typed and chosen anew. @param {HTMLFormElement} form */
+/** @param {string} code */
+function wayBack(code) {
+  if (code === "auth.other_member") return html`<a href=${location.pathname + location.search}>${t("reload.do")}</a>`;
+  return html`<a href=${logInPath(location.pathname + location.search)}>${t("nav.log_in")}</a>`;
+}
+
+/** No password and no file: those are typed and chosen anew. @param {HTMLFormElement} form @returns {Field[]} */
 function typedFields(form) {
-  return [...form.elements].filter(
-    (one) => one instanceof HTMLTextAreaElement || (one instanceof HTMLInputElement && /^(?:text|number)$/.test(one.type)),
-  );
+  return /** @type {Field[]} */ ([...form.elements]).filter((one) => /^(?:text|textarea|number|checkbox|select-one)$/.test(one.type));
+}
+
+/** @param {string} place @param {Field} field */
+function placeOf(place, { type, name, value }) {
+  return `${place}.${name}${type === "checkbox" ? `.${value}` : ""}`;
+}
+
+/** As it is now. @param {Field} field @returns {string} */
+function entered(field) {
+  return field instanceof HTMLInputElement && field.type === "checkbox" ? String(field.checked) : field.value;
+}
+
+/** As the house had it. @param {Field} field @returns {string} */
+function shown(field) {
+  if (field instanceof HTMLSelectElement) return [...field.options].find((option) => option.defaultSelected)?.value ?? "";
+  return field instanceof HTMLInputElement && field.type === "checkbox" ? String(field.defaultChecked) : field.defaultValue;
 }
 
 /**
- * What was typed waits for the next login, or has arrived. Not what was only shown: it may be another by then.
+ * What was typed or chosen waits for the next login, or has arrived. Not what was only shown: it may be another by then.
  * @param {HTMLFormElement} form
  * @param {string} place whose form it is
  * @param {unknown} problem null: it has arrived
  */
 export function keepTyped(form, place, problem) {
-  for (const { name, value, defaultValue } of /** @type {HTMLInputElement[]} */ (typedFields(form))) {
-    if (problem === null || value === defaultValue) keepDraft(`${place}.${name}`, "");
-    else if (isLoggedOut(problem)) keepDraft(`${place}.${name}`, value);
+  for (const field of typedFields(form)) {
+    const now = entered(field);
+    if (problem === null || now === shown(field)) keepField(placeOf(place, field), null);
+    else if (isLoggedOut(problem)) keepField(placeOf(place, field), now);
   }
 }
 
 /** @param {HTMLFormElement} form that has just been drawn @param {string} place */
 export function fillTyped(form, place) {
-  for (const field of /** @type {HTMLInputElement[]} */ (typedFields(form))) {
-    const kept = keptDraft(`${place}.${field.name}`);
-    if (kept !== "") field.value = kept; // Else untouched: what the house says later may still stand there.
+  for (const field of typedFields(form)) {
+    const kept = keptField(placeOf(place, field));
+    if (kept === null) continue; // Untouched: what the house says later may still stand there.
+    if (field instanceof HTMLInputElement && field.type === "checkbox") field.checked = kept === "true";
+    else if (!(field instanceof HTMLSelectElement) || [...field.options].some(({ value }) => value === kept)) field.value = kept;
   }
 }

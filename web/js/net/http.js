@@ -11,11 +11,11 @@ const ANSWER_MS_MAX = 15_000;
 /**
  * @param {"GET" | "POST" | "PATCH" | "PUT" | "DELETE"} method
  * @param {string} path
- * @param {{ body?: unknown, token?: string | null }} [more]
+ * @param {{ body?: unknown, token?: string | null, signal?: AbortSignal }} [more] `signal` gives it up: its answer changes no cookie
  * @returns {Promise<any>} null when there is no body
  * @throws {Problem}
  */
-export async function request(method, path, { body, token = null } = {}) {
+export async function request(method, path, { body, token = null, signal } = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -28,7 +28,7 @@ export async function request(method, path, { body, token = null } = {}) {
       headers,
       credentials: "same-origin",
       cache: "no-store",
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS_MAX), ...(signal === undefined ? [] : [signal])]),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch {

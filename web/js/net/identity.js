@@ -4,7 +4,7 @@
  */
 
 import { nextPath } from "../core/next_path.js";
-import { asProblem } from "../core/problem.js";
+import { asProblem, Problem } from "../core/problem.js";
 import { request } from "./http.js";
 import { keep, kept } from "./storage.js";
 
@@ -19,6 +19,9 @@ class Identity extends EventTarget {
   #endsAtMs = 0;
   /** @type {Promise<void> | null} */
   #renewing = null;
+  #renewal = new AbortController();
+  /** Whose this page is; null where it goes along with whoever looks. @type {string | null} */
+  #bound = null;
 
   /** The member's nickname, or null for a guest. */
   nickname = kept(HINT);
@@ -26,7 +29,7 @@ class Identity extends EventTarget {
   /**
    * A token that is good for a request now; null for a guest.
    * @param {{ fresh?: boolean }} [how] `fresh`: the one in memory was refused
-   * @throws {import("../core/problem.js").Problem} when this is a member but the house cannot be asked
+   * @throws {Problem} when this is a member but the house cannot be asked, or another than the one the page is for
    */
   async token({ fresh = false } = {}) {
     if (this.nickname === null) return null;
@@ -36,11 +39,18 @@ class Identity extends EventTarget {
       });
       await this.#renewing;
     }
+    if (this.#bound !== null && this.nickname !== null && this.nickname !== this.#bound) throw new Problem("auth.other_member");
     return this.#token;
+  }
+
+  /** This page is drawn for the member who looks now: whoever logs in beside it does not act by what stands here. */
+  bind() {
+    this.#bound = this.nickname;
   }
 
   /** @param {string} loginId @param {string} password */
   async logIn(loginId, password) {
+    this.#renewal.abort(); // Its cookie would come after this one's.
     this.#take(await request("POST", "/api/members/login", { body: { login_id: loginId, password } }));
   }
 
@@ -52,14 +62,14 @@ class Identity extends EventTarget {
 
   async #renew() {
     const before = this.#token;
-    try {
-      this.#take(await request("POST", "/api/members/refresh"));
-    } catch (error) {
-      const { status } = asProblem(error);
-      if (status !== 400 && status !== 401 && status !== 403) throw error;
-      // Somebody may have logged in since it was asked: the answer is not about them.
-      if (this.#token === before) this.#forget();
-    }
+    this.#renewal = new AbortController();
+    const { signal } = this.#renewal;
+    const answer = await request("POST", "/api/members/refresh", { signal }).catch(asProblem);
+    // Somebody may have logged in since it was asked: the answer is not about them.
+    if (this.#token !== before) return;
+    if (!(answer instanceof Problem)) this.#take(answer);
+    else if (answer.status !== 400 && answer.status !== 401 && answer.status !== 403) throw answer;
+    else this.#forget();
   }
 
   /** @param {{ access_token: string, expires_in: number, nickname: string }} answer */

@@ -20,6 +20,7 @@ document.title = t("page_title", { page: title });
 
 // A house that cannot be asked for a token is told by the log itself.
 await identity.token().catch(() => null);
+identity.bind();
 if (identity.nickname === null) {
   location.replace(logInPath(location.pathname));
 } else {

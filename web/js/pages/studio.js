@@ -21,6 +21,7 @@ document.title = t("page_title", { page: t("nav.studio") });
 
 // A house that cannot be asked for a token is told by the desk itself.
 await identity.token().catch(() => null);
+identity.bind();
 if (identity.nickname === null) {
   location.replace(logInPath("/studio"));
 } else {

@@ -14,5 +14,6 @@ document.title = t("page_title", { page: t("nav.wallet") });
 
 // A house that cannot be asked for a token is told by the desk itself.
 await identity.token().catch(() => null);
+identity.bind();
 if (identity.nickname === null) location.replace(logInPath(`/wallet${location.search}`));
 else document.querySelector("#desk")?.append(new WalletDesk());
