@@ -27,7 +27,9 @@ from db.pool import open_pool, open_redis, ping
 from db.refresh_tokens import RefreshTokens
 from db.roles import may_rewrite, take_role
 from db.sandbox_payments import SandboxPayments
+from db.summaries import Summaries
 from db.supporters import Supporters
+from media.audiences import Audiences
 from media.broadcasts import Broadcasts
 from media.health_histories import HealthHistories
 from media.hls_writer.cutter import PART_ROUNDING_SECONDS
@@ -65,6 +67,7 @@ from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
 from routes.settings import SANDBOX, find_ffmpeg, find_voice
 from routes.speech import Speech
+from routes.summaries import SummaryDoors
 from routes.supporters import SupporterDoors
 from routes.thumbnails import ThumbnailDoor
 from routes.tokens import Tokens, derive
@@ -103,18 +106,20 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         await Reviews(Orders(pool), OrderReviews(pool), provider).warn_of_others(settings.practice)
         news = OrderNews(Bus(redis))  # A bus has one listener, and this one has no other.
         top_ups = TopUps(Orders(pool), provider, tell=news.tell)
+        audiences = Audiences(Summaries(pool))
         broadcasts = Broadcasts(
             channels,
             root=settings.data / "hls",
             ladder=settings.ladder,
             ffmpeg=find_ffmpeg(settings),
             on_state=Announcements(bus).on_state,
+            before_end=audiences.close,
             spool=spool,
             dvr_seconds=settings.dvr_minutes * 60,
             part_seconds=settings.part_ms / 1000 + PART_ROUNDING_SECONDS,
         )
         await broadcasts.recover()
-        histories = HealthHistories(broadcasts, bus.viewers)
+        histories = HealthHistories(broadcasts, bus.viewers, audiences.count)
         rtmp = await process.listen(
             serve(settings.host, settings.rtmp_port, broadcasts),
             host=settings.host,
@@ -149,7 +154,11 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         process.say_ready(
             f"http http://{settings.host}:{settings.http_port} rtmp rtmp://{settings.host}:{settings.rtmp_port}/live"
         )
-        await process.own(stop, broadcasts.run(), histories.run(), top_ups.run(), news.run(), Bookkeeper(pool).run())
+        await process.own(
+            stop,
+            *(broadcasts.run(), histories.run(), audiences.run()),
+            *(top_ups.run(), news.run(), Bookkeeper(pool).run()),
+        )
 
 
 async def _open_stores(stores: Stores, stack: contextlib.AsyncExitStack) -> tuple[asyncpg.Pool, Client, Bus]:
@@ -221,6 +230,7 @@ def _doors(
         *EmoteDoors(channels, Emotes(pool), notices).doors(),
         *ChannelDonationDoors(channels, ledger).doors(),
         *SupporterDoors(channels, Supporters(pool)).doors(),
+        *SummaryDoors(channels, Summaries(pool)).doors(),
         *PointDoors(ledger).doors(),
         *OrderDoors(top_ups, Orders(pool), addresses, payments=settings.payments).doors(),
         *OrderWatch(top_ups, news).doors(),

@@ -66,6 +66,7 @@ class Broadcasts:
         ladder: tuple[str, ...],
         ffmpeg: str | None,
         on_state: Callable[[Channel, State], Awaitable[None]],
+        before_end: Callable[[int], Awaitable[None]] | None = None,
         grace_seconds: float = GRACE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         spool: Spool | None = None,
@@ -76,6 +77,7 @@ class Broadcasts:
         self._root = root
         self._ladders = Ladders(ladder, ffmpeg, root)
         self._on_state = on_state
+        self._before_end = before_end
         self._grace_seconds = grace_seconds
         self.now = clock
         self._on_air: dict[int, OnAir] = {}
@@ -364,6 +366,8 @@ class Broadcasts:
         if on_air.broadcast_id is not None:
             self._ladders.close(on_air.broadcast_id)
             try:
+                if self._before_end:
+                    await self._before_end(on_air.broadcast_id)
                 await self._channels.end_broadcast(on_air.broadcast_id)
             except StoreError as error:  # Its lease runs out by itself.
                 log.warning("broadcast_not_ended broadcast=%d words=%s", on_air.broadcast_id, error)

@@ -29,11 +29,18 @@ class HealthHistories:
     """One history a broadcast."""
 
     def __init__(
-        self, broadcasts: Broadcasts, viewers: Callable[[Iterable[int]], Awaitable[Mapping[int, int]]]
+        self,
+        broadcasts: Broadcasts,
+        viewers: Callable[[Iterable[int]], Awaitable[Mapping[int, int]]],
+        tell: Callable[[Mapping[int, int | None]], None] = lambda _viewers: None,
     ) -> None:
-        """Look at `broadcasts`; `viewers` counts who watches, by the channels' ids."""
+        """Look at `broadcasts`; `viewers` counts who watches, by the channels' ids.
+
+        `tell` hears of each count, by the broadcasts' numbers; None: nobody knows.
+        """
         self._broadcasts = broadcasts
         self._viewers = viewers
+        self._tell = tell
         self._histories: dict[int, tuple[int, HealthHistory]] = {}  # by channel: its broadcast, and that one's
 
     def of(self, channel_id: int) -> HealthHistory | None:
@@ -59,6 +66,12 @@ class HealthHistories:
         except (StoreError, TimeoutError) as error:
             log.warning("viewers_unknown words=%s", error or "too late")
             viewers = None
+        self._tell(
+            {
+                broadcast_id: None if viewers is None else viewers.get(channel_id, 0)
+                for channel_id, broadcast_id in on_air.items()
+            }
+        )
         before, self._histories = self._histories, {}
         for channel_id, broadcast_id in on_air.items():
             kept = before.get(channel_id)

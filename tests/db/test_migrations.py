@@ -49,6 +49,8 @@ async def test_what_happened_cannot_be_changed(pool, gave):
         "UPDATE payout SET points = 1",
         "UPDATE payout_step SET step = 'paid'",
         "UPDATE seal SET transfers = 1",
+        "UPDATE broadcast_audience SET peak = 0",
+        "DELETE FROM broadcast_audience",
         "DELETE FROM seal",
         "TRUNCATE donation",
     ):

@@ -370,6 +370,24 @@ async def test_a_key_that_the_operator_took_away_is_noticed_at_the_next_heartbea
     assert stage.states == [State.LIVE, State.INTERRUPTED]
 
 
+async def test_before_a_broadcasts_end_is_written_what_was_counted_of_it_is(pool, owner, tmp_path):
+    seen = []
+
+    async def before_end(broadcast_id):
+        seen.append((broadcast_id, await stage.open_broadcasts()))
+
+    stage = Stage(pool, tmp_path / "hls", before_end=before_end)
+    feed = await stage.on_air()
+    [broadcast_id] = await stage.open_broadcasts()
+    await feed.end(clean=True)
+    await stage.later(1)
+    assert seen == []  # Its encoder may come again: it is one broadcast.
+
+    await stage.later(CLEAN_GRACE_SECONDS)
+    assert seen == [(broadcast_id, [broadcast_id])]
+    assert await stage.open_broadcasts() == []
+
+
 async def test_closing_ends_all_and_tells_it(stage):
     await stage.on_air()
     await stage.broadcasts.close()

@@ -46,6 +46,17 @@ async def test_each_broadcast_has_a_history_while_it_is_on_air():
     assert histories.of(2) is None
 
 
+async def test_each_count_is_told_by_the_broadcasts_and_what_is_not_known_too():
+    air, told = Air(), []
+    histories = HealthHistories(air, seven, told.append)
+    await histories.sample()
+    air.going = {1: 100, 2: 200}
+    await histories.sample()
+    await HealthHistories(air, away, told.append).sample()
+
+    assert told == [{}, {100: 7, 200: 0}, {100: None, 200: None}]
+
+
 async def away(_channels):
     raise StoreUnavailable("away")
 

@@ -37,6 +37,7 @@ from routes.points import PointDoors
 from routes.problems import codes
 from routes.sandbox_api import SandboxApi
 from routes.sandbox_pay import SandboxPay
+from routes.summaries import SummaryDoors
 from routes.supporters import SupporterDoors
 from routes.talk import TalkDoors
 from routes.thumbnails import ThumbnailDoor
@@ -101,6 +102,7 @@ def _http_doors():
         *EmoteDoors(None, None, None).doors(),
         *ChannelDonationDoors(None, None).doors(),
         *SupporterDoors(None, None).doors(),
+        *SummaryDoors(None, None).doors(),
         *OverlayDoors(None, None, None, None).doors(),
         *PointDoors(None).doors(),
         *OrderDoors(None, None, ADDRESSES, payments="sandbox").doors(),

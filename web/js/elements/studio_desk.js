@@ -10,10 +10,11 @@ import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { asked, NOTHING_KNOWN } from "../core/broadcast_state.js";
 import { duration } from "../core/format.js";
 import { channel } from "../net/api.js";
-import { rotateStreamKey } from "../net/studio_api.js";
+import { pastBroadcasts, rotateStreamKey } from "../net/studio_api.js";
 import { errorText, t } from "../net/words.js";
 import "./copy_field.js";
 import { LightElement } from "./light_element.js";
+import "./past_broadcasts.js";
 import "./received_donations.js";
 import "./stream_health.js";
 
@@ -29,6 +30,7 @@ export class StudioDesk extends LightElement {
     key: { state: true },
     keyProblem: { state: true },
     looked: { state: true },
+    past: { state: true },
   };
 
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -54,6 +56,8 @@ export class StudioDesk extends LightElement {
     this.keyProblem = null;
     /** How the broadcast does has been asked. */
     this.looked = false;
+    /** What the broadcasts that are over have come to; null: not asked, or nobody could say. @type {import("../net/studio_api.js").PastBroadcast[] | null} */
+    this.past = null;
   }
 
   connectedCallback() {
@@ -70,7 +74,9 @@ export class StudioDesk extends LightElement {
   #ask = async () => {
     if (document.visibilityState === "hidden") return;
     try {
-      this.channel = await channel(this.nickname);
+      const now = await channel(this.nickname);
+      await this.#sumUp(now.on_air);
+      this.channel = now;
       this.#broadcast = asked(this.#broadcast, this.channel);
       this.problem = null;
       this.tell("channel", this.channel);
@@ -79,8 +85,20 @@ export class StudioDesk extends LightElement {
     }
   };
 
+  /** Before it is told that nothing is on: what has come of it stands there with that. @param {boolean} onAir */
+  async #sumUp(onAir) {
+    if (onAir) this.past = null; // This one will be in it.
+    else if (this.past === null) this.past = await pastBroadcasts(this.nickname).then(({ broadcasts }) => broadcasts, () => null);
+  }
+
   render() {
-    return html`${this.#state()} ${this.#preview()} ${this.#health()} ${this.#rest()}`;
+    return html`${this.#state()} ${this.#preview()} ${this.#health()} ${this.#over(true)} ${this.#rest()}`;
+  }
+
+  /** Once there was one, above all else: whoever has stopped looks for it. Before that it is only announced. @param {boolean} first */
+  #over(first) {
+    if (this.channel?.on_air !== false || this.past === null || this.past.length > 0 !== first) return nothing;
+    return html`<past-broadcasts .broadcasts=${this.past}></past-broadcasts>`;
   }
 
   /** As the rest of the desk, not before what stands above it: it would be pushed down before one's eyes. */
@@ -92,7 +110,7 @@ export class StudioDesk extends LightElement {
   /** Once there it stays, whatever is answered next: somebody may be in it. */
   #rest() {
     this.#begun ||= this.channel === null ? this.problem !== null : !this.channel.on_air || this.looked;
-    return !this.#begun ? nothing : html`${this.#encoder()} <received-donations .nickname=${this.nickname}></received-donations>`;
+    return !this.#begun ? nothing : html`${this.#encoder()} <received-donations .nickname=${this.nickname}></received-donations> ${this.#over(false)}`;
   }
 
   #state() {

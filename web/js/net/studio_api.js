@@ -48,6 +48,22 @@ export function healthHistory(nickname, number) {
   return asMember("GET", `${channelPath(nickname)}/health/history${page(String(number))}`);
 }
 
+/**
+ * @typedef {object} PastBroadcast
+ * @property {string} id
+ * @property {string} started_at
+ * @property {string} ended_at
+ * @property {number} seconds
+ * @property {{ peak: number, average: number } | null} viewers null: too few of them were counted
+ * @property {number} new_followers
+ * @property {number} points
+ * @property {number} donations
+ */
+/** @param {string} nickname @returns {Promise<{ broadcasts: PastBroadcast[] }>} those that are over, the latest first */
+export function pastBroadcasts(nickname) {
+  return asMember("GET", `${channelPath(nickname)}/broadcasts`);
+}
+
 /** @param {string} nickname @param {string | null} [cursor] @returns {Promise<{ donations: ReceivedDonation[], next: string | null }>} */
 export function donationsTo(nickname, cursor = null) {
   return asMember("GET", `${channelPath(nickname)}/donations${page(cursor)}`);
