@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { again, drafted, DRAFTS_MAX, emptyLog, hangsOnThisWatch, isUnsure, isWorthAgain, LINES_MAX, next, place, readBy, reduce, refused, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../../web/js/core/chat_log.js";
+import { again, drafted, DRAFTS_MAX, emptyLog, hangsOnThisWatch, isUnsure, isWorthAgain, LINES_MAX, linesIn, next, place, readBy, reduce, refused, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../../web/js/core/chat_log.js";
 
 const said = (seq, text = `line ${seq}`, nickname = "mia", id = `id-${seq}`) => ({
   kind: "said", seq, id, from: { nickname, roles: [] }, text, at: "2026-11-25T00:00:00Z",
@@ -344,3 +344,9 @@ for (const [code, unsure] of [[null, false], ["chat.slow", false], ["wire.lost",
 for (const [code, worth] of [["chat.empty", false], ["chat.too_long", false], ["chat.blocked", false], ["chat.taken_back", false], ["chat.slow", true], ["wire.lost", true]]) {
   test(`${code}: ${worth ? "the same words may do" : "other words are wanted"}`, () => assert.equal(isWorthAgain({ code }), worth));
 }
+
+test("what waits below is counted in lines, those of a gap with them", () => {
+  const gap = { kind: "gap", skipped: 7, from_seq: 3, to_seq: 9 };
+  const lineless = [{ kind: "removed", seqs: [1] }, { kind: "epoch", epoch: "b" }, { kind: "back" }, WATCHED_ANEW, { kind: "gap" }];
+  assert.equal(linesIn([said(1), gap, { ...said(10), kind: "donated" }, ...lineless]), 9);
+});

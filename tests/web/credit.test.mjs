@@ -39,6 +39,12 @@ test("a dear draw closes the window and pays the difference off before asking", 
   assert.deepEqual(second, { credit: { window: 24, owed: 0 }, ask: 4 });
 });
 
+test("who types has a smaller window at once, and it opens again by steps", () => {
+  const first = drawn({ window: 100, owed: 0 }, { taken: 100, costMs: 1, sinceMs: 100, most: 20 });
+  assert.deepEqual(first, { credit: { window: 20, owed: 0 }, ask: 20 });
+  assert.equal(drawn(first.credit, { taken: 20, costMs: 1, sinceMs: 100 }).credit.window, 20 + WINDOW_STEP);
+});
+
 test("the window never closes below WINDOW_MIN", () => {
   let credit = startCredit();
   for (let index = 0; index < 50; index += 1) credit = drawn(credit, { taken: 1, costMs: 90, sinceMs: 100 }).credit;

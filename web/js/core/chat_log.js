@@ -12,6 +12,8 @@ export const DRAFTS_MAX = 20;
 /** Another part of the house may answer now than the one that told of lines without a number. */
 export const WATCHED_ANEW = Object.freeze({ kind: "watched_anew" });
 
+/** Kinds that are no lines to scroll down to. */
+const LINELESS = Object.freeze(["removed", "epoch", "lapsed", "back", WATCHED_ANEW.kind]);
 /** So begin the keys of lines that never had a number. */
 const UNNUMBERED = "local:";
 
@@ -190,6 +192,11 @@ export function taken(log, id, seq) {
 /** Is there a line that only the part of the house knows which is watched now? @param {Log} log */
 export function hangsOnThisWatch({ lines, drafts }) {
   return lines.some((line) => line.local) || drafts.some((draft) => draft.code === null && draft.seq === 0);
+}
+
+/** How many lines there are to come, those of a gap with them. @param {readonly RoomEvent[]} events */
+export function linesIn(events) {
+  return events.reduce((sum, { kind, skipped }) => sum + (kind === "gap" ? number(skipped) : LINELESS.includes(kind) ? 0 : 1), 0);
 }
 
 /** Another member (or a guest) reads from now on. @param {Log} log @param {string | null} me @returns {Log} */

@@ -34,13 +34,14 @@ export function startCredit() {
 /**
  * One draw happened: `taken` events were consumed in `costMs`, `sinceMs` after the draw before.
  * @param {Credit} credit
- * @param {{ taken: number, costMs: number, sinceMs: number }} draw
+ * @param {{ taken: number, costMs: number, sinceMs: number, most?: number }} draw `most`: what the window may be now
  * @returns {{ credit: Credit, ask: number }} The caller requests `ask` more events when it is above 0.
  */
-export function drawn(credit, { taken, costMs, sinceMs }) {
+export function drawn(credit, { taken, costMs, sinceMs, most = WINDOW_MAX }) {
   let window = credit.window;
   if (costMs > COST_SHARE_MAX * sinceMs) window = Math.max(WINDOW_MIN, Math.floor(0.75 * window));
   else if (taken >= FULL_SHARE * window) window = Math.min(WINDOW_MAX, window + WINDOW_STEP);
+  window = Math.min(window, most);
   const owed = credit.owed + taken + (window - credit.window);
   return owed > 0 ? { credit: { window, owed: 0 }, ask: owed } : { credit: { window, owed }, ask: 0 };
 }

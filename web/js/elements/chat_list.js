@@ -5,7 +5,7 @@
  * holds for a hidden tab, because a hidden tab has no animation frames.
  *
  * The arrow keys go from line to line; Enter, a finger on a line or a click on its name choose it.
- * Events: `room-event` (each event, at once), `line-chosen`, `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
+ * Events: `room-event` (each event, at once, but what others say), `line-chosen`, `viewers`, `unseen` (lines waiting below), `worth-saying` (for the screen
  * reader), `full` (no room for one more line of one's own), `take-back` (a refused line's text, or nothing: it was dropped; who has no place for it prevents it), `say-again`
  * (id and text), `unsent` (all lines of one's own that wait or were refused), `no-room` (the room cannot be watched).
  * @module
@@ -13,9 +13,10 @@
 
 import { news } from "../core/announcer.js";
 import { momentMs } from "../core/broadcast_state.js";
-import { again, drafted, emptyLog, hangsOnThisWatch, next, readBy, reduce, refused, restored, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
+import { again, drafted, emptyLog, hangsOnThisWatch, linesIn, next, readBy, reduce, refused, restored, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
 import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
+import { keyGoesFirst, mostAsked } from "../net/hands.js";
 import { t } from "../net/words.js";
 import { draftRow, lineRow } from "./chat_rows.js";
 
@@ -24,8 +25,6 @@ import { draftRow, lineRow } from "./chat_rows.js";
 
 /** What a newcomer is shown of the conversation before. */
 const HISTORY_LINES = 50;
-/** Kinds that are no lines to scroll down to. */
-const LINELESS = Object.freeze(["epoch", "lapsed", "back", WATCHED_ANEW.kind]);
 /** Kinds that become rows or change what rows are; the others are news for the page and are told at once. */
 const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed", "epoch", "lapsed", "back"]);
 
@@ -185,7 +184,9 @@ export class ChatList extends HTMLElement {
 
   /** @param {RoomEvent} event */
   #received(event) {
-    this.#tell("room-event", event);
+    const { nickname } = /** @type {{ nickname?: unknown }} */ (event.from ?? {});
+    // Of what others say nobody is told line by line: in a fast room that costs as much as drawing it.
+    if (event.kind !== "said" || nickname === this.#log.me) this.#tell("room-event", event);
     // What was chosen has lost its number.
     if (event.kind === "epoch" && this.#log.epoch !== "" && this.#log.epoch !== event.epoch) this.#tell("line-chosen", null);
     if (ROW_KINDS.includes(event.kind)) {
@@ -205,11 +206,17 @@ export class ChatList extends HTMLElement {
     // The beat first, then the frame: frames without a beat draw half as many lines in the same time.
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#planned = requestAnimationFrame(() => {
-        this.#planned = 0;
-        if (!this.#paused) this.#draw();
-      });
+      this.#drawDue(performance.now());
     }, nextDrawAt(this.#lastDrawMs, nowMs) - nowMs);
+  }
+
+  /** @param {number} dueMs */
+  #drawDue(dueMs) {
+    this.#planned = requestAnimationFrame((frameMs) => {
+      this.#planned = 0;
+      if (keyGoesFirst(frameMs, dueMs)) this.#drawDue(dueMs);
+      else if (!this.#paused) this.#draw();
+    });
   }
 
   #draw() {
@@ -231,7 +238,8 @@ export class ChatList extends HTMLElement {
     const stream = this.#stream;
     setTimeout(() => {
       if (stream !== this.#stream) return; // Another room, another credit.
-      const { credit, ask } = drawn(this.#credit, { taken: sent, costMs: performance.now() - startedMs, sinceMs });
+      const most = mostAsked(this.#credit.window);
+      const { credit, ask } = drawn(this.#credit, { taken: sent, costMs: performance.now() - startedMs, sinceMs, most });
       this.#credit = credit;
       if (ask > 0) stream?.request(ask);
     }, 0);
@@ -306,13 +314,10 @@ export class ChatList extends HTMLElement {
   }
 
   #tellUnseen() {
-    const unseen = this.#inbox.reduce(
-      (sum, event) => sum + (event.kind === "gap" ? Number(event.skipped) || 0 : LINELESS.includes(event.kind) ? 0 : 1),
-      0,
-    );
+    const unseen = this.#paused ? linesIn(this.#inbox) : 0;
     // All credit is used: more may have been said than was sent.
     const more = this.#inbox.length + this.#rowless >= this.#credit.window;
-    this.#tell("unseen", { paused: this.#paused, unseen: this.#paused ? unseen : 0, more });
+    this.#tell("unseen", { paused: this.#paused, unseen, more });
   }
 
   #onScroll = () => {
