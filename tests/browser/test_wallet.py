@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import aiohttp
 from playwright.async_api import expect
-from visits import sign_up
+from visits import log_in, sign_up
 
 from tests.routes.qr_reader import read as read_qr
 
@@ -101,6 +101,48 @@ async def test_a_code_scanned_by_a_phone_becomes_a_gift_in_anothers_room(house, 
 
     ran = await house.console("ledger", "audit")
     assert ran.code == 0, ran
+
+
+async def test_who_has_too_few_points_is_led_to_more_and_finds_them_here(house, new_page, nickname, shoot):
+    streamer, donor = (await house.on_air("demo"))["nickname"], await house.rich_member(nickname(), 100)
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/login?next=/c/{streamer}")
+        await log_in(page, donor.login_id)
+        await page.click("channel-about button.donate")
+        dialog = page.locator("donate-dialog dialog")
+        await expect(dialog.locator(".balance")).to_contain_text("100")
+        way, give = dialog.get_by_role("link", name="Get points"), dialog.locator("button[type=submit]")
+        main, quiet = re.compile(r"\bmain\b"), re.compile(r"\bquiet\b")
+        await expect(way).not_to_have_class(main)
+
+        await dialog.locator("input[type=number]").fill("150")
+        await expect(dialog.locator(".few")).to_contain_text("50 points short")
+        await expect(way).to_have_class(main)
+        await expect(give).to_have_class(quiet)
+        await give.click()
+        await expect(dialog.locator("[role=alert]")).to_contain_text("50 points short")
+        await shoot(page, "donate-too-few")
+
+        async with page.context.expect_page() as opened:
+            await way.click()
+        await (await opened.value).close()
+        ran = await house.console("members", "grant", donor.nickname, "100")
+        assert ran.code == 0, ran
+        # Playwright's pages are always in view: this is what a browser says of one that one comes back to.
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await expect(dialog.locator(".balance")).to_contain_text("200")
+        await expect(give).not_to_have_class(quiet)
+        await expect(dialog.locator("[role=alert]")).to_have_count(0)
+
+
+async def test_an_order_that_waits_is_led_back_to(new_page, nickname):
+    async with new_page(locale="en-GB") as page:
+        await sign_up(page, nickname())
+        await order(page, "100")
+        await page.goto("/wallet")
+        await page.locator("wallet-desk .lines").get_by_role("link", name="Go on paying").click()
+        await expect(page.locator("top-up-desk .order")).to_have_attribute("data-state", "ready")
+        await expect(page.locator("top-up-desk .qr")).to_be_visible()
 
 
 async def test_a_page_that_is_not_told_asks(house, new_page, nickname):

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   AMOUNTS_POINTS, edited, failed, fault, given, newDonation, pending, POINTS_MAX, POINTS_MIN, restored, sent, TEXT_CHARACTERS_MAX,
-  written, writtenBefore,
+  wanting, written, writtenBefore,
 } from "../../web/js/core/donation.js";
 import { Problem } from "../../web/js/core/problem.js";
 
@@ -16,6 +16,14 @@ test("the offers are amounts one may give", () => {
 for (const [points, code] of [[POINTS_MIN, null], [POINTS_MIN - 1, "points.amount"], [POINTS_MAX, null], [POINTS_MAX + 1, "points.amount"], [1.5, "points.amount"], [Number.NaN, "points.amount"]]) {
   test(`amount ${points}: ${code}`, () => assert.equal(fault(edited(newDonation(), { points }), null), code));
 }
+
+for (const [points, balance, few] of [[100, 100, 0], [100, 30, 70], [100, 0, 100], [100, null, 0], [Number.NaN, 30, 0], [1.5, 1, 0], [-5, 0, 0], [POINTS_MAX + 1, 30, 0]]) {
+  test(`${few} are wanting to give ${points} of ${balance}`, () => assert.equal(wanting(edited(newDonation(), { points }), balance), few));
+}
+
+test("of what was sent already nothing is wanting: only the ledger knows", () => {
+  assert.equal(wanting(sent(edited(newDonation(), { points: 100 }), "a"), 30), 0);
+});
 
 test("text at its limit, counted in characters", () => {
   assert.equal(fault(edited(newDonation(), { text: "😺".repeat(TEXT_CHARACTERS_MAX) }), null), null);

@@ -57,6 +57,16 @@ export function fault(donation, balancePoints) {
 
 /**
  * @param {Donation} donation
+ * @param {number | null} balancePoints null when it is not known
+ * @returns {number} the points that are wanting for it; 0 where there are enough, or nobody knows
+ */
+export function wanting({ stage, points }, balancePoints) {
+  if (stage !== "editing" || balancePoints === null || !Number.isInteger(points) || points > POINTS_MAX) return 0;
+  return Math.max(0, points - balancePoints);
+}
+
+/**
+ * @param {Donation} donation
  * @param {string} freshId used only when this donation has none yet
  * @returns {Donation} the caller sends exactly its id, points and text
  */

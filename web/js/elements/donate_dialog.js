@@ -3,6 +3,7 @@
  *
  * It says "given" when the ledger has answered and not before. An answer that does not come is asked for again with
  * the same id, which the ledger counts once; the tab keeps it until then, also over a reload.
+ * Who has too few points is shown the way to more of them, and is asked for them anew when they come back to the page.
  * Events: `given` with the points left.
  * @module
  */
@@ -22,6 +23,7 @@ import {
   restored,
   sent,
   TEXT_CHARACTERS_MAX,
+  wanting,
   written,
   writtenBefore,
 } from "../core/donation.js";
@@ -36,6 +38,8 @@ import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 import { refusal } from "./typed_form.js";
 
+/** The one refusal that somebody can do something about. */
+const TOO_FEW = "points.insufficient";
 /** Asked again by itself this often before the giver is asked to. */
 const TRIES_MAX = 3;
 
@@ -66,11 +70,31 @@ export class DonateDialog extends LightElement {
     if (this.donation.stage === "given") this.donation = newDonation();
     if (this.donation.stage === "editing" && written(this.donation) === "") this.#edit(writtenBefore(keptDraft(this.#place)));
     this.#dialog.value?.showModal();
+    await this.#askBalance();
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    document.addEventListener("visibilitychange", this.#onSeen);
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("visibilitychange", this.#onSeen);
+    super.disconnectedCallback();
+  }
+
+  /** Back from the wallet, which is a page of its own. */
+  #onSeen = () => {
+    if (document.visibilityState === "visible" && this.#dialog.value?.open === true) void this.#askBalance();
+  };
+
+  async #askBalance() {
     try {
       this.balance = (await points()).balance;
     } catch {
       this.balance = null; // The ledger will say it.
     }
+    if (this.donation.problem?.code === TOO_FEW) this.donation = edited(this.donation, {});
   }
 
   render() {
@@ -89,9 +113,11 @@ export class DonateDialog extends LightElement {
     const { stage, points: amount, text, anonymous } = this.donation;
     const locked = stage !== "editing";
     const left = TEXT_CHARACTERS_MAX - [...text].length;
+    const few = wanting(this.donation, this.balance);
+    const poor = few > 0 || this.donation.problem?.code === TOO_FEW;
     return html`<form novalidate @submit=${this.#onSubmit}>
-      <p class="balance">${this.balance === null ? nothing : t("donate.balance", { count: this.balance })}
-        <a href="/wallet" target="_blank" rel="noopener">${t("donate.top_up")}</a></p>
+      <p class="balance"><span>${this.balance === null ? nothing : t("donate.balance", { count: this.balance })}</span>
+        ${poor ? nothing : html`<a href="/wallet" target="_blank" rel="noopener">${t("donate.top_up")}</a>`}</p>
       <fieldset aria-disabled=${locked}>
         <legend class="visually-hidden">${t("donate.amount")}</legend>
         <div class="amounts">
@@ -102,16 +128,18 @@ export class DonateDialog extends LightElement {
         </div>
         <label>${t("donate.amount")}
           <input type="number" inputmode="numeric" min=${POINTS_MIN} max=${POINTS_MAX} step="1" required ?readonly=${locked}
+            aria-describedby="donate-few"
             .value=${live(Number.isNaN(amount) ? "" : String(amount))} @input=${this.#onAmount}>
         </label>
         <label>${t("donate.text")}
-          <textarea rows="3" ?readonly=${locked} .value=${live(text)} @input=${this.#onText} aria-describedby="donate-left"></textarea>
+          <textarea rows="2" ?readonly=${locked} .value=${live(text)} @input=${this.#onText} aria-describedby="donate-left"></textarea>
         </label>
         <span id="donate-left" class="left">${t("chat.left", { count: left })}</span>
         <label class="check"><input type="checkbox" .checked=${live(anonymous)} @change=${this.#onAnonymous}>${t("donate.anonymous")}</label>
       </fieldset>
-      ${this.#outcome()}
-      <button class="main" type="submit" aria-disabled=${stage === "sending"}>
+      ${this.#outcome(few)}
+      ${poor ? html`<a class="button main" href="/wallet" target="_blank" rel="noopener">${t("donate.top_up")}</a>` : nothing}
+      <button class=${poor ? "main quiet" : "main"} type="submit" aria-disabled=${stage === "sending"}>
         ${stage === "sending" ? html`<span class="spinner"></span>` : actIcons.paw}
         ${t(`donate.${stage}`, { count: Number.isNaN(amount) ? 0 : amount })}
       </button>
@@ -119,10 +147,14 @@ export class DonateDialog extends LightElement {
     </form>`;
   }
 
-  #outcome() {
+  /** @param {number} few how many points are wanting */
+  #outcome(few) {
     const { stage, problem } = this.donation;
     if (stage === "unknown") return html`<p class="problem" role="alert">${t("donate.unknown_words")}</p>`;
-    return refusal(problem); // The words wait in the tab; the way back leads here.
+    const words = few > 0 ? t("donate.few", { count: few }) : undefined;
+    if (problem === null) return html`<p id="donate-few" class="few" ?hidden=${few === 0}>${words ?? nothing}</p>`;
+    // The words wait in the tab; the way back leads here.
+    return refusal(problem, problem.code === TOO_FEW ? words : undefined);
   }
 
   #thanks() {

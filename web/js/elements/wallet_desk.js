@@ -90,6 +90,7 @@ export class WalletDesk extends LightElement {
           <span class="state">${t(`order.state.${one.state}`, { count: one.points })}</span>
           <time datetime=${one.created_at}>${format.day(one.created_at)}</time>
           ${one.receipt === null ? nothing : html`<span class="receipt">${t("wallet.receipt", { number: one.receipt, vat: format.won(one.vat_won) })}</span>`}
+          ${one.state === "ready" ? html`<a class="button quiet small" href=${`/wallet?order=${one.id}`}>${t("wallet.go_on")}</a>` : nothing}
           ${refundable(one) ? html`<button type="button" class="quiet small" @click=${() => this.#askRefund(one)}>${t("wallet.refund")}</button>` : nothing}
         </li>`,
       )}</ul>
