@@ -223,7 +223,7 @@ async def test_on_a_phone_a_category_leaves_room_for_whose_channel_it_is(house, 
 
 
 PHONES = ((1280, 800), (1024, 700), (932, 430), (844, 390), (568, 320), (390, 844), (320, 640))
-WINDOWS = ((1024, 768), (960, 1040), (700, 800))
+WINDOWS = ((1024, 768), (960, 1040), (700, 800), (600, 800))
 
 
 @pytest.mark.parametrize(("has_touch", "sizes"), [(True, PHONES), (False, WINDOWS)], ids=["phone", "window"])
@@ -234,7 +234,8 @@ async def test_every_button_lies_on_the_picture_on_a_phone_and_in_half_a_screen(
     drawn = """() => {
         const told = (one) => one.getAttribute("aria-keyshortcuts") ?? one.className;
         const stage = document.querySelector("live-player .stage").getBoundingClientRect();
-        const boxes = [...document.querySelectorAll("player-controls .buttons > *, player-controls .seek")]
+        const all = "player-controls :is(.buttons, .loudness) > *, player-controls .seek";
+        const boxes = [...document.querySelectorAll(all)]
             .map((one) => [told(one), one.getBoundingClientRect()])
             .filter(([, box]) => box.width > 0 && box.height > 0);
         const out = boxes.filter(([, { left, right, top, bottom }]) =>
@@ -256,6 +257,32 @@ async def test_every_button_lies_on_the_picture_on_a_phone_and_in_half_a_screen(
             assert "F" in found["names"], (width, found)  # The whole screen.
             if not has_touch:
                 assert "volume" in found["names"], (width, found)
+
+
+async def test_in_a_small_window_a_mouse_finds_the_volume_at_the_sound(house, new_page, shoot):
+    await house.on_air("demo")
+    async with new_page(viewport={"width": 420, "height": 800}) as page:
+        await page.goto("/c/demo")
+        await playing_since(page, 0)
+        volume = page.locator("player-controls .volume")
+        await expect(volume).to_have_css("opacity", "0")
+        await page.locator("player-controls .loudness button").hover()
+        await expect(volume).to_have_css("opacity", "1")
+        await shoot(page, "player-volume")
+        await volume.click()  # In its middle.
+        await page.wait_for_function("""() => {
+            const { volume, muted } = document.querySelector("video");
+            return !muted && volume > 0.2 && volume < 0.8;
+        }""")
+
+
+async def test_a_finger_finds_none_there(house, new_page):
+    await house.on_air("demo")
+    async with new_page(viewport={"width": 420, "height": 800}, has_touch=True, is_mobile=True) as page:
+        await page.goto("/c/demo")
+        await playing_since(page, 0)
+        await expect(page.locator("player-controls .loudness button")).to_be_visible()
+        await expect(page.locator("player-controls .volume")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("dark", 320, 640), ("light", 1280, 800)])

@@ -77,9 +77,11 @@ export class PlayerControls extends LightElement {
       <div class="buttons">
         ${this.#button(paused ? t("player.play") : t("player.pause"), "K", paused ? icons.play : icons.pause, this.toggle)}
         ${this.#button(t("player.back", { count: BACK_SECONDS }), "J", icons.back, this.goBack)}
-        ${this.#button(muted ? t("player.unmute") : t("player.mute"), "M", muted ? icons.silent : icons.sound, this.toggleSound)}
-        <input class="volume" type="range" min="0" max="1" step="0.05" aria-label=${t("player.volume")}
-          .value=${String(muted ? 0 : (this.video?.volume ?? 1))} @input=${this.#onVolume}>
+        <span class="loudness">
+          ${this.#button(muted ? t("player.unmute") : t("player.mute"), "M", muted ? icons.silent : icons.sound, this.toggleSound)}
+          <input class="volume" type="range" min="0" max="1" step="0.05" aria-label=${t("player.volume")}
+            .value=${String(muted ? 0 : (this.video?.volume ?? 1))} @input=${this.#onVolume}>
+        </span>
         <button class=${classMap({ live: true, at: atLive && !paused })} type="button" aria-pressed=${atLive && !paused}
           title=${`${t("player.go_live")} (L)`} @click=${this.goLive}><span class="dot"></span>${t("live.badge")}</button>
         <span class="latency" title=${t("player.latency_title")}>
