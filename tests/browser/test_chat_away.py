@@ -21,6 +21,7 @@ class Line:
         self._socket = None
         self._watch = None
         self.swallows = b"nothing at all"
+        self.swallowed = []
 
     async def carry(self, page):
         """Lead every WebSocket of this page through here."""
@@ -32,7 +33,9 @@ class Line:
         def up(message):
             if b"chat.watch" in message:
                 self._socket, self._watch = socket, message[:4]
-            if self.swallows not in message:
+            if self.swallows in message:
+                self.swallowed.append(message)
+            else:
                 server.send(message)
 
         socket.on_message(up)
@@ -152,3 +155,41 @@ async def test_a_line_whose_answer_was_lost_may_have_been_sent_and_can_be_sent_a
         await expect(field).to_be_focused()
         await expect(refused.locator(".text")).to_have_text(["two"])
         await expect(field).to_have_value("")
+
+
+async def test_a_line_that_came_after_all_takes_nobodys_place(house, new_page, nickname):
+    member = await house.sign_up(nickname())
+    line = Line()
+    async with new_page() as page:
+        await line.carry(page)
+        await page.goto(f"/login?next=/chat/{member.nickname}")
+        await log_in(page, member.login_id, PASSWORD)
+        await line.watched()
+        await expect(page.locator("chat-room .count")).to_be_visible()
+        refused = page.locator("chat-list .refused button")
+
+        line.swallows = b"chat.say"
+        await page.fill("#chat-text", "mine")
+        await page.press("#chat-text", "Enter")
+        await eventually(lambda: line.swallowed, what="a line that is on its way")
+        await line.cut()
+        await refused.first.focus()
+        await expect(refused.first).to_be_focused()
+
+        # It had arrived: what was refused is a line, and who was at its buttons writes on.
+        (line_id,) = re.findall(rb'"id":"([^"]+)"', line.swallowed[0])
+        line.say(**said("mine", line_id.decode(), member.nickname, seq=1))
+        await expect(refused).to_have_count(0)
+        await expect(page.locator("#chat-text")).to_be_focused()
+
+
+async def test_who_closes_the_rules_is_where_they_were_opened(house, new_page, nickname):
+    streamer = await house.sign_up(nickname())
+    async with new_page() as page:
+        await page.goto(f"/login?next=/chat/{streamer.nickname}")
+        await log_in(page, streamer.login_id, PASSWORD)
+        opener = page.locator("chat-room .rule")
+        await opener.press("Enter")
+        await page.locator("chat-rules button.quiet").press("Enter")
+        await expect(page.locator("chat-rules")).to_have_count(0)
+        await expect(opener).to_be_focused()

@@ -18,7 +18,7 @@ import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
 import { keyGoesFirst, mostAsked } from "../net/hands.js";
 import { t } from "../net/words.js";
-import { draftRow, lineRow } from "./chat_rows.js";
+import { draftRow, dropRow, lineRow } from "./chat_rows.js";
 
 /** @typedef {import("../core/chat_log.js").RoomEvent} RoomEvent */
 /** @typedef {import("../core/chat_log.js").Line} Line */
@@ -273,7 +273,7 @@ export class ChatList extends HTMLElement {
     const rows = new Map(
       drafts.map((draft) => [draft, this.#draftRows.get(draft) ?? draftRow(draft, me ?? "", (act) => this.#act(draft, act), this.#split)]),
     );
-    for (const [draft, row] of this.#draftRows) if (!rows.has(draft)) row.remove();
+    for (const [draft, row] of this.#draftRows) if (!rows.has(draft)) dropRow(row);
     [...rows.values()].forEach((row, index) => {
       const there = this.#drafts.children[index] ?? null;
       if (there !== row) this.#drafts.insertBefore(row, there);

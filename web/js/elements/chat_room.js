@@ -168,6 +168,7 @@ export class ChatRoom extends LightElement {
   #toggleRuling = () => {
     void import("./chat_rules.js");
     this.ruling = !this.ruling;
+    /** @type {HTMLElement | null} */ (this.querySelector(".rule"))?.focus(); // Also when they are closed from within.
   };
 
   /** @param {number} forMs */

@@ -56,6 +56,13 @@ export function draftRow(draft, nickname, act, split) {
   return row;
 }
 
+/** Take it away; who was in it goes on where they go on when they drop it themselves. @param {HTMLElement} row */
+export function dropRow(row) {
+  const list = row.contains(document.activeElement) ? row.closest("chat-list") : null;
+  row.remove();
+  list?.dispatchEvent(new CustomEvent("take-back", { detail: "", cancelable: true }));
+}
+
 /** @param {Line} line @param {string} channel @param {Split} split @param {() => void} again */
 function said(line, channel, split, again) {
   const row = part("div", "line");
