@@ -119,6 +119,7 @@ class Channel:
     broadcast_id: int | None
     started_at: datetime | None
     last_live_at: datetime | None = None
+    followers: int = 0
 
 
 def check_title(text: str) -> str:

@@ -28,9 +28,11 @@ _CHANNEL = """
            CASE WHEN b.id IS NULL THEN (
                SELECT coalesce(p.ended_at, p.lease_until) FROM broadcast p
                WHERE p.channel_id = c.id ORDER BY p.id DESC LIMIT 1
-           ) END AS last_live_at
+           ) END AS last_live_at,
+           coalesce(n.followers, 0) AS followers
     FROM channel c
     JOIN member m ON m.id = c.id AND m.erased_at IS NULL
+    LEFT JOIN channel_followers n ON n.channel_id = c.id
     LEFT JOIN broadcast b ON b.channel_id = c.id AND b.ended_at IS NULL AND b.lease_until > now()
 """
 
@@ -190,4 +192,5 @@ def _channel(row: Mapping[str, Any]) -> Channel:
         broadcast_id=row["broadcast_id"],
         started_at=row["started_at"],
         last_live_at=row["last_live_at"],
+        followers=row["followers"],
     )

@@ -72,6 +72,7 @@ def view_of(found: Channel, viewers: int, thumbnail: str | None) -> wire.Channel
         tags=list(found.tags),
         on_air=found.on_air,
         viewers=viewers,
+        followers=found.followers,
         started_at=found.started_at,
         last_live_at=found.last_live_at,
         thumbnail=thumbnail,

@@ -152,6 +152,7 @@ class ChannelView(Struct, frozen=True):
     tags: list[str]
     on_air: bool
     viewers: int
+    followers: int
     started_at: datetime | None
     last_live_at: datetime | None
     thumbnail: str | None

@@ -1,8 +1,10 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from db import follows as module
+from db.channels import Channels
 from db.follow import FollowSelf, FollowsTooMany
 from db.follows import Follows
 
@@ -63,6 +65,66 @@ async def test_one_more_than_the_most_is_refused_and_one_that_is_there_is_not(fo
         await follows.add(nabi, others[2])
 
     assert len(await follows.following(nabi)) == 2
+
+
+async def counted(pool):
+    """How many the channels are said to have, beside how many follow them."""
+    return await pool.fetch(
+        """
+        SELECT c.followers, (SELECT count(*) FROM follow f WHERE f.channel_id = c.channel_id) AS follows
+        FROM channel_followers c ORDER BY c.channel_id
+        """
+    )
+
+
+async def test_a_channel_has_as_many_followers_as_follow_it(follows, people, pool):
+    channels = Channels(pool)
+    nabi, one, two, three = await people(4)
+
+    async def followers():
+        return [(await channels.by_id(each)).followers for each in (nabi, one, two)]
+
+    assert await followers() == [0, 0, 0]
+    for who, whom in ((nabi, one), (nabi, one), (two, one), (one, two), (three, nabi)):
+        await follows.add(who, whom)
+    assert await followers() == [1, 2, 1]
+    await follows.remove(nabi, one)
+    await follows.remove(nabi, one)
+    assert await followers() == [1, 1, 1]
+    assert [each.followers for each in await channels.live()] == [0, 1, 1, 1]  # The latest first.
+
+    await pool.execute("DELETE FROM follow WHERE member_id = $1 OR channel_id = $1", one)  # As who leaves does.
+    assert await followers() == [1, 0, 0]
+
+
+async def test_none_is_lost_where_many_come_go_and_leave_at_once(follows, people, pool):
+    channels, fans = await people(3), await people(20)
+
+    async def live(fan, turn):
+        order = channels if turn % 2 else channels[::-1]
+        for channel in order:
+            await follows.add(fan, channel)
+        if turn % 3 == 0:
+            await follows.remove(fan, order[0])
+        if turn % 5 == 0:
+            await pool.execute("DELETE FROM follow WHERE member_id = $1", fan)
+
+    await asyncio.gather(*(live(fan, turn) for turn, fan in enumerate(fans)))
+
+    rows = await counted(pool)
+    assert [row["followers"] for row in rows] == [row["follows"] for row in rows]
+    # Four have left all three, and of the other sixteen five have left one.
+    assert sum(row["followers"] for row in rows) == 16 * 3 - 5
+
+
+async def test_a_refused_follow_is_not_counted(follows, people, pool, monkeypatch):
+    monkeypatch.setattr(module, "FOLLOWS_MAX", 1)
+    nabi, one, two = await people(3)
+    await follows.add(nabi, one)
+    with pytest.raises(FollowsTooMany):
+        await follows.add(nabi, two)
+
+    assert [tuple(row) for row in await counted(pool)] == [(1, 1)]
 
 
 async def test_a_channel_whose_owner_has_left_is_not_listed(follows, people, pool):

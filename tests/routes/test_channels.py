@@ -39,6 +39,7 @@ async def test_a_channel_off_air_has_no_playback(channel_client, new_member):
         "tags": [],
         "on_air": False,
         "viewers": 0,
+        "followers": 0,
         "started_at": None,
         "last_live_at": None,
         "thumbnail": None,

@@ -1,7 +1,8 @@
 /**
  * Door: what is on and who makes it, under the picture.
  *
- * Events: `donate` when a member wants to give, `share`.
+ * Events: `donate` when a member wants to give, `share`, and `followed` when the house has taken down that somebody follows
+ * now, or does no more.
  * @module
  */
 
@@ -10,7 +11,7 @@ import { duration } from "../core/format.js";
 import { logInPath } from "../core/next_path.js";
 import { following } from "../net/following.js";
 import { identity } from "../net/identity.js";
-import { errorText, t } from "../net/words.js";
+import { errorText, format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
@@ -68,6 +69,7 @@ export class ChannelAbout extends LightElement {
           ${onAir && started_at !== null
             ? html`<span class="badge live">${t("live.badge")}</span><span class="time">${duration(Date.now() - Date.parse(started_at))}</span>`
             : nothing}
+          ${this.#followers()}
           ${category === "" ? nothing : html`<span class="category">${category}</span>`}
           ${tags.map((tag) => html`<span class="tag">${tag}</span>`)}
         </p>
@@ -79,6 +81,17 @@ export class ChannelAbout extends LightElement {
         ${this.#follow(nickname)} ${this.#donate(nickname)}
       </div>
     `;
+  }
+
+  /** All of them for who hears it; where there is little room a heart stands for the word. */
+  #followers() {
+    const count = this.channel?.followers ?? 0;
+    const short = format.compact(count);
+    return html`<span class="followers" title=${format.count(count)}>
+      <span class="visually-hidden">${t("follow.followers", { count, number: count })}</span>
+      <span class="long" aria-hidden="true">${t("follow.followers", { count, number: short })}</span>
+      <span class="short" aria-hidden="true">${actIcons.heartFull}${short}</span>
+    </span>`;
   }
 
   /** @param {string} nickname */
@@ -100,6 +113,7 @@ export class ChannelAbout extends LightElement {
     this.problem = null;
     try {
       await following.set(nickname, wanted);
+      this.tell("followed");
     } catch (error) {
       this.problem = error;
     }

@@ -11,7 +11,7 @@ import { asked, NOTHING_KNOWN } from "../core/broadcast_state.js";
 import { duration } from "../core/format.js";
 import { channel } from "../net/api.js";
 import { pastBroadcasts, rotateStreamKey } from "../net/studio_api.js";
-import { errorText, t } from "../net/words.js";
+import { errorText, format, t } from "../net/words.js";
 import "./copy_field.js";
 import { LightElement } from "./light_element.js";
 import "./past_broadcasts.js";
@@ -118,7 +118,7 @@ export class StudioDesk extends LightElement {
     if (this.channel === null) {
       return html`<section class="card now" aria-busy="true"><p>${this.problem === null ? t("studio.asking") : errorText(this.problem)}</p></section>`;
     }
-    const { on_air, viewers, started_at } = this.channel;
+    const { on_air, viewers, started_at, followers } = this.channel;
     // Only the change is said aloud: the figures below it move all the time.
     return html`<section class="card now" ?data-live=${on_air}>
       <span class="lamp" aria-hidden="true"></span>
@@ -128,6 +128,7 @@ export class StudioDesk extends LightElement {
           ? html`${t("live.viewers", { count: viewers })}${started_at === null ? nothing : html` · ${duration(Date.now() - Date.parse(started_at))}`}`
           : t("studio.off_air_words")}</p>
       </div>
+      <p class="followers">${t("follow.followers", { count: followers, number: format.count(followers) })}</p>
       <a class="button quiet" href=${watch}>${t("studio.watch")}</a>
     </section>`;
   }

@@ -14,6 +14,7 @@ import { request } from "./http.js";
  * @property {string[]} tags
  * @property {boolean} on_air
  * @property {number} viewers
+ * @property {number} followers
  * @property {string | null} started_at
  * @property {string | null} last_live_at when its last broadcast ended; null on air, and before the first
  * @property {string | null} thumbnail

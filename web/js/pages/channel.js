@@ -70,6 +70,7 @@ document.addEventListener("keydown", (event) => {
 });
 about.addEventListener("donate", () => void give());
 about.addEventListener("share", () => void share());
+about.addEventListener("followed", () => void ask()); // The house counts.
 identity.addEventListener("change", () => wire.renew());
 setInterval(() => {
   const well = broadcast.state === "live" && wire.state === "open" && !player.troubled;
