@@ -108,3 +108,24 @@ async def test_a_browser_without_small_windows_shows_no_button_for_one(house, ne
         await playing_since(page, 0)
         await expect(page.get_by_role("button", name="Theatre")).to_be_visible()
         await expect(page.get_by_role("button", name="Picture in picture")).to_have_count(0)
+
+
+async def test_controls_leave_the_picture_to_who_only_looks_and_a_finger_brings_them_back_first(house, new_page):
+    await house.on_air("demo")
+    async with new_page(has_touch=True) as page:
+        await page.goto("/c/demo")
+        await playing_since(page, 0)
+        stage, pause = page.locator("live-player .stage"), page.locator("player-controls [aria-keyshortcuts~=K]")
+        await expect(stage).to_have_class(re.compile("idle"))  # Nobody has touched anything.
+        box = await pause.bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        await page.touchscreen.tap(*middle)
+        await expect(stage).not_to_have_class(re.compile("idle"))
+        assert await page.evaluate("document.querySelector('video').paused") is False
+
+        async def tap_until_paused():
+            await page.touchscreen.tap(*middle)
+            return await page.evaluate("document.querySelector('video').paused")
+
+        await eventually(tap_until_paused, what="a pause")
+        await expect(stage).not_to_have_class(re.compile("idle"))

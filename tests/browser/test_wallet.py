@@ -198,3 +198,32 @@ async def test_a_guest_is_sent_to_log_in_with_the_order_kept_for_after_it(new_pa
         await page.goto("/wallet?order=0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d")
         await page.wait_for_url(re.compile(r"/login\?.*wallet.*0190c5a2-7d1e-4c55-8d3e-0a6c1f8b2c3d"))
         await expect(page.locator("log-in-form #login_id")).to_be_visible()
+
+
+async def test_a_gift_that_was_too_large_may_be_given_once_more_points_are_there(house, new_page, nickname):
+    streamer, member = (await house.on_air("demo"))["nickname"], await house.sign_up(nickname())
+
+    async def charge_elsewhere():
+        assert (await house.console("members", "grant", member.nickname, "100")).code == 0
+
+    async with new_page() as page:
+        await page.goto(f"/login?next=/c/{streamer}")
+        await log_in(page, member.login_id)
+        await page.click("channel-about button.donate")
+        dialog = page.locator("donate-dialog dialog")
+        balance, give = dialog.locator(".balance"), dialog.locator("button[type=submit]")
+        await expect(balance).to_contain_text(re.compile(r"\D0\D"))
+        await give.click()
+        await expect(dialog.locator("[role=alert]")).to_be_visible()
+
+        await charge_elsewhere()
+        await page.evaluate("dispatchEvent(new Event('focus'))")  # Back from the wallet, which has a tab of its own.
+        await expect(balance).to_contain_text("100")
+        await expect(dialog.locator("[role=alert]")).to_have_count(0)
+
+        await dialog.locator("input[type=number]").fill("200")
+        await give.click()
+        await expect(dialog.locator("[role=alert]")).to_be_visible()
+        await charge_elsewhere()
+        await give.click()
+        await expect(dialog.locator(".thanks")).to_contain_text("200")

@@ -76,10 +76,12 @@ export class DonateDialog extends LightElement {
   connectedCallback() {
     super.connectedCallback();
     document.addEventListener("visibilitychange", this.#onSeen);
+    addEventListener("focus", this.#onSeen); // Two windows beside each other are both visible.
   }
 
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.#onSeen);
+    removeEventListener("focus", this.#onSeen);
     super.disconnectedCallback();
   }
 
@@ -198,6 +200,10 @@ export class DonateDialog extends LightElement {
     event.preventDefault();
     // Logged in beside this page: it is neither their gift nor are these their words.
     const another = identity.nickname !== null && identity.nickname !== this.#donor ? "auth.other_member" : null;
+    if (another === null && this.donation.stage === "editing" && fault(this.donation, this.balance) === TOO_FEW) {
+      await this.#askBalance(); // It may have grown since this page asked.
+      if (this.donation.stage !== "editing") return;
+    }
     const wrong = another ?? (this.donation.stage === "editing" ? fault(this.donation, this.balance) : null);
     if (wrong !== null) {
       this.donation = failed(this.donation, new Problem(wrong));

@@ -60,6 +60,8 @@ export class LivePlayer extends LightElement {
   #playingOut;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #trying;
+  /** Whether the finger that is down has brought back the controls. */
+  #woken = false;
 
   constructor() {
     super();
@@ -183,7 +185,7 @@ export class LivePlayer extends LightElement {
     return html`
       <div class=${classMap({ stage: true, idle: this.idle && on && video?.paused === false })} tabindex="0" role="group"
         aria-label=${t("player.label", { nickname: this.nickname })}
-        @keydown=${this.onKey} @pointermove=${this.#stir} @pointerdown=${this.#stir} @focusin=${this.#stir} @pointerleave=${this.#rest}>
+        @keydown=${this.onKey} @click=${this.#touched} @pointermove=${this.#stir} @pointerdown=${this.#onDown} @focusin=${this.#stir} @pointerleave=${this.#onLeave}>
         <video ${ref(this.#video)} .muted=${true} playsinline autoplay ?hidden=${!on && state !== "ended"}
           aria-label=${t("player.video", { nickname: this.nickname })}
           @click=${this.#onPicture} @play=${this.#onPlay} @pause=${this.#redraw} @volumechange=${this.#onVolume}
@@ -257,6 +259,7 @@ export class LivePlayer extends LightElement {
     this.waiting = false;
     this.troubled = false;
     this.blocked = false;
+    if (!this.idle) this.#awaitRest(); // Also of somebody who only looks.
   };
 
   #onWaiting = () => {
@@ -289,8 +292,34 @@ export class LivePlayer extends LightElement {
 
   #stir = () => {
     this.idle = false;
+    this.#awaitRest();
+  };
+
+  #awaitRest() {
     clearTimeout(this.#idling);
     this.#idling = setTimeout(this.#rest, IDLE_AFTER_MS);
+  }
+
+  /** @param {PointerEvent} event */
+  #onDown = (event) => {
+    this.#woken = this.idle && event.pointerType !== "mouse";
+    this.#stir();
+  };
+
+  /** A finger that is lifted leaves too, and its owner has only begun to look. @param {PointerEvent} event */
+  #onLeave = (event) => {
+    if (event.pointerType === "mouse") this.#rest();
+  };
+
+  /** A finger meant the picture, not the button that nobody saw there. */
+  #touched = {
+    capture: true,
+    /** @param {MouseEvent} event */
+    handleEvent: (event) => {
+      const unseen = this.#woken && event.target instanceof Element && event.target.closest(".controls") !== null;
+      this.#woken = false;
+      if (unseen) event.stopPropagation();
+    },
   };
 
   #rest = () => {
