@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -43,6 +44,15 @@ class Announcements:
         except StoreError:
             told = False
         log.info("broadcast channel=%d state=%s told=%s", channel.id, state, told)
+        await self.changed()
+
+    async def titled(self, channel: Channel) -> None:
+        """Tell a channel's room what it is called now, and the lists to look again."""
+        event = events.Titled(
+            title=channel.title, category=channel.category, tags=list(channel.tags), at=datetime.now(UTC)
+        )
+        with suppress(StoreError):  # It is written; who is in the room sees it when they come back.
+            await self._bus.publish(channel.id, wire.write(event))
         await self.changed()
 
     async def changed(self) -> None:

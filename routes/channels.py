@@ -197,7 +197,8 @@ class ChannelDoors:
             category=None if body.category is UNSET else body.category,
             tags=None if body.tags is UNSET else body.tags,
         )
-        await self._announcements.changed()
+        if (body.title, body.category, body.tags) != (UNSET, UNSET, UNSET):
+            await self._announcements.titled(edited)
         return answer(await self._view(edited, rules))
 
     async def _edit_rules(self, channel_id: int, wanted: EditRules | msgspec.UnsetType) -> Rules:

@@ -119,6 +119,15 @@ class EmotesChanged(Struct, frozen=True, tag="emotes", tag_field="kind"):
     at: datetime
 
 
+class Titled(Struct, frozen=True, tag="titled", tag_field="kind"):
+    """What the channel calls itself from now on."""
+
+    title: str
+    category: str
+    tags: list[str]
+    at: datetime
+
+
 class Gap(Struct, frozen=True, tag="gap", tag_field="kind"):
     """`skipped` events, `from_seq` to `to_seq`, were not delivered to this viewer."""
 

@@ -274,3 +274,16 @@ async def test_the_language_can_be_changed_and_is_kept(new_page):
         await expect(page.locator("html")).to_have_attribute("lang", "en")
         await page.goto("/login")
         await expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+async def test_who_watches_sees_a_new_title_at_once(house, new_page, nickname):
+    owner = await house.sign_up(nickname())
+    async with new_page() as page, house.connect(owner) as talking:
+        await page.goto(f"/c/{owner.nickname}")
+        await talking.say(owner.nickname, "곧 시작")
+        await expect(page.locator("chat-list .line .text")).to_have_text(["곧 시작"])  # The room is heard.
+        news = {"title": "<b>새 제목</b>", "category": "게임", "tags": ["고양이"]}
+        await house.api("PATCH", f"/api/channels/{owner.nickname}", news, token=owner.token)
+        await expect(page.locator("channel-about h1")).to_have_text("<b>새 제목</b>")
+        await expect(page.locator("channel-about")).to_contain_text("게임")
+        await expect(page).to_have_title(re.compile("^<b>새 제목</b>"))

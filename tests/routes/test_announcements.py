@@ -52,8 +52,9 @@ async def test_the_picture_does_not_wait_for_a_bus_that_is_away(channel, error):
             raise error
 
     await Announcements(Away()).on_state(channel, State.LIVE)
+    await Announcements(Away()).titled(channel)
 
-    assert tried == ["publish", "announce"]
+    assert tried == ["publish", "announce"] * 2
 
 
 def test_a_playback_url_can_stand_in_a_page():

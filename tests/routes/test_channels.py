@@ -262,3 +262,15 @@ async def test_a_rule_out_of_bounds_is_refused_with_its_name(owner, rules, field
 
     assert (response.status, problem["code"], problem["field"]) == (400, "wire.shape", field)
     assert (await (await client.get("/api/channels/나비")).json())["title"] == ""
+
+
+async def test_a_new_title_is_told_to_who_watches_and_a_new_rule_is_none(owner, redis, pool):
+    client, headers = owner
+    channel = await Channels(pool).by_nickname("나비")
+
+    await client.patch("/api/channels/나비", json={"title": "낮잠", "tags": ["cat"]}, headers=headers)
+    await client.patch("/api/channels/나비", json={"rules": {"slow_seconds": 3}}, headers=headers)
+
+    told = [json.loads(entry.payload) for entry in await Bus(redis).history(channel.id, after=0, limit=9)]
+    assert [event["kind"] for event in told] == ["titled", "rules"]
+    assert (told[0]["title"], told[0]["category"], told[0]["tags"]) == ("낮잠", "", ["cat"])

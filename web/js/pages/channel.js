@@ -54,7 +54,9 @@ wire.addEventListener("state", () => {
 });
 room.addEventListener("room-news", (event) => {
   const { detail } = /** @type {CustomEvent<import("../core/chat_log.js").RoomEvent>} */ (event);
-  if (detail.kind === "donated" && !(momentMs(detail.at) < enteredMs)) support?.given(detail);
+  const isNew = !(momentMs(detail.at) < enteredMs);
+  if (detail.kind === "donated" && isNew) support?.given(detail);
+  if (detail.kind === "titled" && isNew) retitle(detail);
   if (detail.kind === "on_air" || detail.kind === "interrupted" || detail.kind === "off_air") {
     become(told(broadcast, detail, momentMs(wire.hello?.now)));
     // The title may have changed with it, and the time it began has.
@@ -156,10 +158,21 @@ function spread(wanted) {
 
 /** @param {import("../net/api.js").Channel} answer */
 function take(answer) {
-  about.channel = answer;
-  document.title = t("page_title", { page: answer.title === "" ? answer.nickname : `${answer.title} · ${answer.nickname}` });
+  call(answer);
   player.lastLive = answer.last_live_at;
   become(asked(broadcast, answer));
+}
+
+/** What the page says the channel is. @param {import("../net/api.js").Channel} known */
+function call(known) {
+  about.channel = known;
+  document.title = t("page_title", { page: known.title === "" ? known.nickname : `${known.title} · ${known.nickname}` });
+}
+
+/** @param {import("../core/chat_log.js").RoomEvent} event */
+function retitle({ title, category, tags }) {
+  if (about.channel === null || typeof title !== "string" || typeof category !== "string" || !Array.isArray(tags)) return;
+  call({ ...about.channel, title, category, tags });
 }
 
 /** @returns {Promise<boolean>} false when there is no such channel */
