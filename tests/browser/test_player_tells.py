@@ -26,6 +26,13 @@ OWN_WINDOW = """() => {
     video.dispatchEvent(new Event(open ? "enterpictureinpicture" : "leavepictureinpicture"));
   };
 }"""
+# Behind without having chosen to be: as after a line that broke.
+THROWN_BACK = """() => new Promise((back) => {
+  const video = document.querySelector("video");
+  const from = video.seekable.end(0) - 12;
+  video.addEventListener("seeked", () => { if (video.currentTime > from + 6) back(video.currentTime - from); });
+  video.currentTime = from;
+})"""
 NO_WINDOW = """() => Object.defineProperty(Document.prototype, "pictureInPictureEnabled", { get: () => false })"""
 
 
@@ -129,3 +136,14 @@ async def test_controls_leave_the_picture_to_who_only_looks_and_a_finger_brings_
 
         await eventually(tap_until_paused, what="a pause")
         await expect(stage).not_to_have_class(re.compile("idle"))
+
+
+async def test_who_fell_behind_is_brought_to_the_edge_again(house, new_page):
+    await house.on_air("demo")
+    async with new_page() as page:
+        await page.goto("/c/demo")
+        await playing_since(page, 0)
+        known = "(({ seekable }) => seekable.length && seekable.end(0) - seekable.start(0) > 14)"
+        await eventually(lambda: page.evaluate(f"{known}(document.querySelector('video'))"), what="some past")
+        assert await page.evaluate(THROWN_BACK) > 6
+        await expect(page.locator("player-controls .live")).to_have_attribute("aria-pressed", "true")

@@ -4,7 +4,7 @@
  */
 
 import { waitMs } from "../core/backoff.js";
-import { rateOf } from "../core/catch_up.js";
+import { jumpOf, rateOf } from "../core/catch_up.js";
 import { HLS_CONFIG, isAtLive, levelName, tracksOf } from "../core/hls_config.js";
 import { secondOf } from "../core/rewind.js";
 import { look, startWatch } from "../core/watchdog.js";
@@ -38,6 +38,8 @@ export class Playback extends EventTarget {
   #mendedAtMs = Number.NEGATIVE_INFINITY;
   /** The moment that was gone back to; null at the edge. @type {number | null} */
   #momentMs = null;
+  /** Whether its viewer has chosen to be behind: by going back, or by a pause. */
+  #stays = false;
   /** What hls.js has made buffers for; "" before it has. */
   #tracks = "";
   /** When that began which is being loaded. */
@@ -53,7 +55,10 @@ export class Playback extends EventTarget {
     // Who has paused goes on when they like, whatever begins anew meanwhile; the element keeps that wish itself. To be
     // detached pauses it too, but is no such event.
     video.addEventListener("play", () => this.#wish(true));
-    video.addEventListener("pause", () => this.#wish(video.ended));
+    video.addEventListener("pause", () => {
+      this.#wish(video.ended);
+      this.#stays = true;
+    });
     for (const name of ["play", "waiting"]) video.addEventListener(name, () => this.#beyondChange());
     // hls.js hears of its own faults; without it the element alone tells.
     video.addEventListener("error", () => {
@@ -79,6 +84,7 @@ export class Playback extends EventTarget {
     this.stop();
     this.#url = url;
     this.#momentMs = this.#changedMs = null;
+    this.#stays = false;
     this.#wish(true);
     this.#attempt = 0;
     this.#watch = startWatch(performance.now());
@@ -96,6 +102,7 @@ export class Playback extends EventTarget {
   /** Jump to the newest picture. */
   goLive() {
     const { edge } = this.range;
+    this.#stays = false;
     if (this.#momentMs !== null || this.#changedMs !== null) this.#turnTo(null);
     else if (!Number.isNaN(edge)) this.video.currentTime = edge;
     void this.play();
@@ -109,6 +116,7 @@ export class Playback extends EventTarget {
   seek(second) {
     const { start, edge, time } = this.range;
     if (Number.isNaN(edge)) return;
+    this.#stays = second < edge;
     const now = this.#hls?.playingDate ?? null;
     // Once its tracks have changed nothing more is loaded of what there is, also nothing of before.
     const isGone = this.#changedMs === null ? second < start && this.#momentMs === null : second < time;
@@ -294,6 +302,7 @@ export class Playback extends EventTarget {
 
   #again() {
     this.#momentMs = this.#changedMs = null; // What is kept may be gone; the edge is where a broadcast is.
+    this.#stays = false;
     this.#detach();
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => void this.#attach(), waitMs(this.#attempt++, Math.random()));
@@ -320,7 +329,11 @@ export class Playback extends EventTarget {
       if (buffered.start(index) <= currentTime && currentTime <= buffered.end(index)) aheadSeconds = buffered.end(index) - currentTime;
     }
     const { latency, targetLatency } = this.#hls;
-    const rate = this.isBack ? 1 : rateOf({ latencySeconds: latency, targetSeconds: targetLatency, aheadSeconds });
+    const stays = this.isBack || this.#stays;
+    const now = { latencySeconds: latency, targetSeconds: targetLatency, aheadSeconds, stays };
+    const jump = jumpOf(now);
+    if (jump > 0) video.currentTime = currentTime + jump;
+    const rate = this.isBack ? 1 : rateOf(now);
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
