@@ -22,7 +22,7 @@ ROOT = "/sandbox-pay"
 STYLE = """
 :root{color-scheme:light dark;background:light-dark(#fff,#121212);color:light-dark(#111,#eee);
 font:1.1rem/1.5 system-ui,sans-serif}
-body{margin:0 auto;max-width:28rem;padding:1rem;text-align:center}
+body{margin:0 auto;max-width:28rem;padding:1rem;text-align:center;word-break:keep-all}
 .no-money{margin:0 0 1.5rem;padding:1rem;border:.25rem solid #c00;border-radius:.75rem;font-size:1.7rem;font-weight:800;
 line-height:1.25;background:#fff3c4;color:#900}
 .won{font-size:2rem;font-weight:700}

@@ -36,6 +36,14 @@ async def test_another_site_shows_the_player_and_only_the_player(house, new_page
         page.forgiven += ["frame-ancestors", "favicon"]
 
 
+async def test_a_frame_of_no_channel_says_so_and_waits_for_nothing(new_page, nickname):
+    async with new_page(locale="en-GB") as page:
+        page.forgiven.append("404")
+        await page.goto(f"/embed/{nickname()}")
+        await expect(page.locator("main")).to_have_text(re.compile(r"^\s*No such channel\s*$"))
+        await expect(page.locator("live-player")).to_have_count(0)
+
+
 async def test_a_channel_is_shared_by_its_address_and_as_a_player(house, new_page, axe, shoot):
     streamer = (await house.on_air("demo"))["nickname"]
     async with new_page(locale="en-GB") as page:

@@ -149,7 +149,8 @@ async def test_signing_up_leads_back_too_and_no_member_is_asked_to_again(house, 
         await page.click("site-header a[href^='/signup']")
         await page.wait_for_url("**/signup?*")
         await sign_up_here(page, nickname())
-        await page.click("sign-up-form .welcome .main")
+        # On at once; what a streamer needs comes after that.
+        await page.click("sign-up-form .welcome > h2 + .row .main")
         await page.wait_for_url(f"/c/{streamer}")
         await expect(page.locator("#chat-text")).to_be_visible()
         for path in ("/login", "/signup"):
@@ -287,3 +288,13 @@ async def test_who_watches_sees_a_new_title_at_once(house, new_page, nickname):
         await expect(page.locator("channel-about h1")).to_have_text("<b>새 제목</b>")
         await expect(page.locator("channel-about")).to_contain_text("게임")
         await expect(page).to_have_title(re.compile("^<b>새 제목</b>"))
+
+
+async def test_a_title_has_room_beside_the_chat_at_twice_the_size_and_a_page_has_one_search(house, new_page):
+    streamer = (await house.on_air("demo"))["nickname"]
+    async with new_page(locale="en-GB") as page:
+        await page.goto(f"/c/{streamer}")
+        await expect(page.get_by_role("search")).to_have_count(1)
+        await page.set_viewport_size({"width": 640, "height": 400})
+        await expect(page.get_by_role("link", name="Donate")).to_be_visible()
+        assert (await page.locator("channel-about .words").bounding_box())["width"] >= 100

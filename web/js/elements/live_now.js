@@ -71,7 +71,7 @@ export class LiveNow extends LightElement {
 
   #search() {
     return html`<search>
-      <form class="finder" role="search" @submit=${this.#onSubmit}>
+      <form class="finder" @submit=${this.#onSubmit}>
         <label class="visually-hidden" for="search">${t("home.search")}</label>
         ${icons.search}
         <input id="search" type="search" name="q" placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search"

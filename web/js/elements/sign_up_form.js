@@ -47,15 +47,18 @@ export class SignUpForm extends LightElement {
   /** @param {{ nickname: string, stream_server: string, stream_key: string }} made */
   #welcome({ nickname, stream_server, stream_key }) {
     const back = cameFrom();
+    const ways = html`<div class="row">
+      <a class="button main" href=${back}>${t(back === "/" ? "sign_up.go_watch" : "sign_up.go_back")}</a>
+      <a class="button quiet" href="/studio">${t("sign_up.go_studio")}</a>
+    </div>`;
+    // Who was on the way somewhere goes on at once; what only a streamer needs comes after that.
     return html`<div class="welcome">
       <h2 tabindex="-1">${t("sign_up.welcome", { nickname })}</h2>
+      ${back === "/" ? nothing : ways}
       <p>${t("sign_up.key_once")}</p>
       <copy-field .label=${t("studio.server")} .value=${stream_server}></copy-field>
       <copy-field .label=${t("studio.key")} .value=${stream_key} secret></copy-field>
-      <div class="row">
-        <a class="button main" href=${back}>${t(back === "/" ? "sign_up.go_watch" : "sign_up.go_back")}</a>
-        <a class="button quiet" href="/studio">${t("sign_up.go_studio")}</a>
-      </div>
+      ${back === "/" ? ways : nothing}
     </div>`;
   }
 

@@ -48,7 +48,7 @@ export class SiteHeader extends LightElement {
   /** From everywhere to the list of who is on; that page has the field beside its list. */
   #search() {
     return html`<search>
-      <form class="finder" role="search" action="/">
+      <form class="finder" action="/">
         <label class="visually-hidden" for="find">${t("home.search")}</label>
         ${icons.search}
         <input id="find" type="search" name="q" maxlength=${QUERY_CHARACTERS_MAX} placeholder=${t("home.search")} autocomplete="off" enterkeyhint="search">

@@ -6,6 +6,7 @@
  */
 
 import { asked, NOTHING_KNOWN, playedOut } from "../core/broadcast_state.js";
+import { asProblem } from "../core/problem.js";
 import { LivePlayer } from "../elements/live_player.js";
 import { channel } from "../net/api.js";
 import { fetchLater } from "../net/later.js";
@@ -28,7 +29,7 @@ out.hidden = false;
 player.addEventListener("played-out", () => become(playedOut(broadcast)));
 player.addEventListener("trouble", () => void ask());
 player.addEventListener("loadeddata", fetchLater, { capture: true, once: true });
-setInterval(() => {
+const asking = setInterval(() => {
   if (document.visibilityState === "visible") void ask();
 }, ASK_EVERY_MS);
 await ask();
@@ -46,7 +47,18 @@ async function ask() {
     document.title = t("page_title", { page: answer.title === "" ? answer.nickname : answer.title });
     player.lastLive = answer.last_live_at;
     become(asked(broadcast, answer));
-  } catch {
-    // Asked again soon. What plays goes on playing.
+  } catch (error) {
+    // Any other word: asked again soon, and what plays goes on playing.
+    if (asProblem(error).code === "channel.unknown") missing();
   }
+}
+
+/** There is nothing to wait for, nor to lead to. */
+function missing() {
+  clearInterval(asking);
+  const words = document.createElement("p");
+  words.className = "missing";
+  words.textContent = t("channel.missing");
+  player.replaceWith(words);
+  out.remove();
 }
