@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 from house import PASSWORD, Encoder
 from playwright.async_api import expect
@@ -172,6 +173,50 @@ async def test_a_login_that_ends_takes_nothing_along_that_is_typed_in_the_studio
         await page.reload()
         await form.locator("button").click()
         await expect(form.locator("[name=title]")).to_have_value("")
+
+
+async def test_who_logs_in_as_another_beside_a_page_does_not_act_by_it(house, new_page, nickname, shoot):
+    mine, other = await house.sign_up(nickname()), await house.sign_up(nickname())
+    async with new_page() as page:
+        page.forgiven.append("401")
+        await page.goto("/login?next=/studio")
+        await log_in(page, mine.login_id, PASSWORD)
+        title, save = page.locator("channel-form [name=title]"), page.locator("channel-form button[type=submit]")
+        wrong = page.locator("channel-form [role=alert]")
+        await expect(save).to_be_enabled()
+        await title.fill("아직 저장하지 않은 제목")
+        # As another tab does it, to which all cookies of this one belong too.
+        await page.evaluate(
+            """(account) => fetch("/api/members/login", {
+              method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(account) })""",
+            {"login_id": other.login_id, "password": PASSWORD},
+        )
+        await page.clock.set_system_time(await page.evaluate("Date.now() + 3_600_000"))
+        for _ in range(2):
+            await save.click()
+            await expect(wrong).to_contain_text("다른 계정")
+        await shoot(page, "studio-another")
+        await wrong.locator("a").click()
+        await expect(title).to_have_attribute("placeholder", re.compile(other.nickname))
+        await expect(title).to_have_value("")
+        for each in (mine, other):
+            assert (await house.api("GET", f"/api/channels/{each.nickname}"))["title"] == ""
+
+
+async def test_a_page_that_is_loaded_again_has_what_was_typed_there(new_page):
+    async with new_page() as page:
+        await page.goto("/signup")
+        await page.fill("#login_id", "somebody")
+        await page.fill("#nickname", "아무개")
+        await page.fill("#password", PASSWORD)
+        await page.locator("site-header .language").click()
+        await expect(page.locator("html")).to_have_attribute("lang", "en")
+        await expect(page.locator("#login_id")).to_have_value("somebody")
+        await expect(page.locator("#nickname")).to_have_value("아무개")
+        await expect(page.locator("#password")).to_have_value("")
+        # Come to anew it is empty.
+        await page.goto("/signup")
+        await expect(page.locator("#login_id")).to_have_value("")
 
 
 async def test_a_tokens_name_is_taken_as_meant_or_kept_and_explained_and_outlives_a_login(

@@ -16,3 +16,5 @@ test("too many and too long are told before they are sent", () => {
   assert.equal(fault.key, "rules.word_too_long");
   assert.equal(fault.vars.word, `${"x".repeat(12)}\u2026`);
 });
+
+test("a control is no part of a word", () => assert.deepEqual(wordsOf("a\u0000b\n\u0007\nc\ud800"), ["ab", "c"]));

@@ -21,3 +21,8 @@ test("mentions: a name with its particle, not a longer name", () => {
   assert.equal(mentions("@mia", null), false);
   assert.equal(mentions("@", ""), false);
 });
+
+test("a control or half a character is no part of a line, and none by itself", () => {
+  assert.equal(chatLine("a\u0000b\u001b[31m \ud800c\n").text, "ab[31m c");
+  assert.equal(chatLine("\u0000\ud83d").fits, false);
+});

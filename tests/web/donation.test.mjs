@@ -111,3 +111,8 @@ test("what is written and not sent is kept whole, and nothing is kept of nothing
   }
   for (const strange of ["", "{", "7", "null", '{"text": 1}', "words of an older page"]) assert.deepEqual(writtenBefore(strange), {});
 });
+
+test("what goes along is a line that the books take", () => {
+  assert.equal(sent(edited(newDonation(), { text: " a\u0000\u202eb\n\ud800c " }), "x").text, "ab c");
+  assert.equal(sent(edited(newDonation(), { text: "\u3164" }), "x").text, "");
+});

@@ -9,7 +9,7 @@ export const WORD_CHARACTERS_MAX = 50;
 
 /** @param {string} text @returns {string[]} each once, in the order they were typed */
 export function wordsOf(text) {
-  const words = text.normalize("NFC").split(/[\n,]/).map((word) => word.replace(/\s+/g, " ").trim());
+  const words = text.normalize("NFC").split(/[\n,]/).map((word) => word.replace(/\s+/g, " ").replace(/[\p{Cc}\p{Cs}]+/gu, "").trim());
   return [...new Set(words.filter((word) => word !== ""))];
 }
 

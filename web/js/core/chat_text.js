@@ -18,7 +18,8 @@ const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
  * @returns {{ text: string, left: number, fits: boolean }} `fits` is false for nothing and for too much
  */
 export function chatLine(typed) {
-  const text = typed.replace(/\s+/g, " ").trim();
+  // Controls and halves of a character are no text, and no JSON that the house would read.
+  const text = typed.replace(/\s+/g, " ").replace(/[\p{Cc}\p{Cs}]+/gu, "").trim();
   const points = [...text].length;
   const left = points > CODE_POINTS_MAX ? CODE_POINTS_MAX - points : CHARACTERS_MAX - [...characters.segment(text)].length;
   return { text, left, fits: text !== "" && left >= 0 };

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { plain } from "./plain_text.js";
+
 export const POINTS_MIN = 1;
 export const POINTS_MAX = 1_000_000;
 export const TEXT_CHARACTERS_MAX = 200;
@@ -50,7 +52,7 @@ export function edited(donation, change) {
 export function fault(donation, balancePoints) {
   const { points, text } = donation;
   if (!Number.isInteger(points) || points < POINTS_MIN || points > POINTS_MAX) return "points.amount";
-  if ([...text.trim()].length > TEXT_CHARACTERS_MAX) return "transfer.text_too_long";
+  if ([...plain(text)].length > TEXT_CHARACTERS_MAX) return "transfer.text_too_long";
   if (balancePoints !== null && points > balancePoints) return "points.insufficient";
   return null;
 }
@@ -72,7 +74,7 @@ export function wanting({ stage, points }, balancePoints) {
  */
 export function sent(donation, freshId) {
   if (donation.stage !== "editing" && donation.stage !== "unknown") return donation;
-  return { ...donation, stage: "sending", id: donation.id ?? freshId, text: donation.text.trim(), problem: null };
+  return { ...donation, stage: "sending", id: donation.id ?? freshId, text: plain(donation.text), problem: null };
 }
 
 /** @param {Donation} donation @param {number} pointsLeft @returns {Donation} */

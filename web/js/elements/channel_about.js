@@ -11,10 +11,11 @@ import { duration } from "../core/format.js";
 import { logInPath } from "../core/next_path.js";
 import { following } from "../net/following.js";
 import { identity } from "../net/identity.js";
-import { errorText, format, t } from "../net/words.js";
+import { format, t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import * as icons from "./icons.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 export class ChannelAbout extends LightElement {
   static properties = {
@@ -73,7 +74,7 @@ export class ChannelAbout extends LightElement {
           ${category === "" ? nothing : html`<span class="category">${category}</span>`}
           ${tags.map((tag) => html`<span class="tag">${tag}</span>`)}
         </p>
-        ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+        ${refusal(this.problem)}
       </div>
       <div class="acts">
         <button class="icon-button share" type="button" aria-label=${t("share.open")} title=${t("share.open")}

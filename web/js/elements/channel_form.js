@@ -94,6 +94,9 @@ export class ChannelForm extends LightElement {
       const channel = await editChannel(this.channel.nickname, change);
       this.channel = channel;
       this.saved = true;
+      await this.updateComplete;
+      // As the house has it, which may be less than was typed; not what has been typed since.
+      for (const input of form.querySelectorAll("input")) if (input.value === written.get(input.name)) input.value = input.defaultValue;
       this.tell("saved", channel);
     } catch (error) {
       this.problem = asProblem(error);

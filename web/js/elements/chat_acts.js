@@ -8,9 +8,10 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { place } from "../core/chat_log.js";
 import { asProblem } from "../core/problem.js";
-import { errorText, t } from "../net/words.js";
+import { t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 /** Long enough to cool down, short enough to come back the same evening. */
 const MUTE_SECONDS = 600;
@@ -72,7 +73,7 @@ export class ChatActs extends LightElement {
         <button class="icon-button" type="button" aria-label=${t("close")} title=${t("close")} @click=${this.#close}>${actIcons.close}</button>
       </div>
       <p class="said" role="status">${this.did === null ? nothing : this.#done(this.did, nickname)}</p>
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${refusal(this.problem)}
     </section>`;
   }
 

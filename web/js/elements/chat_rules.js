@@ -8,7 +8,7 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { faultOf, wordsOf } from "../core/blocked_words.js";
 import { plain } from "../core/plain_text.js";
-import { asProblem } from "../core/problem.js";
+import { asProblem, Problem } from "../core/problem.js";
 import { identity } from "../net/identity.js";
 import { editChannel, moderation } from "../net/studio_api.js";
 import { t } from "../net/words.js";
@@ -157,6 +157,8 @@ export class ChatRules extends LightElement {
     const slow = Number(form.get("slow"));
     const pinned = plain(String(form.get("pinned") ?? ""));
     const act = (/** @type {object} */ what) => this.wire?.call("moderation.act", { channel: this.channel, ...what });
+    // More than the connection carries would cut it, and nobody would know why.
+    if ([...pinned].length > PINNED_CHARACTERS_MAX) throw new Problem("wire.shape", { field: "text" });
     if (slow !== rules.slowSeconds) await act({ action: "slow", seconds: slow });
     if (pinned !== rules.pinned) await act({ action: "pin", text: pinned });
     if (this.#who !== this.channel) return;

@@ -5,6 +5,7 @@
 
 import { html, nothing } from "/js/vendor/lit.js";
 import { signUpPath } from "../core/next_path.js";
+import { asProblem, Problem } from "../core/problem.js";
 import { cameFrom, identity } from "../net/identity.js";
 import { errorText, t } from "../net/words.js";
 import { field, typed } from "./account_form.js";
@@ -41,7 +42,8 @@ export class LogInForm extends LightElement {
       await identity.logIn(typed(form, "login_id").trim(), typed(form, "password"));
       location.assign(cameFrom());
     } catch (error) {
-      this.problem = error;
+      // What nobody's id or password can be is wrong, and no riddle.
+      this.problem = /^wire\.(?:shape|too_large)$/.test(asProblem(error).code) ? new Problem("auth.bad_login") : error;
       this.busy = false;
     }
   };

@@ -6,8 +6,9 @@
 import { html, nothing } from "/js/vendor/lit.js";
 import { asProblem } from "../core/problem.js";
 import { endLogin, endOtherLogins, logins } from "../net/account_api.js";
-import { errorText, format, t } from "../net/words.js";
+import { format, t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 /** @typedef {import("../net/account_api.js").Login} Login */
 
@@ -43,7 +44,7 @@ export class LoginList extends LightElement {
       <h2>${t("account.devices")}</h2>
       <p class="note">${t("account.devices_words")}</p>
       <ul class="lines">${all?.map((one) => this.#line(one))}</ul>
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${refusal(this.problem)}
       <div class="row">
         ${all !== null && all.length > 1
           ? html`<button class="quiet" type="button" aria-disabled=${this.busy} @click=${() => this.#do(endOtherLogins)}>${t("account.end_others")}</button>`

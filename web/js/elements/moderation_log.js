@@ -5,8 +5,9 @@
 
 import { html, nothing } from "/js/vendor/lit.js";
 import { moderation } from "../net/studio_api.js";
-import { errorText, format, t } from "../net/words.js";
+import { format, t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 /** Acts that hold until their opposite. @type {Readonly<Record<string, string>>} */
 const OPPOSITE = Object.freeze({ mute: "unmute", ban: "unban", grant: "revoke" });
@@ -25,6 +26,8 @@ const RULES = Object.freeze({
 
 export class ModerationLog extends LightElement {
   static properties = { channel: {}, wire: { attribute: false }, entries: { state: true }, next: { state: true }, problem: { state: true } };
+
+  #busy = false;
 
   constructor() {
     super();
@@ -48,6 +51,14 @@ export class ModerationLog extends LightElement {
     await this.#ask(null);
   }
 
+  /** The same page not twice. @param {string} cursor */
+  async #more(cursor) {
+    if (this.#busy) return;
+    this.#busy = true;
+    await this.#ask(cursor);
+    this.#busy = false;
+  }
+
   /** @param {string | null} cursor */
   async #ask(cursor) {
     try {
@@ -64,10 +75,10 @@ export class ModerationLog extends LightElement {
     const { entries, next } = this;
     return html`<section class="card log">
       <div class="row"><h2>${t("moderation.log")}</h2><button class="quiet small" type="button" @click=${() => this.refresh()}>${t("moderation.look")}</button></div>
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${refusal(this.problem)}
       ${entries?.length === 0 ? html`<p class="note">${t("moderation.nothing")}</p>` : nothing}
       <ul>${entries?.map((entry) => this.#line(entry, entries))}</ul>
-      ${next === null ? nothing : html`<button class="quiet" type="button" @click=${() => this.#ask(next)}>${t("more")}</button>`}
+      ${next === null ? nothing : html`<button class="quiet" type="button" @click=${() => this.#more(next)}>${t("more")}</button>`}
     </section>`;
   }
 
@@ -91,13 +102,15 @@ export class ModerationLog extends LightElement {
 
   /** @param {string} action @param {string} nickname */
   async #do(action, nickname) {
+    if (this.#busy) return;
+    this.#busy = true;
     try {
       await this.wire?.call("moderation.act", { channel: this.channel, action, nickname });
+      await this.refresh();
     } catch (error) {
       this.problem = error;
-      return;
     }
-    await this.refresh();
+    this.#busy = false;
   }
 }
 

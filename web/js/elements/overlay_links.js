@@ -6,9 +6,10 @@
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { botTokens, makeBotToken, revokeBotToken } from "../net/account_api.js";
 import { setting } from "../net/settings.js";
-import { errorText, format, language, t } from "../net/words.js";
+import { format, language, t } from "../net/words.js";
 import "./copy_field.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 const SCOPE = "overlay:watch";
 /** What the list of all of a member's tokens calls it; a name of a program, like the others there. */
@@ -57,7 +58,7 @@ export class OverlayLinks extends LightElement {
         <p class="note" role="status">${t("overlay.once")}</p>
       </div>`}
       <ul class="lines">${this.links.map((one) => this.#line(one))}</ul>
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${refusal(this.problem)}
       <div class="row"><button class="quiet" type="button" aria-disabled=${this.busy} @click=${this.#make}>${t("overlay.make")}</button></div>
       <dialog ${ref(this.#sure)} aria-labelledby="unlink-title">
         <h2 id="unlink-title">${t("overlay.revoke_title")}</h2>

@@ -3,10 +3,11 @@
  * @module
  */
 
-import { html, nothing } from "/js/vendor/lit.js";
+import { html } from "/js/vendor/lit.js";
 import { download } from "../net/download.js";
-import { errorText, t } from "../net/words.js";
+import { t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 export class OwnData extends LightElement {
   static properties = { problem: { state: true }, busy: { state: true } };
@@ -26,7 +27,7 @@ export class OwnData extends LightElement {
         <button class="quiet" type="button" aria-disabled=${this.busy} @click=${() => this.#take("/api/members/me/export", "commeow.json")}>${t("account.data_all")}</button>
         <button class="quiet" type="button" aria-disabled=${this.busy} @click=${() => this.#take("/api/points/history.csv", "points.csv")}>${t("account.data_points")}</button>
       </div>
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${refusal(this.problem)}
     </section>`;
   }
 

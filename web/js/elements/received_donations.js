@@ -6,8 +6,9 @@
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { points } from "../net/points_api.js";
 import { donationsTo, returnDonation } from "../net/studio_api.js";
-import { errorText, format, t } from "../net/words.js";
+import { format, t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
+import { refusal } from "./typed_form.js";
 
 /** @typedef {import("../net/studio_api.js").ReceivedDonation} ReceivedDonation */
 
@@ -21,6 +22,8 @@ export class ReceivedDonations extends LightElement {
 
   /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
   #sure = createRef();
+
+  #busy = false;
 
   constructor() {
     super();
@@ -59,7 +62,7 @@ export class ReceivedDonations extends LightElement {
       <dialog ${ref(this.#sure)} aria-labelledby="return-title">
         <h2 id="return-title">${t("studio.return_title")}</h2>
         <p>${this.asked === null ? nothing : t("studio.return_words", { count: this.asked.points, nickname: this.asked.from || t("chat.anonymous") })}</p>
-        ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+        ${refusal(this.problem)}
         <div class="row">
           <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
           <button type="button" @click=${this.#return}>${t("studio.return")}</button>
@@ -89,7 +92,9 @@ export class ReceivedDonations extends LightElement {
   }
 
   #return = async () => {
-    if (this.asked === null) return;
+    if (this.asked === null || this.#busy) return;
+    this.#busy = true; // Of two clicks the second would be told that it has gone back already.
+    this.problem = null;
     try {
       await returnDonation(this.nickname, this.asked.id);
       this.#sure.value?.close();
@@ -97,6 +102,7 @@ export class ReceivedDonations extends LightElement {
     } catch (error) {
       this.problem = error;
     }
+    this.#busy = false;
   };
 
   /** @param {string} cursor */

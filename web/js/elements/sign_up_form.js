@@ -13,6 +13,7 @@ import { errorText, t } from "../net/words.js";
 import { field, typed } from "./account_form.js";
 import "./copy_field.js";
 import { LightElement } from "./light_element.js";
+import { fillTyped } from "./typed_form.js";
 
 /** @typedef {import("../core/account.js").Field} Field */
 
@@ -28,6 +29,12 @@ export class SignUpForm extends LightElement {
     this.busy = false;
     /** @type {{ nickname: string, stream_server: string, stream_key: string } | null} */
     this.made = null;
+  }
+
+  /** The page is loaded again for its other language. */
+  firstUpdated() {
+    const form = this.querySelector("form");
+    if (form !== null) fillTyped(form, "sign_up");
   }
 
   render() {

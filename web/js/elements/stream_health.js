@@ -9,10 +9,11 @@
 import { createRef, html, nothing, ref } from "/js/vendor/lit.js";
 import { cutEncoder, rotateStreamKey, streamHealth } from "../net/studio_api.js";
 import { codecName, encoderName, kilobits } from "../core/stream_health.js";
-import { errorText, t } from "../net/words.js";
+import { t } from "../net/words.js";
 import * as actIcons from "./act_icons.js";
 import { LightElement } from "./light_element.js";
 import "./stream_graphs.js";
+import { refusal } from "./typed_form.js";
 
 /** A setting that was changed in the encoder is seen to work while one still looks. */
 const ASK_EVERY_MS = 2_000;
@@ -103,7 +104,7 @@ export class StreamHealth extends LightElement {
       <h2 id="cut-title">${t("health.cut_title")}</h2>
       <p>${t("health.cut_words")}</p>
       <p class="note">${t("health.cut_not_you")}</p>
-      ${this.problem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.problem)}</p>`}
+      ${refusal(this.problem)}
       <div class="row">
         <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
         <button class="quiet" type="button" @click=${this.#rotate}>${t("studio.rotate")}</button>

@@ -17,6 +17,7 @@ import { LightElement } from "./light_element.js";
 import "./past_broadcasts.js";
 import "./received_donations.js";
 import "./stream_health.js";
+import { refusal } from "./typed_form.js";
 
 /** The streamer has just pressed a button in OBS and waits for the word. */
 const ASK_EVERY_MS = 3_000;
@@ -41,6 +42,8 @@ export class StudioDesk extends LightElement {
   #broadcast = NOTHING_KNOWN;
   /** The rest of the desk has been drawn. */
   #begun = false;
+
+  #rotating = false;
 
   constructor() {
     super();
@@ -159,7 +162,7 @@ export class StudioDesk extends LightElement {
     return html`
       ${this.key === null ? nothing : html`<copy-field .label=${t("studio.key")} .value=${this.key} secret></copy-field>
         <p class="note">${t("studio.key_once")}</p>`}
-      ${this.keyProblem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.keyProblem)}</p>`}
+      ${refusal(this.keyProblem)}
       <p><button class="quiet" type="button" @click=${() => this.#sure.value?.showModal()}>${t("studio.rotate")}</button></p>
       <dialog ${ref(this.#sure)} aria-labelledby="rotate-title">
         <h2 id="rotate-title">${t("studio.rotate_title")}</h2>
@@ -173,6 +176,8 @@ export class StudioDesk extends LightElement {
   }
 
   #rotate = async () => {
+    if (this.#rotating) return; // Of two keys the one that is shown might be the one that is over.
+    this.#rotating = true;
     this.#sure.value?.close();
     this.keyProblem = null;
     try {
@@ -180,6 +185,7 @@ export class StudioDesk extends LightElement {
     } catch (error) {
       this.keyProblem = error;
     }
+    this.#rotating = false;
   };
 
   /** @param {{ server: string, key: string }} made */

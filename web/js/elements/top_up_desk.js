@@ -3,7 +3,7 @@
  *
  * It never says "charged" before the house does. Which order it is stands in the address, so that a reload, the way back
  * from the payment page and a second window all show the same one.
- * Events: `settled` when an order ended, so that balance and lists are asked for anew.
+ * Events: `settled` when an order ended or was left, so that balance and lists are asked for anew.
  * @module
  */
 
@@ -157,6 +157,12 @@ export class TopUpDesk extends LightElement {
     }
   }
 
+  /** The order that was left stands in the list, to go on with. */
+  #another = () => {
+    this.#begin();
+    this.tell("settled");
+  };
+
   #begin = () => {
     clearTimeout(this.#asking);
     this.#stream?.stop.abort();
@@ -206,7 +212,7 @@ export class TopUpDesk extends LightElement {
       ${shown.pay === null ? nothing : this.#pay(shown, shown.pay)}
       ${moves(shown) && shown.pay === null ? html`<p class="note"><span class="spinner"></span> ${t("wallet.waiting")}</p>` : nothing}
       ${shown.state === "created" ? html`<button type="button" @click=${() => this.#again(shown)}>${t("wallet.ask_again")}</button>` : nothing}
-      <button type="button" class=${ended(shown) ? "" : "quiet"} @click=${this.#begin}>${t(ended(shown) ? "wallet.another" : "wallet.other_pack")}</button>
+      <button type="button" class=${ended(shown) ? "" : "quiet"} @click=${this.#another}>${t(ended(shown) ? "wallet.another" : "wallet.other_pack")}</button>
     </div>`;
   }
 

@@ -40,6 +40,17 @@ function placeOf(place, { type, name, value }) {
   return `${place}.${name}${type === "checkbox" ? `.${value}` : ""}`;
 }
 
+/** @param {string} place @param {Field} field */
+function leftAt(place, field) {
+  return `left.${placeOf(place, field)}`;
+}
+
+/** Not come to anew: loaded again, or by the way back. */
+function isBack() {
+  const [came] = performance.getEntriesByType("navigation");
+  return came instanceof PerformanceNavigationTiming && /^(?:reload|back_forward)$/.test(came.type);
+}
+
 /** As it is now. @param {Field} field @returns {string} */
 function entered(field) {
   return field instanceof HTMLInputElement && field.type === "checkbox" ? String(field.checked) : field.value;
@@ -65,10 +76,19 @@ export function keepTyped(form, place, problem) {
   }
 }
 
-/** @param {HTMLFormElement} form that has just been drawn @param {string} place */
+/**
+ * What was kept for a login, and, as a browser does by itself where no script draws, what stood there before the page was
+ * loaded again or come back to.
+ * @param {HTMLFormElement} form that has just been drawn
+ * @param {string} place
+ */
 export function fillTyped(form, place) {
+  addEventListener("pagehide", () => {
+    if (form.isConnected) for (const field of typedFields(form)) keepField(leftAt(place, field), entered(field) === shown(field) ? null : entered(field));
+  });
   for (const field of typedFields(form)) {
-    const kept = keptField(placeOf(place, field));
+    const kept = keptField(placeOf(place, field)) ?? (isBack() ? keptField(leftAt(place, field)) : null);
+    keepField(leftAt(place, field), null);
     if (kept === null) continue; // Untouched: what the house says later may still stand there.
     if (field instanceof HTMLInputElement && field.type === "checkbox") field.checked = kept === "true";
     else if (!(field instanceof HTMLSelectElement) || [...field.options].some(({ value }) => value === kept)) field.value = kept;

@@ -9,6 +9,7 @@ import { orders, points, pointsHistory, refundOrder } from "../net/points_api.js
 import { errorText, format, t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
 import "./top_up_desk.js";
+import { refusal } from "./typed_form.js";
 
 /** @typedef {import("../core/top_up.js").Order} Order */
 /** @typedef {import("../net/points_api.js").Entry} Entry */
@@ -22,6 +23,7 @@ export class WalletDesk extends LightElement {
     problem: { state: true },
     asked: { state: true },
     refundProblem: { state: true },
+    busy: { state: true },
   };
 
   /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
@@ -41,6 +43,7 @@ export class WalletDesk extends LightElement {
     this.asked = null;
     /** @type {unknown} */
     this.refundProblem = null;
+    this.busy = false;
   }
 
   connectedCallback() {
@@ -121,10 +124,10 @@ export class WalletDesk extends LightElement {
     return html`<dialog ${ref(this.#sure)} aria-labelledby="refund-title">
       <h2 id="refund-title">${t("wallet.refund_title")}</h2>
       <p>${asked === null ? nothing : t("wallet.refund_words", { count: asked.points, amount: format.won(asked.amount_won) })}</p>
-      ${this.refundProblem === null ? nothing : html`<p class="problem" role="alert">${errorText(this.refundProblem)}</p>`}
+      ${refusal(this.refundProblem)}
       <div class="row">
         <button class="quiet" type="button" autofocus @click=${() => this.#sure.value?.close()}>${t("cancel")}</button>
-        <button type="button" @click=${this.#refund}>${t("wallet.refund")}</button>
+        <button type="button" aria-disabled=${this.busy} @click=${this.#refund}>${t("wallet.refund")}</button>
       </div>
     </dialog>`;
   }
@@ -137,7 +140,9 @@ export class WalletDesk extends LightElement {
   }
 
   #refund = async () => {
-    if (this.asked === null) return;
+    if (this.asked === null || this.busy) return;
+    this.busy = true;
+    this.refundProblem = null;
     try {
       await refundOrder(this.asked.id);
       this.#sure.value?.close();
@@ -145,6 +150,7 @@ export class WalletDesk extends LightElement {
     } catch (error) {
       this.refundProblem = error;
     }
+    this.busy = false;
   };
 
   /** @param {string} cursor */
@@ -165,12 +171,15 @@ export class WalletDesk extends LightElement {
 
   /** @param {() => Promise<void>} ask */
   async #more(ask) {
+    if (this.busy) return; // The same page twice.
+    this.busy = true;
     try {
       await ask();
       this.problem = null;
     } catch (error) {
       this.problem = error;
     }
+    this.busy = false;
   }
 }
 
