@@ -94,8 +94,12 @@ class Laws:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            for task in self._tasks:
-                task.cancel()
+            while self._tasks:  # One that ends may have begun another.
+                tasks = list(self._tasks)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                self._tasks.difference_update(tasks)
 
     def _hear(self, news: bytes) -> None:
         if not news:  # Something may have been missed.

@@ -363,6 +363,31 @@ async def test_a_bus_that_is_away_is_asked_again(no_task_left, monkeypatch):
         await running
 
 
+async def test_the_end_waits_for_what_is_still_being_read(no_task_left):
+    class SlowToEnd(Truth):
+        ended = False
+
+        async def rules(self, room: int) -> Rules:
+            try:
+                return await super().rules(room)
+            finally:
+                await settle()
+                self.ended = True
+
+    truth = SlowToEnd()
+    truth.go_on = asyncio.Event()
+    laws = Laws(truth, NewsRooms())
+    running, asking = asyncio.create_task(laws.run()), asyncio.create_task(laws.rules(7))
+    await settle()
+    assert truth.asked == 1
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert truth.ended
+    asking.cancel()
+    await asyncio.wait([asking])
+
+
 def test_news_is_read_as_it_was_written():
     assert read_news(write_news(7, None)) == (7, None)
     assert read_news(write_news(7, 9)) == (7, 9)
