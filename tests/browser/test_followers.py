@@ -58,6 +58,7 @@ async def test_who_follows_counts_at_once(house, new_page, nickname, shoot, loca
             assert found["beyond"] < 1, (width, found)
             assert found["name"] >= 48, (width, found)
             await shoot(page, f"followers-{locale}-{width}")
+    await house.end(streamer)
 
 
 async def test_the_studio_says_how_many_to_the_last_one(house, new_page, nickname, shoot):

@@ -20,10 +20,6 @@ EARLIER = """
     INSERT INTO broadcast_audience (broadcast_id, at, seconds, viewer_seconds, peak)
     SELECT id, started_at, 3700, 3700 * 1234 + 1850, 2345 FROM began WHERE started_at = $2
 """
-END = """
-    UPDATE broadcast SET ended_at = now() FROM member m
-    WHERE m.id = channel_id AND m.nickname = $1 AND ended_at IS NULL
-"""
 
 
 def figures(card):
@@ -48,7 +44,7 @@ async def test_what_came_of_a_broadcast_stands_there_when_it_is_over(house, new_
             await talking.give(streamer.nickname, 250, "")
             await talking.give(streamer.nickname, 50, "")
 
-        await house.write(END, streamer.nickname)
+        await house.end(streamer)
         await expect(past.get_by_role("heading", name="Last broadcast")).to_be_visible()
         said = await figures(past)
         assert said.pop("On air").count(":") == 1

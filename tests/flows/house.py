@@ -228,6 +228,16 @@ class House:
         )
         return person
 
+    async def end(self, streamer: Person) -> None:
+        """Take off the air whom `streamer` put there: in a house that tests share the others would see them."""
+        await self.write(
+            """
+            UPDATE broadcast SET ended_at = now() FROM member m
+            WHERE m.id = channel_id AND m.nickname = $1 AND ended_at IS NULL
+            """,
+            streamer.nickname,
+        )
+
     async def write(self, statement: str, *values: object) -> None:
         """Put into the house's own database what would take a day to come there by itself."""
         url = self.environment.get("COMMEOW_DATABASE_URL") or PostgreSQL(self.data / "postgres").url()
