@@ -1,0 +1,120 @@
+"""Who reads further up in a room is left alone: nothing moves, nothing is asked for, and nothing is lost unsaid."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+
+import redis.asyncio
+from house import eventually
+from playwright.async_api import expect
+from visits import room_of
+
+from console.embedded import Valkey
+from db.bus import Bus
+
+AT = "2026-11-26T00:00:00Z"
+PAYLOAD = 10
+WINDOW_START, WINDOW_MAX = 32, 150  # As web/js/core/credit.js has it: more than was asked for does not come.
+BEHIND_MAX = 100
+# What a reader's eye rests on: which lines there are, and where.
+VIEW = """(list) => [...list.querySelectorAll(":scope > div:first-child > .line")]
+  .map((row) => [row.querySelector(".text")?.textContent ?? row.textContent, row.getBoundingClientRect().top])"""
+IS_AT_ITS_END = "(list) => list.scrollHeight - list.clientHeight - list.scrollTop < 1"
+
+
+class Reader:
+    """A page in a room where lines are said by the house's own bus: faster than a member may speak."""
+
+    def __init__(self, house, page, owner, bus):
+        self.house, self.page, self.owner, self.bus = house, page, owner, bus
+        self.list = page.locator("chat-list")
+        self.newer = page.locator("chat-room .newer")
+        self.made = 0
+        self.received = 0
+        page.on("websocket", lambda socket: socket.on("framereceived", self._take))
+
+    def _take(self, frame):
+        if struct.unpack(">H", frame[4:6])[0] >> 10 == PAYLOAD:
+            self.received += json.loads(frame[6:]).get("kind") == "said"
+
+    async def say(self, lines):
+        """Say so many lines; return when whoever else watches has all of them."""
+        for _ in range(lines):
+            self.made += 1
+            author = {"nickname": "mimi", "roles": []}
+            line = {"kind": "said", "id": f"{self.made}", "from": author, "text": f"line {self.made}", "at": AT}
+            await self.bus.publish(room_of(self.owner), json.dumps(line).encode())
+        async with self.house.connect(self.owner) as other:
+            await other.watch(self.owner.nickname, history=5).said(f"line {self.made}")
+
+    async def view(self):
+        return await self.list.evaluate(VIEW)
+
+    async def still(self):
+        """Wait until a scroll has come to its end; answer what is seen then."""
+        seen = []
+
+        async def look():
+            seen.append(await self.view())
+            return len(seen) > 1 and seen[-1] == seen[-2]
+
+        await eventually(look, what="a list that stands still")
+        return seen[-1]
+
+    async def follows(self):
+        """Wait until the newest line is shown, at the end, and nothing waits below."""
+        await expect(self.list.locator(".line .text").last).to_have_text(f"line {self.made}")
+        await expect(self.newer).to_have_count(0)
+        await eventually(lambda: self.list.evaluate(IS_AT_ITS_END), what="the end of the list")
+
+    async def turn(self, pixels):
+        await self.list.hover()
+        await self.page.mouse.wheel(0, pixels)
+
+    async def press(self, key):
+        await self.list.focus()
+        await self.page.keyboard.press(key)
+
+
+async def test_who_reads_further_up_is_left_alone_until_they_come_down_again(house, new_page, nickname):
+    owner = await house.sign_up(nickname())
+    client = redis.asyncio.Redis.from_url(Valkey(house.data / "valkey").url)
+    async with new_page() as page:
+        reader = Reader(house, page, owner, Bus(client))
+        await page.goto(f"/c/{owner.nickname}")
+        await expect(page.locator("chat-room .guest")).to_be_visible()
+        await reader.say(WINDOW_START)
+        await reader.follows()
+
+        async def read_on(up, said, down):
+            await up
+            await expect(reader.newer).to_be_visible()
+            before, received = await reader.still(), reader.received
+            await reader.say(said)
+            await expect(reader.newer).to_have_text(re.compile(r"\d"))
+            assert before == await reader.view()
+            assert reader.received - received <= WINDOW_MAX
+            await down
+            await reader.follows()
+
+        async def numbers():
+            return [
+                int(text.removeprefix("line ")) if text.startswith("line ") else text for text, _ in await reader.view()
+            ]
+
+        # More than was asked for, and not more than one may be late by: all of them come.
+        await read_on(reader.turn(-400), 2 * WINDOW_START, reader.newer.click())
+        assert await numbers() == list(range(1, reader.made + 1))
+        await read_on(reader.press("PageUp"), BEHIND_MAX // 4, reader.press("End"))
+        assert await numbers() == list(range(1, reader.made + 1))
+
+        # More than that: the newest come, and what is missing is told.
+        await read_on(reader.press("Home"), 3 * WINDOW_MAX, reader.turn(100_000))
+        shown = await numbers()
+        (gap,) = [index for index, one in enumerate(shown) if isinstance(one, str)]
+        skipped = int(re.sub(r"\D", "", shown[gap]))
+        assert shown[:gap] == list(range(shown[0], shown[gap - 1] + 1))
+        assert shown[gap + 1 :] == list(range(shown[gap - 1] + skipped + 1, reader.made + 1))
+    await client.aclose()
