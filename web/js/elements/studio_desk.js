@@ -128,7 +128,7 @@ export class StudioDesk extends LightElement {
       <div>
         <h2 role="status">${on_air ? t("studio.on_air") : t("studio.off_air")}</h2>
         <p>${on_air
-          ? html`${t("live.viewers", { count: viewers })}${started_at === null ? nothing : html` · ${duration(Date.now() - Date.parse(started_at))}`}`
+          ? html`${t("live.viewers", { count: viewers })}${started_at === null ? nothing : html` <span class="since">${duration(Date.now() - Date.parse(started_at))}</span>`}`
           : t("studio.off_air_words")}</p>
       </div>
       <p class="followers">${t("follow.followers", { count: followers, number: format.count(followers) })}</p>
