@@ -33,6 +33,8 @@ async def test_a_streamer_goes_live_with_what_the_page_says(new_page, nickname, 
             await playing_since(page, 0)
             assert await page.locator("live-player.preview video").evaluate("video => video.muted")
             await expect(page.locator("stream-graphs figure")).to_have_count(4)
+            left = "one => document.querySelector(`studio-desk .now ${one}`).getBoundingClientRect().left"
+            assert await page.evaluate(left, ".followers") == await page.evaluate(left, "h2")  # Under the same words.
             await shoot(page, "journey-on-air")
             await viewer.goto(f"/c/{name}")
             await playing_since(viewer, 0)
