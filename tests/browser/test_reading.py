@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from contextlib import aclosing, asynccontextmanager
 
 import redis.asyncio
 from house import eventually
@@ -73,20 +74,39 @@ class Reader:
         await self.list.hover()
         await self.page.mouse.wheel(0, pixels)
 
+    async def drag(self, pixels):
+        """Draw a finger over the list, in steps that a hand makes."""
+        box = await self.list.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        finger = await self.page.context.new_cdp_session(self.page)
+        await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+        for step in range(1, 11):
+            point = {"x": x, "y": y + pixels * step / 10}
+            await finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        await finger.detach()
+
     async def press(self, key):
         await self.list.focus()
         await self.page.keyboard.press(key)
 
 
-async def test_who_reads_further_up_is_left_alone_until_they_come_down_again(house, new_page, nickname):
-    owner = await house.sign_up(nickname())
+@asynccontextmanager
+async def reading(house, new_page, owner, **options):
+    """A room on a page with some lines in it, followed."""
     client = redis.asyncio.Redis.from_url(Valkey(house.data / "valkey").url)
-    async with new_page() as page:
+    async with new_page(**options) as page, aclosing(client):
         reader = Reader(house, page, owner, Bus(client))
         await page.goto(f"/c/{owner.nickname}")
         await expect(page.locator("chat-room .guest")).to_be_visible()
         await reader.say(WINDOW_START)
         await reader.follows()
+        yield reader
+
+
+async def test_who_reads_further_up_is_left_alone_until_they_come_down_again(house, new_page, nickname):
+    owner = await house.sign_up(nickname())
+    async with reading(house, new_page, owner) as reader:
 
         async def read_on(up, said, down):
             await up
@@ -117,4 +137,22 @@ async def test_who_reads_further_up_is_left_alone_until_they_come_down_again(hou
         skipped = int(re.sub(r"\D", "", shown[gap]))
         assert shown[:gap] == list(range(shown[0], shown[gap - 1] + 1))
         assert shown[gap + 1 :] == list(range(shown[gap - 1] + skipped + 1, reader.made + 1))
-    await client.aclose()
+
+
+async def test_a_hand_that_goes_up_slowly_is_let_go(house, new_page, nickname):
+    owner = await house.sign_up(nickname())
+    async with reading(house, new_page, owner, has_touch=True) as reader:
+
+        async def stays(up, down):
+            """Less than a line, in a room where each draw would take the list back to its end."""
+            await up
+            await expect(reader.newer).to_be_visible()
+            before = await reader.still()
+            await reader.say(1)
+            await expect(reader.newer).to_have_text(re.compile(r"\d"))
+            assert before == await reader.view()
+            await down
+            await reader.follows()
+
+        await stays(reader.turn(-20), reader.turn(200))
+        await stays(reader.drag(30), reader.drag(-200))

@@ -9,6 +9,8 @@ import { mentions } from "./chat_text.js";
 export const LINES_MAX = 150;
 /** Lines of one's own that wait or were refused. Whoever has so many sends or drops one before the next: none goes by itself. */
 export const DRAFTS_MAX = 20;
+/** Kinds that become rows or change what rows are; the others are news for the page and are told at once. */
+export const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed", "epoch", "lapsed", "back"]);
 /** Another part of the house may answer now than the one that told of lines without a number. */
 export const WATCHED_ANEW = Object.freeze({ kind: "watched_anew" });
 

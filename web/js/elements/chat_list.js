@@ -13,20 +13,20 @@
 
 import { news } from "../core/announcer.js";
 import { momentMs } from "../core/broadcast_state.js";
-import { again, drafted, emptyLog, hangsOnThisWatch, linesIn, next, readBy, reduce, refused, restored, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
+import { again, drafted, emptyLog, hangsOnThisWatch, linesIn, next, readBy, reduce, refused, restored, ROW_KINDS, taken, takesDraft, WATCHED_ANEW, withdrawn } from "../core/chat_log.js";
 import { BEHIND_MAX, drawn, nextDrawAt, startCredit } from "../core/credit.js";
 import { isPinned } from "../core/pin.js";
 import { keyGoesFirst, mostAsked } from "../net/hands.js";
+import { onPulledDown } from "../net/pull.js";
 import { t } from "../net/words.js";
 import { draftRow, dropRow, lineRow } from "./chat_rows.js";
+import { told } from "./chat_voice.js";
 
 /** @typedef {import("../core/chat_log.js").RoomEvent} RoomEvent */
 /** @typedef {import("../core/chat_log.js").Line} Line */
 
 /** What a newcomer is shown of the conversation before. */
 const HISTORY_LINES = 50;
-/** Kinds that become rows or change what rows are; the others are news for the page and are told at once. */
-const ROW_KINDS = Object.freeze(["said", "donated", "gap", "removed", "epoch", "lapsed", "back"]);
 
 export class ChatList extends HTMLElement {
   #log = emptyLog(null);
@@ -61,16 +61,20 @@ export class ChatList extends HTMLElement {
   /** @type {import("../core/emotes.js").Split} */
   #split = (text) => [text];
 
+  constructor() {
+    super();
+    this.addEventListener("scroll", this.#onScroll, { passive: true });
+    this.addEventListener("keydown", this.#onKey);
+    this.addEventListener("click", this.#onClick);
+    onPulledDown(this, () => this.#pause());
+  }
+
   connectedCallback() {
     this.setAttribute("role", "log");
     this.setAttribute("aria-live", "off"); // A fast chat read aloud is noise; `worth-saying` is spoken elsewhere.
     this.setAttribute("aria-label", t("chat.log_label"));
     this.tabIndex = 0;
     this.replaceChildren(this.#lines, this.#drafts);
-    this.addEventListener("scroll", this.#onScroll, { passive: true });
-    this.addEventListener("keydown", this.#onKey);
-    this.addEventListener("click", this.#onClick);
-    // A window that grows or shrinks keeps the newest line in view.
     this.#resized.observe(this);
   }
 
@@ -81,9 +85,6 @@ export class ChatList extends HTMLElement {
     cancelAnimationFrame(this.#planned);
     this.#planned = 0;
     this.#resized.disconnect();
-    this.removeEventListener("scroll", this.#onScroll);
-    this.removeEventListener("keydown", this.#onKey);
-    this.removeEventListener("click", this.#onClick);
   }
 
   /**
@@ -179,7 +180,17 @@ export class ChatList extends HTMLElement {
   resume() {
     this.#paused = false;
     this.#draw();
+  }
+
+  #pause() {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#tellUnseen();
+  }
+
+  #toEnd() {
     this.scrollTop = this.scrollHeight;
+    this.#top = this.scrollTop;
   }
 
   /** @param {RoomEvent} event */
@@ -230,7 +241,7 @@ export class ChatList extends HTMLElement {
     this.#drawLines();
     this.#drawDrafts();
     // Where the end is must be laid out to be known: not for an empty list.
-    if (!this.#paused && this.#rows.size + this.#log.drafts.length > 0) this.scrollTop = this.scrollHeight;
+    if (!this.#paused && this.#rows.size + this.#log.drafts.length > 0) this.#toEnd();
     this.#lastDrawMs = startedMs;
     this.#say(before.lines);
     this.#tellUnseen();
@@ -304,13 +315,7 @@ export class ChatList extends HTMLElement {
 
   /** @param {readonly Line[]} before */
   #say(before) {
-    for (const line of news(before, this.#log.lines, this.#enteredMs)) {
-      const words =
-        line.kind === "donated"
-          ? t("chat.say_donated", { nickname: line.nickname || t("chat.anonymous"), count: line.points, text: line.text })
-          : t("chat.say_mentioned", { nickname: line.nickname, text: line.text });
-      this.#tell("worth-saying", words);
-    }
+    for (const line of news(before, this.#log.lines, this.#enteredMs)) this.#tell("worth-saying", told(line));
   }
 
   #tellUnseen() {
@@ -321,16 +326,11 @@ export class ChatList extends HTMLElement {
   }
 
   #onScroll = () => {
-    const pinned = isPinned(this);
-    // A list that became lower is not at its end either, and nobody has gone up in it: a notice came, or a banner.
-    const up = this.scrollTop < this.#top;
+    const moved = this.scrollTop - this.#top;
     this.#top = this.scrollTop;
-    if (pinned && this.#paused) {
-      this.resume();
-    } else if (up && !pinned && !this.#paused) {
-      this.#paused = true;
-      this.#tellUnseen();
-    }
+    // A list that became lower is not at its end either, and nobody has gone up in it: a notice came, or a banner.
+    if (isPinned(this)) moved > 0 && this.#paused && this.resume();
+    else if (moved < 0) this.#pause();
   };
 
   /** @param {KeyboardEvent} event */
@@ -363,9 +363,8 @@ export class ChatList extends HTMLElement {
   /** While a line is looked at, the list stands still. @param {HTMLElement | undefined} row */
   #select(row) {
     if (row === undefined) return;
-    this.#paused = true;
+    this.#pause();
     row.focus();
-    this.#tellUnseen();
   }
 
   /** @param {MouseEvent} event */
@@ -386,8 +385,9 @@ export class ChatList extends HTMLElement {
     }
   }
 
+  /** A window that grows or shrinks keeps the newest line in view. */
   #resized = new ResizeObserver(() => {
-    if (!this.#paused) this.scrollTop = this.scrollHeight;
+    if (!this.#paused) this.#toEnd();
   });
 
   /** @param {string} name @param {unknown} detail */

@@ -5,7 +5,14 @@
 
 import { html } from "/js/vendor/lit.js";
 import { heard, quiet, speak } from "../core/announcer.js";
+import { t } from "../net/words.js";
 import { LightElement } from "./light_element.js";
+
+/** @param {import("../core/chat_log.js").Line} line that is worth saying */
+export function told({ kind, nickname, points, text }) {
+  if (kind === "donated") return t("chat.say_donated", { nickname: nickname || t("chat.anonymous"), count: points, text });
+  return t("chat.say_mentioned", { nickname, text });
+}
 
 export class ChatVoice extends LightElement {
   static properties = { spoken: { state: true } };
