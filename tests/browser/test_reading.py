@@ -22,6 +22,8 @@ BEHIND_MAX = 100
 # What a reader's eye rests on: which lines there are, and where.
 VIEW = """(list) => [...list.querySelectorAll(":scope > div:first-child > .line")]
   .map((row) => [row.querySelector(".text")?.textContent ?? row.textContent, row.getBoundingClientRect().top])"""
+# A page that is seen draws them; one that is busy draws them late.
+FRAMES = "async () => { for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame); }"
 IS_AT_ITS_END = "(list) => list.scrollHeight - list.clientHeight - list.scrollTop < 1"
 
 
@@ -55,14 +57,14 @@ class Reader:
 
     async def still(self):
         """Wait until a scroll has come to its end; answer what is seen then."""
-        seen = []
 
         async def look():
-            seen.append(await self.view())
-            return len(seen) > 1 and seen[-1] == seen[-2]
+            before = await self.view()
+            await self.page.evaluate(FRAMES)
+            return before == await self.view()
 
         await eventually(look, what="a list that stands still")
-        return seen[-1]
+        return await self.view()
 
     async def follows(self):
         """Wait until the newest line is shown, at the end, and nothing waits below."""
@@ -130,13 +132,15 @@ async def test_who_reads_further_up_is_left_alone_until_they_come_down_again(hou
         await read_on(reader.press("PageUp"), BEHIND_MAX // 4, reader.press("End"))
         assert await numbers() == list(range(1, reader.made + 1))
 
-        # More than that: the newest come, and what is missing is told.
+        # More than that: the newest come, and what is missing is told, wherever the room was late.
         await read_on(reader.press("Home"), 3 * WINDOW_MAX, reader.turn(100_000))
-        shown = await numbers()
-        (gap,) = [index for index, one in enumerate(shown) if isinstance(one, str)]
-        skipped = int(re.sub(r"\D", "", shown[gap]))
-        assert shown[:gap] == list(range(shown[0], shown[gap - 1] + 1))
-        assert shown[gap + 1 :] == list(range(shown[gap - 1] + skipped + 1, reader.made + 1))
+        first, *others = await numbers()
+        assert any(isinstance(one, str) for one in others)
+        told = first
+        for one in others:
+            told += int(re.sub(r"\D", "", one)) if isinstance(one, str) else 1
+            assert isinstance(one, str) or one == told
+        assert told == reader.made
 
 
 async def test_a_hand_that_goes_up_slowly_is_let_go(house, new_page, nickname):

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BEAT_MS, drawn, startCredit, WINDOW_MAX, WINDOW_MIN } from "../../web/js/core/credit.js";
 import {
-  pressed, PUT_OFF_MS_MAX, putsOff, SEEN_MS_MAX, seenLate, shown, startTyping, TYPING_MS, TYPING_STEP, windowMost,
+  pressed, PUT_OFF_MS_MAX, putsOff, SEEN_MS_MAX, seenLate, shown, startTyping, TYPING_FORGOTTEN_MS, TYPING_MS, TYPING_STEP,
+  windowMost,
 } from "../../web/js/core/typing.js";
 
 const KEY_EVERY_MS = 100;
@@ -26,6 +27,12 @@ test("a key that was slow halves the window, and each that is not opens it again
   for (let index = 0; index < 2 * WINDOW_MAX; index += 1) typing = pressed(typing, 50);
   assert.equal(windowMost(typing, 50), WINDOW_MAX);
   assert.ok(SEEN_MS_MAX % 8 === 0 && SEEN_MS_MAX < 100);
+});
+
+test("a slow moment is forgotten by whoever comes back to type much later", () => {
+  const late = seenLate(pressed(startTyping(), 0), 60);
+  assert.equal(pressed(late, TYPING_FORGOTTEN_MS).most, 30 + TYPING_STEP);
+  assert.equal(pressed(late, TYPING_FORGOTTEN_MS + 1).most, WINDOW_MAX);
 });
 
 test("a draw leaves its frame to a key, and not for longer than a beat", () => {

@@ -10,10 +10,12 @@ import { WINDOW_MAX, WINDOW_MIN } from "./credit.js";
 
 /** So long after a key they still type. */
 export const TYPING_MS = 1_000;
-/** A key that is seen later was slow: well below the tenth of a second that is felt, and in steps of 8, as browsers count. */
+/** A key that is seen so late or later was slow: well below the tenth of a second that is felt, and in steps of 8, as browsers count. */
 export const SEEN_MS_MAX = 56;
 /** By so much each key opens again what a slow one has halved. */
 export const TYPING_STEP = 1;
+/** After so long without a key the machine may be another: nothing is held against it. */
+export const TYPING_FORGOTTEN_MS = 60_000;
 /** For so long keys may put off a draw: one that is held down comes thirty times a second. */
 export const PUT_OFF_MS_MAX = 80;
 
@@ -30,7 +32,8 @@ export function startTyping() {
 }
 
 /** A key was pressed. @param {Typing} typing @param {number} nowMs @returns {Typing} */
-export function pressed({ most }, nowMs) {
+export function pressed({ keyMs, most: before }, nowMs) {
+  const most = nowMs - keyMs > TYPING_FORGOTTEN_MS ? WINDOW_MAX : before;
   return { keyMs: nowMs, frameMs: Number.POSITIVE_INFINITY, most: Math.min(WINDOW_MAX, most + TYPING_STEP) };
 }
 
@@ -39,7 +42,7 @@ export function shown(typing, frameMs) {
   return { ...typing, frameMs };
 }
 
-/** A key took longer than SEEN_MS_MAX to be seen. @param {Typing} typing @param {number} window as it is @returns {Typing} */
+/** A key took SEEN_MS_MAX or longer to be seen, or some did that are told of together. @param {Typing} typing @param {number} window as it is @returns {Typing} */
 export function seenLate(typing, window) {
   return { ...typing, most: Math.max(WINDOW_MIN, Math.floor(Math.min(typing.most, window) / 2)) };
 }

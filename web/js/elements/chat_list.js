@@ -83,7 +83,7 @@ export class ChatList extends HTMLElement {
     this.#stream = null;
     clearTimeout(this.#timer);
     cancelAnimationFrame(this.#planned);
-    this.#planned = 0;
+    [this.#timer, this.#planned] = [undefined, 0];
     this.#resized.disconnect();
   }
 

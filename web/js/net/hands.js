@@ -3,10 +3,11 @@
  * @module
  */
 
+import { WINDOW_MAX } from "../core/credit.js";
 import { pressed, putsOff, SEEN_MS_MAX, seenLate, shown, startTyping, windowMost } from "../core/typing.js";
 
 let typing = startTyping();
-let size = 0;
+let size = WINDOW_MAX;
 
 addEventListener(
   "keydown",
