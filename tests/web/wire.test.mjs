@@ -137,3 +137,22 @@ test("a guest's connection needs no token", async () => {
 
   assert.equal(asked.length, 2);
 });
+
+test("what one member asks for does not go out on the connection of another, who logged in meanwhile", async () => {
+  await standing(async () => "token", { ...HELLO, nickname: "mia" });
+  await wire.call("donation.give", {}, "mia");
+  said = { ...HELLO, nickname: "leo" };
+  wire.renew();
+  await once(wire, "state"); // connecting
+  await assert.rejects(wire.call("donation.give", {}, "mia"), { code: "auth.other_member", unknown: false });
+  await wire.call("donation.give", {}, "leo");
+
+  assert.equal(asked.filter((one) => one.includes("donation.give")).length, 2);
+});
+
+test("that nobody is logged in any more is left to the house to say", async () => {
+  await standing();
+  await wire.call("donation.give", {}, "mia");
+
+  assert.equal(asked.length, 2);
+});

@@ -104,13 +104,13 @@ export class ChatActs extends LightElement {
 
   /** @param {string} action */
   async #do(action) {
-    const { line, wire } = this;
+    const { line, wire, me } = this;
     if (line === null || wire === null) return;
     this.busy = true;
     this.problem = null;
     const what = action === "remove" ? place(line) : { nickname: line.nickname, ...(action === "mute" ? { seconds: MUTE_SECONDS } : {}) };
     try {
-      await wire.call("moderation.act", { channel: this.channel, action, ...what });
+      await wire.call("moderation.act", { channel: this.channel, action, ...what }, me);
       if (line === this.line) this.did = action;
     } catch (error) {
       if (line === this.line) this.problem = asProblem(error);

@@ -216,7 +216,7 @@ export class ChatRoom extends LightElement {
   async #say({ id, text }) {
     try {
       // The answer says no more than "taken": the line itself comes back by the room, as everyone's does.
-      const answer = await this.#wire?.call("chat.say", { channel: this.#channel, id, text, local: true });
+      const answer = await this.#wire?.call("chat.say", { channel: this.#channel, id, text, local: true }, this.#me);
       this.#list.value?.take(id, Number(answer?.seq) || 0);
     } catch (error) {
       const { code, retryAfterMs } = asProblem(error);

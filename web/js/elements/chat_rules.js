@@ -156,7 +156,7 @@ export class ChatRules extends LightElement {
   async #save(form, rules) {
     const slow = Number(form.get("slow"));
     const pinned = plain(String(form.get("pinned") ?? ""));
-    const act = (/** @type {object} */ what) => this.wire?.call("moderation.act", { channel: this.channel, ...what });
+    const act = (/** @type {object} */ what) => this.wire?.call("moderation.act", { channel: this.channel, ...what }, this.#who);
     // More than the connection carries would cut it, and nobody would know why.
     if ([...pinned].length > PINNED_CHARACTERS_MAX) throw new Problem("wire.shape", { field: "text" });
     if (slow !== rules.slowSeconds) await act({ action: "slow", seconds: slow });

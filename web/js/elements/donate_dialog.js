@@ -3,7 +3,8 @@
  *
  * It says "given" when the ledger has answered and not before. An answer that does not come is asked for again with
  * the same id, which the ledger counts once; the tab keeps it until then, also over a reload.
- * Who has too few points is shown the way to more of them, and is asked for them anew when they come back to the page.
+ * Who has too few points is shown the way to more of them, and is asked for them anew when they come back to the page, or
+ * press again: that press only asks, for what stands in the form may be another gift once the answer is there.
  * Events: `given` with the points left.
  * @module
  */
@@ -40,11 +41,13 @@ import { refusal } from "./typed_form.js";
 
 /** The one refusal that somebody can do something about. */
 const TOO_FEW = "points.insufficient";
+/** Logged in beside this page: it is neither their gift nor are these their words. */
+const ANOTHER = "auth.other_member";
 /** Asked again by itself this often before the giver is asked to. */
 const TRIES_MAX = 3;
 
 export class DonateDialog extends LightElement {
-  static properties = { channel: {}, donation: { state: true }, balance: { state: true } };
+  static properties = { channel: {}, donation: { state: true }, balance: { state: true }, asking: { state: true } };
 
   /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
   #dialog = createRef();
@@ -59,6 +62,8 @@ export class DonateDialog extends LightElement {
     this.donation = newDonation();
     /** @type {number | null} */
     this.balance = null;
+    /** A press has found too few points, and asks whether there are more by now. */
+    this.asking = false;
   }
 
   /** A donation whose outcome is unknown is still here when the dialog opens again, also after a reload. */
@@ -141,8 +146,8 @@ export class DonateDialog extends LightElement {
       </fieldset>
       ${this.#outcome(few)}
       ${poor ? html`<a class="button main" href="/wallet" target="_blank" rel="noopener">${t("donate.top_up")}</a>` : nothing}
-      <button class=${poor ? "main quiet" : "main"} type="submit" aria-disabled=${stage === "sending"}>
-        ${stage === "sending" ? html`<span class="spinner"></span>` : actIcons.paw}
+      <button class=${poor ? "main quiet" : "main"} type="submit" aria-disabled=${stage === "sending" || this.asking}>
+        ${stage === "sending" || this.asking ? html`<span class="spinner"></span>` : actIcons.paw}
         ${t(`donate.${stage}`, { count: Number.isNaN(amount) ? 0 : amount })}
       </button>
       <p class="note">${t("donate.note")}</p>
@@ -152,7 +157,7 @@ export class DonateDialog extends LightElement {
   /** @param {number} few how many points are wanting */
   #outcome(few) {
     const { stage, problem } = this.donation;
-    if (stage === "unknown") return html`<p class="problem" role="alert">${t("donate.unknown_words")}</p>`;
+    if (stage === "unknown") return refusal(problem ?? new Problem("wire.lost"), problem?.code === ANOTHER ? undefined : t("donate.unknown_words"));
     const words = few > 0 ? t("donate.few", { count: few }) : undefined;
     if (problem === null) return html`<p id="donate-few" class="few" ?hidden=${few === 0}>${words ?? nothing}</p>`;
     // The words wait in the tab; the way back leads here.
@@ -198,13 +203,9 @@ export class DonateDialog extends LightElement {
   /** @param {SubmitEvent} event */
   #onSubmit = async (event) => {
     event.preventDefault();
-    // Logged in beside this page: it is neither their gift nor are these their words.
-    const another = identity.nickname !== null && identity.nickname !== this.#donor ? "auth.other_member" : null;
-    if (another === null && this.donation.stage === "editing" && fault(this.donation, this.balance) === TOO_FEW) {
-      await this.#askBalance(); // It may have grown since this page asked.
-      if (this.donation.stage !== "editing") return;
-    }
-    const wrong = another ?? (this.donation.stage === "editing" ? fault(this.donation, this.balance) : null);
+    const another = identity.nickname !== null && identity.nickname !== this.#donor ? ANOTHER : null;
+    const wrong = another ?? this.#fault();
+    if (wrong === TOO_FEW) return this.#askAgain();
     if (wrong !== null) {
       this.donation = failed(this.donation, new Problem(wrong));
       return;
@@ -213,6 +214,18 @@ export class DonateDialog extends LightElement {
     this.#become(sent(this.donation, newId()));
     await this.#give();
   };
+
+  /** There may be more points than when this page asked. Nothing is given for that: only a press gives, and what it was pressed for. */
+  async #askAgain() {
+    this.asking = true;
+    await this.#askBalance();
+    this.asking = false;
+    if (this.#fault() === TOO_FEW) this.donation = failed(this.donation, new Problem(TOO_FEW));
+  }
+
+  #fault() {
+    return this.donation.stage === "editing" ? fault(this.donation, this.balance) : null;
+  }
 
   /** @param {import("../core/donation.js").Donation} next */
   #become(next) {
@@ -228,7 +241,7 @@ export class DonateDialog extends LightElement {
       let problem = null;
       let left = 0;
       try {
-        left = (await this.#ask({ id, channel: this.channel, points: amount, text, anonymous })).points_left;
+        left = (await this.#ask({ id, channel: this.channel, points: amount, text, anonymous }, donor)).points_left;
       } catch (error) {
         problem = asProblem(error);
       }
@@ -248,10 +261,10 @@ export class DonateDialog extends LightElement {
     }
   }
 
-  /** @param {object} body @returns {Promise<{ points_left: number }>} */
-  async #ask(body) {
+  /** @param {object} body @param {string | null} donor @returns {Promise<{ points_left: number }>} */
+  async #ask(body, donor) {
     if (this.wire === null) throw new Problem("wire.unreachable");
-    return this.wire.call("donation.give", body);
+    return this.wire.call("donation.give", body, donor);
   }
 
   /** @param {MouseEvent} event */

@@ -85,12 +85,15 @@ export class Wire extends EventTarget {
    * A request with one answer.
    * @param {string} route
    * @param {object} body
+   * @param {string | null} [as] whose request it is: it does not go out on the connection of whoever logged in meanwhile
    * @returns {Promise<any>}
    * @throws {Problem} `unknown` when it may have happened
    */
-  async call(route, body) {
+  async call(route, body, as = null) {
     await this.#opened();
     if (this.#socket === null) throw new Problem("wire.unreachable");
+    const now = this.hello?.nickname ?? null; // A guest does nothing in anybody's name: that the house says better.
+    if (as !== null && now !== null && now !== as) throw new Problem("auth.other_member");
     return this.#socket.respond(route, body);
   }
 
