@@ -44,6 +44,11 @@ test("the good way", () => {
   assert.deepEqual([after.stage, after.pointsLeft], ["given", 1500]);
 });
 
+test("what an older page sent is asked for again to the letter", () => {
+  const back = restored(JSON.stringify({ id: "id-1", points: 300, text: "a\nb ", anonymous: false }));
+  assert.equal(sent(back, "id-2").text, "a\nb ");
+});
+
 test("sending twice is sending once", () => {
   const donation = sent(newDonation(), "id-1");
   assert.equal(sent(donation, "id-2"), donation);
@@ -65,7 +70,7 @@ test("a refusal frees the form, and the next try is another donation", () => {
 });
 
 // Whatever is said by anybody but the ledger says nothing about the try before.
-const OTHERS_WORDS = ["wire.unreachable", "limit.too_fast", "auth.token_expired", "house.closing", "store.unavailable", "channel.unknown", "member.banned"];
+const OTHERS_WORDS = ["wire.unreachable", "limit.too_fast", "auth.token_expired", "auth.other_member", "house.closing", "store.unavailable", "channel.unknown", "member.banned"];
 for (const code of OTHERS_WORDS) {
   test(`${code} after an unknown outcome does not free the id`, () => {
     const again = failed(sent(failed(sent(newDonation(), "id-1"), lost), "id-2"), new Problem(code));

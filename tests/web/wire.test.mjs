@@ -9,6 +9,7 @@ const page = new EventTarget();
 globalThis.addEventListener = page.addEventListener.bind(page);
 globalThis.removeEventListener = page.removeEventListener.bind(page);
 const { WAIT_FIRST_MS } = await import("../../web/js/core/backoff.js");
+const { Problem } = await import("../../web/js/core/problem.js");
 const { Wire } = await import("../../web/js/net/wire.js");
 
 const REQUEST_RESPONSE = 4;
@@ -156,3 +157,21 @@ test("that nobody is logged in any more is left to the house to say", async () =
 
   assert.equal(asked.length, 2);
 });
+
+for (const [code, fresh] of [["auth.token_expired", true], ["auth.other_member", false]]) {
+  test(`after ${code} a newer token is asked for: ${fresh}`, async () => {
+    const asks = [];
+    wire = new Wire("ws://127.0.0.1:1", async (how) => {
+      asks.push(how.fresh);
+      throw new Problem(code);
+    });
+    wire.start();
+    for (let turn = 1; turn <= 2; turn += 1) {
+      while (asks.length < turn || wire.state !== "waiting") await once(wire, "state");
+      if (turn === 1) page.dispatchEvent(new Event("online"));
+    }
+
+    assert.deepEqual(asks, [false, fresh]);
+    assert.equal(wire.problem.code, code);
+  });
+}

@@ -74,7 +74,9 @@ export function wanting({ stage, points }, balancePoints) {
  */
 export function sent(donation, freshId) {
   if (donation.stage !== "editing" && donation.stage !== "unknown") return donation;
-  return { ...donation, stage: "sending", id: donation.id ?? freshId, text: plain(donation.text), problem: null };
+  // What went out before goes out as it was, to the letter: the ledger takes the same id with other words for another gift.
+  const text = donation.stage === "editing" ? plain(donation.text) : donation.text;
+  return { ...donation, stage: "sending", id: donation.id ?? freshId, text, problem: null };
 }
 
 /** @param {Donation} donation @param {number} pointsLeft @returns {Donation} */

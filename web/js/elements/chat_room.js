@@ -16,6 +16,7 @@ import { emotesOf } from "../net/emotes.js";
 import { identity } from "../net/identity.js";
 import { newId } from "../net/ids.js";
 import { keepLines, keptLines } from "../net/kept_draft.js";
+import { isAnothers } from "../net/wire.js";
 import { errorText, format, t } from "../net/words.js";
 import "./chat_away.js";
 import "./chat_composer.js";
@@ -189,6 +190,7 @@ export class ChatRoom extends LightElement {
     if (this.closed !== null) return html`<p class="state" role="alert">${errorText(this.closed)}</p>`;
     const state = this.#wire?.state ?? "idle";
     if (state === "open" || state === "idle") return nothing;
+    if (isAnothers(this.#wire?.problem)) return html`<p class="state" role="alert">${errorText(this.#wire?.problem)}</p>`;
     return html`<p class="state" role="status"><span class="spinner"></span>${t(`chat.state_${state}`)}</p>`;
   }
 

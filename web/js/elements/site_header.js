@@ -81,8 +81,8 @@ export class SiteHeader extends LightElement {
   }
 
   async #leave() {
-    await identity.logOut();
-    location.assign("/");
+    if (await identity.logOut()) location.assign("/");
+    else location.reload(); // It shows who is here now.
   }
 }
 

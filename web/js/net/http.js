@@ -28,7 +28,7 @@ export async function request(method, path, { body, token = null, signal } = {})
       headers,
       credentials: "same-origin",
       cache: "no-store",
-      signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS_MAX), ...(signal === undefined ? [] : [signal])]),
+      signal: inTime(signal),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch {
@@ -38,4 +38,14 @@ export async function request(method, path, { body, token = null, signal } = {})
   const said = await answer.json().catch(() => null);
   if (!answer.ok) throw problemFrom(said, "internal", { status: answer.status, unknown: answer.status >= 500 });
   return said;
+}
+
+/** What `AbortSignal.any` would do, which Safari has since 17.4 only. @param {AbortSignal | undefined} signal */
+function inTime(signal) {
+  const timeout = AbortSignal.timeout(ANSWER_MS_MAX);
+  if (signal === undefined) return timeout;
+  const either = new AbortController();
+  for (const one of [timeout, signal]) one.addEventListener("abort", () => either.abort(one.reason));
+  if (signal.aborted) either.abort(signal.reason);
+  return either.signal;
 }

@@ -50,23 +50,31 @@ class Identity extends EventTarget {
 
   /** @param {string} loginId @param {string} password */
   async logIn(loginId, password) {
+    // A renewal goes on meanwhile: if the password is wrong, the cookie that it brings is the one that counts.
+    const answer = await request("POST", "/api/members/login", { body: { login_id: loginId, password } });
     this.#renewal.abort(); // Its cookie would come after this one's.
-    this.#take(await request("POST", "/api/members/login", { body: { login_id: loginId, password } }));
+    this.#take(answer);
   }
 
+  /** @returns {Promise<boolean>} false: another has logged in beside this page, and it is not for it to end that */
   async logOut() {
+    const whose = this.#bound ?? this.nickname;
+    const now = kept(HINT) ?? this.nickname; // What the other pages know.
+    if (now !== null && now !== whose) return false;
+    this.#renewal.abort();
     // Whatever the answer is: this browser forgets. A cookie that could not be revoked ends by itself.
     await request("POST", "/api/members/logout", {}).catch(() => null);
+    this.#renewal.abort(); // One that began since.
     this.#forget();
+    return true;
   }
 
   async #renew() {
-    const before = this.#token;
     this.#renewal = new AbortController();
     const { signal } = this.#renewal;
     const answer = await request("POST", "/api/members/refresh", { signal }).catch(asProblem);
-    // Somebody may have logged in since it was asked: the answer is not about them.
-    if (this.#token !== before) return;
+    // Somebody has logged in or out since it was asked: the answer is not about them.
+    if (signal.aborted) return;
     if (!(answer instanceof Problem)) this.#take(answer);
     else if (answer.status !== 400 && answer.status !== 401 && answer.status !== 403) throw answer;
     else this.#forget();

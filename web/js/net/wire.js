@@ -43,6 +43,8 @@ export class Wire extends EventTarget {
   state = "idle";
   /** What the server said when this connection was accepted. @type {Hello | null} */
   hello = null;
+  /** Why there is no connection; null while one stands, and before the first. @type {unknown} */
+  problem = null;
 
   /**
    * @param {string} url
@@ -91,7 +93,7 @@ export class Wire extends EventTarget {
    */
   async call(route, body, as = null) {
     await this.#opened();
-    if (this.#socket === null) throw new Problem("wire.unreachable");
+    if (this.#socket === null) throw isAnothers(this.problem) ? this.problem : new Problem("wire.unreachable");
     const now = this.hello?.nickname ?? null; // A guest does nothing in anybody's name: that the house says better.
     if (as !== null && now !== null && now !== as) throw new Problem("auth.other_member");
     return this.#socket.respond(route, body);
@@ -135,6 +137,7 @@ export class Wire extends EventTarget {
       if (generation !== this.#generation) throw new Problem("wire.lost");
       this.#socket = socket;
       this.hello = hello;
+      this.problem = null;
       this.#attempt = 0;
       this.#freshToken = false;
       this.#become("open");
@@ -169,7 +172,9 @@ export class Wire extends EventTarget {
   #lost(generation, error) {
     if (generation !== this.#generation || !this.#wanted) return;
     this.#drop();
-    this.#freshToken = error instanceof Problem && error.code.startsWith("auth.");
+    this.problem = error;
+    // A newer token of another member would be no better.
+    this.#freshToken = error instanceof Problem && error.code.startsWith("auth.") && !isAnothers(error);
     this.#become("waiting");
     clearTimeout(this.#timer); // One that was to renew the connection, which is gone now.
     this.#timer = setTimeout(() => void this.#connect(), waitMs(this.#attempt++, Math.random()));
@@ -290,6 +295,11 @@ class Subscription {
     this.forget();
     this.listener.onRefused(problem);
   }
+}
+
+/** Has another than the one whose page this is logged in? @param {unknown} problem */
+export function isAnothers(problem) {
+  return problem instanceof Problem && problem.code === "auth.other_member";
 }
 
 /** Worth asking again in a while? @param {Problem} problem */
