@@ -8,7 +8,7 @@ from db.pool import reading, writing
 from db.summary import Stretch, Summary, viewers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -24,22 +24,23 @@ class Summaries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def add(self, broadcast_id: int, at: datetime, counted: Stretch) -> None:
-        """Take down how many watched a part of a broadcast; the same `at` again is harmless.
+    async def add(self, rows: Sequence[tuple[int, datetime, Stretch]]) -> None:
+        """Take down how many watched a part of a broadcast, by its number and a moment; the same again is harmless.
 
-        Raises StoreUnavailable, StoreUnknown.
+        All of them or none. Raises StoreUnavailable, StoreUnknown.
         """
         async with writing(self._pool) as connection:
             await connection.execute(
                 """
                 INSERT INTO broadcast_audience (broadcast_id, at, seconds, viewer_seconds, peak)
-                VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+                SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::integer[], $4::bigint[], $5::integer[])
+                ON CONFLICT DO NOTHING
                 """,
-                broadcast_id,
-                at,
-                counted.seconds,
-                counted.viewer_seconds,
-                counted.peak,
+                [broadcast_id for broadcast_id, _, _ in rows],
+                [at for _, at, _ in rows],
+                [counted.seconds for _, _, counted in rows],
+                [counted.viewer_seconds for _, _, counted in rows],
+                [counted.peak for _, _, counted in rows],
             )
 
     async def latest(self, channel_id: int) -> list[Summary]:

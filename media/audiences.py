@@ -6,6 +6,7 @@ What is not written yet when the process is killed is lost: a minute of a broadc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from datetime import UTC, datetime
@@ -27,10 +28,13 @@ assert SAMPLE_SECONDS == HISTORY_SECONDS
 assert (HELD_SAMPLES - 2) * SAMPLE_SECONDS + APART_SECONDS_MIN > VIEWERS_SECONDS
 
 WRITE_SECONDS: Final = 60.0
-"""Seconds between two rows of a broadcast: 300 KB a week of a channel that is always on air."""
+"""Seconds between two rows of a broadcast: 1 MB a week of a channel that is always on air, a third of it their key."""
 
 UNWRITTEN_MAX: Final = 1_000
 """Rows kept while the database is away; then the oldest are given up, and nothing is said of their viewers."""
+
+LAST_SECONDS_MAX: Final = 2.0
+"""For the last write of this process: who stops it waits for that."""
 
 log = logging.getLogger(__name__)
 
@@ -54,15 +58,20 @@ class Audiences:
 
     async def close(self, broadcast_id: int) -> None:
         """A broadcast is about to end: what was counted of it is written before that is."""
-        if broadcast_id in self._audiences:
+        if broadcast_id in self._audiences:  # Or a count has found it over already, and it waits to be written.
             self._end(broadcast_id)
-            await self._write()
+        await self._write()
 
     async def run(self) -> None:
-        """Write until cancelled."""
-        while True:
-            await asyncio.sleep(WRITE_SECONDS)
-            await self.write()
+        """Write until cancelled, and once more then."""
+        try:
+            while True:
+                await asyncio.sleep(WRITE_SECONDS)
+                await self.write()
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS_MAX):
+                    await self.write()
 
     async def write(self) -> None:
         """Write what has come together of every broadcast."""
@@ -85,9 +94,10 @@ class Audiences:
         async with self._writing:
             try:
                 while self._unwritten:
-                    row = self._unwritten[0]
-                    await self._summaries.add(*row)
-                    if self._unwritten and self._unwritten[0] is row:  # Not given up meanwhile.
-                        self._unwritten.popleft()
+                    rows = tuple(self._unwritten)
+                    await self._summaries.add(rows)
+                    for row in rows:
+                        if self._unwritten and self._unwritten[0] is row:  # Not given up meanwhile.
+                            self._unwritten.popleft()
             except StoreError as error:
                 log.warning("audience_not_written rows=%d words=%s", len(self._unwritten), error)

@@ -8,6 +8,7 @@ in order. The store and the listeners of `on_state` may be slow or away: the pic
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import replace
@@ -53,6 +54,8 @@ MEDIA_BYTES_MAX: Final = usable_bytes() // 2
 RESUME_LATE_SECONDS: Final = 10.0
 # For `on_state`: news that takes longer is late anyway, and the publisher waits for it.
 TELL_SECONDS_MAX: Final = 5.0
+# For `before_end`: an end waits for it, and with that one the ticks of all.
+BEFORE_END_SECONDS_MAX: Final = 2.0
 
 
 class Broadcasts:
@@ -367,7 +370,9 @@ class Broadcasts:
             self._ladders.close(on_air.broadcast_id)
             try:
                 if self._before_end:
-                    await self._before_end(on_air.broadcast_id)
+                    with contextlib.suppress(TimeoutError):  # It ends all the same.
+                        async with asyncio.timeout(BEFORE_END_SECONDS_MAX):
+                            await self._before_end(on_air.broadcast_id)
                 await self._channels.end_broadcast(on_air.broadcast_id)
             except StoreError as error:  # Its lease runs out by itself.
                 log.warning("broadcast_not_ended broadcast=%d words=%s", on_air.broadcast_id, error)

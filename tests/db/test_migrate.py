@@ -61,12 +61,13 @@ async def test_our_own_files_build_our_schema_and_its_books_balance(empty_url, d
     assert sorted(path.name for path in MIGRATIONS.glob("*.sql")) == names
     assert [] == await database.fetch("SELECT * FROM ledger_audit()")
     assert [9, 10, 11] == [row["id"] for row in await database.fetch("SELECT id FROM account ORDER BY id")]
+    assert [] == await database.fetch("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")
 
 
 async def test_our_own_files_can_be_taken_back_and_applied_again(empty_url, database):
     await migrate(empty_url)
     for path in sorted(MIGRATIONS.glob("*.sql"), reverse=True):
-        await database.execute(path.read_text().partition("-- migrate:down")[2])
+        await database.execute(path.read_text().partition("-- migrate:down")[2].partition("\n")[2])
     assert {"schema_migrations", "schema_migration_checksums"} == {
         row["tablename"] for row in await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     }

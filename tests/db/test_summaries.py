@@ -59,9 +59,9 @@ async def test_viewers_are_those_of_all_processes_that_had_it_and_the_same_row_c
     number, other = await broadcast(streamer), await broadcast(streamer, 2)
     at = BEGAN + timedelta(minutes=1)
 
-    await summaries.add(number, at, Stretch(1800, 1800 * 4, 9))
-    await summaries.add(number, at, Stretch(1800, 1800 * 4, 9))
-    await summaries.add(number, at + timedelta(minutes=30), Stretch(1800, 1800 * 8, 20))
+    await summaries.add([(number, at, Stretch(1800, 1800 * 4, 9))])
+    later = at + timedelta(minutes=30)
+    await summaries.add([(number, at, Stretch(1800, 1800 * 4, 9)), (number, later, Stretch(1800, 1800 * 8, 20))])
 
     latest = {each.broadcast_id: each for each in await summaries.latest(streamer)}
     assert latest[number].viewers == Viewers(20, 6.0)

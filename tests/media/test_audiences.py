@@ -16,10 +16,10 @@ class Book:
     def __init__(self):
         self.rows, self.away = {}, None
 
-    async def add(self, broadcast_id, at, counted):
+    async def add(self, rows):
         if self.away is StoreUnavailable:
             raise StoreUnavailable("away")
-        self.rows[broadcast_id, at] = counted
+        self.rows.update(((broadcast_id, at), counted) for broadcast_id, at, counted in rows)
         if self.away:
             raise self.away("nobody knows")
 
@@ -68,15 +68,29 @@ async def test_an_end_writes_all_that_was_counted_and_only_of_that_broadcast():
 
 
 @pytest.mark.usefixtures("moments")
-async def test_a_broadcast_that_is_counted_no_more_is_over_and_forgotten():
+async def test_a_broadcast_that_a_count_has_found_over_is_written_by_its_end():
     book = Book()
     audiences = Audiences(book)
     watch(audiences, {1: 3})
     audiences.count({})
     await audiences.close(1)
-    await audiences.write()
 
     assert list(book.rows.values()) == [Stretch(HELD, 3 * HELD, 3)]
+
+
+@pytest.mark.usefixtures("moments")
+async def test_who_stops_the_writing_has_all_written_once_more():
+    book = Book()
+    audiences = Audiences(book)
+    watch(audiences, {1: 3, 2: 3})
+    audiences.count({1: 3})
+    writing = asyncio.create_task(audiences.run())
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    assert {number for number, _ in book.rows} == {1, 2}
 
 
 @pytest.mark.usefixtures("moments")

@@ -388,6 +388,21 @@ async def test_before_a_broadcasts_end_is_written_what_was_counted_of_it_is(pool
     assert await stage.open_broadcasts() == []
 
 
+async def test_who_has_something_to_do_before_an_end_does_not_keep_it_waiting(pool, owner, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BEFORE_END_SECONDS_MAX", 0.01)
+
+    async def before_end(_):
+        await asyncio.Event().wait()
+
+    stage = Stage(pool, tmp_path / "hls", before_end=before_end)
+    feed = await stage.on_air()
+    await feed.end(clean=True)
+    await stage.later(CLEAN_GRACE_SECONDS)
+
+    assert await stage.open_broadcasts() == []
+    assert stage.states[-1] is State.ENDED
+
+
 async def test_closing_ends_all_and_tells_it(stage):
     await stage.on_air()
     await stage.broadcasts.close()

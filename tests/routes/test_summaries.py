@@ -33,7 +33,8 @@ async def test_an_owner_reads_what_the_last_broadcasts_have_come_to(client, new_
         )
         for hours in (0, 1)
     ]
-    await Summaries(application).add(first, BEGAN, Stretch(60, 60 * 7 + 30, 9))  # With the rights that a process has.
+    # With the rights that a process has.
+    await Summaries(application).add([(first, BEGAN, Stretch(60, 60 * 7 + 30, 9))])
 
     common = {"seconds": 60, "new_followers": 0, "points": 0, "donations": 0}
     assert json.loads(await (await client.get(PATH, headers=headers)).read()) == {
