@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 CHANNELS_TOPIC: Final = "channels"
 """The bus's topic that says: who is on air, or a title, has changed; look again."""
+
+TELL_SECONDS_MAX: Final = 3.0
+"""Seconds for which a title waits to be told, to the room and the lists together: its owner waits with it, their
+browser for 15, and it is written already."""
 
 log = logging.getLogger("commeow.channels")
 
@@ -51,9 +56,13 @@ class Announcements:
         event = events.Titled(
             title=channel.title, category=channel.category, tags=list(channel.tags), at=datetime.now(UTC)
         )
-        with suppress(StoreError):  # It is written; who is in the room sees it when they come back.
-            await self._bus.publish(channel.id, wire.write(event))
-        await self.changed()
+        try:
+            async with asyncio.timeout(TELL_SECONDS_MAX):
+                with suppress(StoreError):  # It is written; who is in the room sees it when they come back.
+                    await self._bus.publish(channel.id, wire.write(event))
+                await self.changed()
+        except TimeoutError:
+            log.warning("titled channel=%d told=False", channel.id)
 
     async def changed(self) -> None:
         """Tell the lists of channels to look again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from routes.middleware import answer, read_body
 from routes.moderation_log import rules_view
 from routes.named_channel import named_channel, own_channel
 from routes.playlist_ask import ChannelOffAir
+from routes.rate_limit import RateLimit
 from routes.stream_health import HealthHistoryView, StreamHealthView, history_view, view
 from routes.thumbnails import thumbnail_url
 
@@ -44,6 +46,10 @@ if TYPE_CHECKING:
 
 CHANNELS_MAX: Final = 200
 """Channels in one list: more than anyone scrolls; the most watched come first."""
+
+EDITS_BURST: Final = 30
+EDITS_REFILL_SECONDS: Final = 2.0
+"""Edits of one channel: each may be told to the whole room, and takes one of the 512 numbers it remembers."""
 
 KEY_ROTATED: Final = "the stream key was changed"
 KICKED: Final = "the channel's owner has cut this stream"
@@ -103,6 +109,7 @@ class ChannelDoors:
         self._histories = histories
         self._announcements = announcements
         self._addresses = addresses
+        self._edits = RateLimit(burst=EDITS_BURST, refill_seconds=EDITS_REFILL_SECONDS)
 
     def doors(self) -> list[HttpDoor]:
         """List the doors."""
@@ -190,6 +197,7 @@ class ChannelDoors:
     async def _edit(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, wire.EditChannel)
         own = await own_channel(self._channels, request)
+        self._edits.take(str(own.id), time.monotonic())
         rules = await self._edit_rules(own.id, body.rules)
         edited = await self._channels.edit(
             own.id,
@@ -197,7 +205,7 @@ class ChannelDoors:
             category=None if body.category is UNSET else body.category,
             tags=None if body.tags is UNSET else body.tags,
         )
-        if (body.title, body.category, body.tags) != (UNSET, UNSET, UNSET):
+        if (edited.title, edited.category, edited.tags) != (own.title, own.category, own.tags):
             await self._announcements.titled(edited)
         return answer(await self._view(edited, rules))
 

@@ -27,10 +27,11 @@ OWN_WINDOW = """() => {
   };
 }"""
 # Behind without having chosen to be: as after a line that broke.
-THROWN_BACK = """() => new Promise((back) => {
+THROWN_BACK = """() => new Promise((back, fail) => {
   const video = document.querySelector("video");
   const from = video.seekable.end(0) - 12;
   video.addEventListener("seeked", () => { if (video.currentTime > from + 6) back(video.currentTime - from); });
+  setTimeout(() => fail(new Error(`no jump within a minute: from ${from}, now at ${video.currentTime}`)), 60_000);
   video.currentTime = from;
 })"""
 NO_WINDOW = """() => Object.defineProperty(Document.prototype, "pictureInPictureEnabled", { get: () => false })"""

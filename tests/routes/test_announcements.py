@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -6,6 +7,7 @@ from db.bus import Bus
 from db.channels import Channels
 from db.errors import StoreUnavailable, StoreUnknown
 from media.broadcast import State
+from routes import announcements
 from routes.announcements import Announcements, playback_url
 
 
@@ -55,6 +57,17 @@ async def test_the_picture_does_not_wait_for_a_bus_that_is_away(channel, error):
     await Announcements(Away()).titled(channel)
 
     assert tried == ["publish", "announce"] * 2
+
+
+async def test_a_title_waits_only_so_long_to_be_told(channel, monkeypatch):
+    monkeypatch.setattr(announcements, "TELL_SECONDS_MAX", 0.01)
+
+    class Stuck:
+        async def publish(self, *_arguments):
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(30):
+        await Announcements(Stuck()).titled(channel)
 
 
 def test_a_playback_url_can_stand_in_a_page():

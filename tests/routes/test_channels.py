@@ -11,7 +11,7 @@ from db.errors import StoreUnavailable
 from media.broadcast import KICK_SECONDS
 from media.rtmp_ingest.errors import Refused
 from routes import channels
-from routes.channels import KEY_ROTATED, KICKED, views
+from routes.channels import EDITS_BURST, KEY_ROTATED, KICKED, views
 
 KEY = "sk_live_test"
 
@@ -261,6 +261,28 @@ async def test_a_rule_out_of_bounds_is_refused_with_its_name(owner, rules, field
     problem = json.loads(await response.read())
 
     assert (response.status, problem["code"], problem["field"]) == (400, "wire.shape", field)
+    assert (await (await client.get("/api/channels/나비")).json())["title"] == ""
+
+
+async def test_a_title_that_is_what_it_was_takes_no_number_in_the_room(owner, redis, pool):
+    client, headers = owner
+    channel = await Channels(pool).by_nickname("나비")
+
+    for title in ("낮잠", "낮잠", " 낮잠 "):
+        response = await client.patch("/api/channels/나비", json={"title": title, "tags": ["cat"]}, headers=headers)
+        assert response.status == 200
+
+    assert await Bus(redis).head(channel.id) == 1
+
+
+async def test_a_channel_is_not_edited_without_end(owner, time_stands):
+    client, headers = owner
+    for _ in range(EDITS_BURST):
+        assert (await client.patch("/api/channels/나비", json={}, headers=headers)).status == 200
+
+    refused = await client.patch("/api/channels/나비", json={"title": "new"}, headers=headers)
+
+    assert await _code(refused, 429) == "limit.too_fast"
     assert (await (await client.get("/api/channels/나비")).json())["title"] == ""
 
 

@@ -30,9 +30,10 @@ test("one who went back, and one of whom nothing is known, are left alone", () =
 test("one whom a line that broke left behind is brought to the edge: faster, and from far away by a jump over what is in hand", () => {
   const latencySeconds = targetSeconds + JUMP_SECONDS;
   assert.equal(now({ latencySeconds: targetSeconds + LIVE_SLACK_SECONDS + 0.1, aheadSeconds: 3 }), RATE_MAX);
-  assert.ok(Math.abs(jump({ latencySeconds, aheadSeconds: JUMP_SECONDS + 0.1 }) - JUMP_SECONDS) < 1e-6);
+  assert.ok(Math.abs(jump({ latencySeconds, aheadSeconds: JUMP_SECONDS + targetSeconds / 2 + 0.01 }) - JUMP_SECONDS) < 1e-6);
   assert.equal(jump({ latencySeconds: latencySeconds - 0.1, aheadSeconds: 9 }), 0);
-  assert.equal(jump({ latencySeconds, aheadSeconds: JUMP_SECONDS - 0.1 }), 0);
+  // It would land with next to nothing to play.
+  assert.equal(jump({ latencySeconds, aheadSeconds: JUMP_SECONDS + 0.1 }), 0);
   assert.equal(jump({ latencySeconds, aheadSeconds: 9, stays: true }), 0);
   assert.equal(jump({ latencySeconds, aheadSeconds: 9, targetSeconds: null }), 0);
 });

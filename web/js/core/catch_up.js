@@ -38,10 +38,11 @@ export function rateOf({ latencySeconds, targetSeconds, aheadSeconds, stays }) {
 
 /**
  * @param {Now} now
- * @returns {number} how far to jump: a line that broke left its viewer behind, and all up to the edge is in hand; else 0
+ * @returns {number} how far to jump: a line that broke left its viewer behind, and all up to the edge is in hand and half the
+ * hold-back more, for a jump that lands with nothing to play stalls; else 0
  */
 export function jumpOf({ latencySeconds, targetSeconds, aheadSeconds, stays }) {
   if (targetSeconds === null || stays) return 0;
   const behind = latencySeconds - targetSeconds;
-  return behind >= JUMP_SECONDS && aheadSeconds >= behind ? behind : 0;
+  return behind >= JUMP_SECONDS && aheadSeconds >= behind + targetSeconds / 2 ? behind : 0;
 }

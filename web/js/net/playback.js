@@ -57,7 +57,7 @@ export class Playback extends EventTarget {
     video.addEventListener("play", () => this.#wish(true));
     video.addEventListener("pause", () => {
       this.#wish(video.ended);
-      this.#stays = true;
+      if (!video.ended) this.#stays = true; // What is over pauses by itself.
     });
     for (const name of ["play", "waiting"]) video.addEventListener(name, () => this.#beyondChange());
     // hls.js hears of its own faults; without it the element alone tells.

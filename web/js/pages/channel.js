@@ -25,6 +25,9 @@ import { fill, t } from "../net/words.js";
 
 /** While nothing is on, the room cannot be heard or the picture is troubled, the API is asked this often. */
 const ASK_EVERY_MS = 10_000;
+/** Over a gap the channel may have got another name. Everybody has the same gap: not all ask at once, and nobody again and again. */
+const GAP_ASK_MS = 2_000;
+const GAP_ASK_SPREAD_MS = 3_000;
 const THEATRE = "commeow.theatre";
 /** After the room is open. */
 const SUPPORT_AFTER_MS = 1_500;
@@ -40,6 +43,10 @@ let broadcast = NOTHING_KNOWN;
 let support = null;
 /** When the room was entered, by the house's clock: what was given before is in the sums, however late the room tells it. */
 let enteredMs = Number.NaN;
+/** What the room last said that the channel is called. @type {{ title: string, category: string, tags: string[] } | null} */
+let named = null;
+/** @type {ReturnType<typeof setTimeout> | null} */
+let askingAnew = null;
 
 fill(document);
 document.title = t("page_title", { page: nickname });
@@ -57,6 +64,7 @@ room.addEventListener("room-news", (event) => {
   const isNew = !(momentMs(detail.at) < enteredMs);
   if (detail.kind === "donated" && isNew) support?.given(detail);
   if (detail.kind === "titled" && isNew) retitle(detail);
+  if (detail.kind === "gap") askAnew();
   if (detail.kind === "on_air" || detail.kind === "interrupted" || detail.kind === "off_air") {
     become(told(broadcast, detail, momentMs(wire.hello?.now)));
     // The title may have changed with it, and the time it began has.
@@ -172,13 +180,23 @@ function call(known) {
 /** @param {import("../core/chat_log.js").RoomEvent} event */
 function retitle({ title, category, tags }) {
   if (about.channel === null || typeof title !== "string" || typeof category !== "string" || !Array.isArray(tags)) return;
-  call({ ...about.channel, title, category, tags });
+  named = { title, category, tags };
+  call({ ...about.channel, ...named });
+}
+
+function askAnew() {
+  askingAnew ??= setTimeout(() => {
+    askingAnew = null;
+    void ask();
+  }, GAP_ASK_MS + Math.random() * GAP_ASK_SPREAD_MS);
 }
 
 /** @returns {Promise<boolean>} false when there is no such channel */
 async function ask() {
   try {
-    take(await channel(nickname));
+    const before = named;
+    const answer = await channel(nickname);
+    take(named === before ? answer : { ...answer, ...named }); // The room's word came while the house was looking.
     return true;
   } catch (error) {
     // Only this word means that there is nothing; a house that does not answer may still have it.
