@@ -62,6 +62,9 @@ function shown(field) {
   return field instanceof HTMLInputElement && field.type === "checkbox" ? String(field.defaultChecked) : field.defaultValue;
 }
 
+/** As it was when it was saved: the house may put it in other words. @type {WeakMap<Field, string>} */
+const arrived = new WeakMap();
+
 /**
  * What was typed or chosen waits for the next login, or has arrived. Not what was only shown: it may be another by then.
  * @param {HTMLFormElement} form
@@ -71,9 +74,16 @@ function shown(field) {
 export function keepTyped(form, place, problem) {
   for (const field of typedFields(form)) {
     const now = entered(field);
+    if (problem === null) arrived.set(field, now);
     if (problem === null || now === shown(field)) keepField(placeOf(place, field), null);
     else if (isLoggedOut(problem)) keepField(placeOf(place, field), now);
   }
+}
+
+/** @param {Field} field @returns {string | null} null: the house has it */
+function unsaved(field) {
+  const now = entered(field);
+  return now === shown(field) || now === arrived.get(field) ? null : now;
 }
 
 /**
@@ -84,7 +94,7 @@ export function keepTyped(form, place, problem) {
  */
 export function fillTyped(form, place) {
   addEventListener("pagehide", () => {
-    if (form.isConnected) for (const field of typedFields(form)) keepField(leftAt(place, field), entered(field) === shown(field) ? null : entered(field));
+    if (form.isConnected) for (const field of typedFields(form)) keepField(leftAt(place, field), unsaved(field));
   });
   for (const field of typedFields(form)) {
     const kept = keptField(placeOf(place, field)) ?? (isBack() ? keptField(leftAt(place, field)) : null);
