@@ -311,12 +311,12 @@ export class LivePlayer extends LightElement {
     if (event.pointerType === "mouse") this.#rest();
   };
 
-  /** A finger meant the picture, not the button that nobody saw there. */
+  /** A finger meant the picture, not the button that nobody saw there. A key meant the button: its click counts no presses. */
   #touched = {
     capture: true,
     /** @param {MouseEvent} event */
     handleEvent: (event) => {
-      const unseen = this.#woken && event.target instanceof Element && event.target.closest(".controls") !== null;
+      const unseen = this.#woken && event.detail > 0 && event.target instanceof Element && event.target.closest(".controls") !== null;
       this.#woken = false;
       if (unseen) event.stopPropagation();
     },

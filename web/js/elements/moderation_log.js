@@ -61,8 +61,10 @@ export class ModerationLog extends LightElement {
 
   /** @param {string | null} cursor */
   async #ask(cursor) {
+    const before = this.entries;
     try {
       const { entries, next } = await moderation(this.channel, cursor);
+      if (cursor !== null && before !== this.entries) return; // Asked anew meanwhile: it would not follow on that.
       this.entries = cursor === null ? entries : [...(this.entries ?? []), ...entries];
       this.next = next;
       this.problem = null;
