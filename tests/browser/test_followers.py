@@ -32,6 +32,13 @@ ROOM = """() => {
 async def test_who_follows_counts_at_once(house, new_page, nickname, shoot, locale, before, after):
     streamer = await house.streamer(nickname())
     await house.write(FOLLOWERS, streamer.nickname, 1_249)
+    try:
+        await follow(new_page, nickname, shoot, streamer, locale, before, after)
+    finally:
+        await house.end(streamer)
+
+
+async def follow(new_page, nickname, shoot, streamer, locale, before, after):
     async with new_page(locale=locale) as page:
         page.forgiven.append("/hls/")  # No encoder: the books take it for live.
         await sign_up(page, nickname())
@@ -58,7 +65,6 @@ async def test_who_follows_counts_at_once(house, new_page, nickname, shoot, loca
             assert found["beyond"] < 1, (width, found)
             assert found["name"] >= 48, (width, found)
             await shoot(page, f"followers-{locale}-{width}")
-    await house.end(streamer)
 
 
 async def test_the_studio_says_how_many_to_the_last_one(house, new_page, nickname, shoot):

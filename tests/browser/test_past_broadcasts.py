@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from house import PASSWORD
 from playwright.async_api import expect
@@ -19,6 +19,11 @@ EARLIER = """
     )
     INSERT INTO broadcast_audience (broadcast_id, at, seconds, viewer_seconds, peak)
     SELECT id, started_at, 3700, 3700 * 1234 + 1850, 2345 FROM began WHERE started_at = $2
+"""
+
+OVER = """
+    INSERT INTO broadcast (channel_id, started_at, lease_until, ended_at)
+    SELECT id, $2, $2::timestamptz + $3::interval, $2::timestamptz + $3::interval FROM member WHERE nickname = $1
 """
 
 
@@ -93,3 +98,15 @@ async def test_before_the_first_broadcast_it_is_said_what_will_stand_there(house
                 return steps.compareDocumentPosition(past) & Node.DOCUMENT_POSITION_FOLLOWING;
             }"""
         )
+
+
+async def test_a_broadcast_that_the_studio_has_not_seen_is_the_last_one_all_the_same(house, new_page, nickname):
+    member = await house.sign_up(nickname())
+    await house.write(OVER, member.nickname, BEGAN, timedelta(minutes=62))
+    async with new_page(locale="en-GB") as page:
+        await page.goto("/login?next=/studio")
+        await log_in(page, member.login_id, PASSWORD)
+        past = page.locator("past-broadcasts")
+        await expect(past).to_contain_text("1:02:00")
+        await house.write(OVER, member.nickname, BEGAN + timedelta(days=1), timedelta(minutes=75))
+        await expect(past).to_contain_text("1:15:00")

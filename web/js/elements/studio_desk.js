@@ -21,6 +21,8 @@ import { refusal } from "./typed_form.js";
 
 /** The streamer has just pressed a button in OBS and waits for the word. */
 const ASK_EVERY_MS = 3_000;
+/** What a broadcast came to can wait, where the house has failed to say it. */
+const SUM_UP_AGAIN_MS = 30_000;
 
 export class StudioDesk extends LightElement {
   static properties = {
@@ -40,6 +42,12 @@ export class StudioDesk extends LightElement {
   #sure = createRef();
 
   #broadcast = NOTHING_KNOWN;
+  /** One at a time: an older answer would be told after a newer one. */
+  #asking = false;
+  /** When the last of `past` ended. @type {string | null} */
+  #pastUntil = null;
+  /** Before that nobody asks again what the broadcasts came to. */
+  #sumUpFrom = 0;
   /** The rest of the desk has been drawn. */
   #begun = false;
 
@@ -75,10 +83,11 @@ export class StudioDesk extends LightElement {
   }
 
   #ask = async () => {
-    if (document.visibilityState === "hidden") return;
+    if (this.#asking || document.visibilityState === "hidden") return;
+    this.#asking = true;
     try {
       const now = await channel(this.nickname);
-      await this.#sumUp(now.on_air);
+      await this.#sumUp(now);
       this.channel = now;
       this.#broadcast = asked(this.#broadcast, this.channel);
       this.problem = null;
@@ -86,12 +95,22 @@ export class StudioDesk extends LightElement {
     } catch (error) {
       this.problem = error;
     }
+    this.#asking = false;
   };
 
-  /** Before it is told that nothing is on: what has come of it stands there with that. @param {boolean} onAir */
-  async #sumUp(onAir) {
-    if (onAir) this.past = null; // This one will be in it.
-    else if (this.past === null) this.past = await pastBroadcasts(this.nickname).then(({ broadcasts }) => broadcasts, () => null);
+  /** Before it is told that nothing is on: what has come of it stands there with that. @param {import("../net/api.js").Channel} now */
+  async #sumUp({ on_air, last_live_at }) {
+    if (on_air) {
+      this.past = null; // This one will be in it.
+      this.#sumUpFrom = 0;
+      return;
+    }
+    // One may have begun and ended while the page was hidden.
+    const stands = this.past !== null && this.#pastUntil === last_live_at;
+    if (stands || performance.now() < this.#sumUpFrom) return;
+    this.past = await pastBroadcasts(this.nickname).then(({ broadcasts }) => broadcasts, () => null);
+    this.#pastUntil = last_live_at;
+    if (this.past === null) this.#sumUpFrom = performance.now() + SUM_UP_AGAIN_MS;
   }
 
   render() {
