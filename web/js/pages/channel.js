@@ -25,9 +25,9 @@ import { fill, t } from "../net/words.js";
 
 /** While nothing is on, the room cannot be heard or the picture is troubled, the API is asked this often. */
 const ASK_EVERY_MS = 10_000;
-/** Over a gap the channel may have got another name. Everybody has the same gap: not all ask at once, and nobody again and again. */
-const GAP_ASK_MS = 2_000;
-const GAP_ASK_SPREAD_MS = 3_000;
+/** Over a gap the channel may have got another name. A room of thousands that is too fast has gaps all the time: each asks seldom. */
+const GAP_ASK_MS = 30_000;
+const GAP_ASK_SPREAD_MS = 30_000;
 const THEATRE = "commeow.theatre";
 /** After the room is open. */
 const SUPPORT_AFTER_MS = 1_500;
