@@ -81,7 +81,7 @@ HOUSE: Final = "Commeow"
 ICON: Final = "/img/icon-512.png"
 """What a link shows where there is no channel, and no picture of one."""
 
-NO_PICTURE: Final = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+NO_PICTURE: Final = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 """What a player shows before its first frame where there is no picture of the channel: one clear pixel."""
 
 GZIP_BYTES_MIN: Final = 1_024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import asynccontextmanager
 
 import pytest
 from house import PASSWORD, eventually
@@ -54,6 +55,20 @@ class Line:
         self._socket.send(self._watch + ITEM + json.dumps(event).encode())
 
 
+@asynccontextmanager
+async def talking(house, new_page, nickname, **options):
+    """A member in their own room, in the chat's window, on a line of ours."""
+    member = await house.sign_up(nickname())
+    line = Line()
+    async with new_page(**options) as page:
+        await line.carry(page)
+        await page.goto(f"/login?next=/chat/{member.nickname}")
+        await log_in(page, member.login_id, PASSWORD)
+        await line.watched()
+        await expect(page.locator("chat-room .count")).to_be_visible()
+        yield page, line, member
+
+
 def said(text, line_id, who="미미", **more):
     author = {"nickname": who, "roles": []}
     return {"kind": "said", "id": line_id, "from": author, "text": text, "at": "2026-11-27T01:00:00Z", **more}
@@ -91,14 +106,7 @@ async def test_lines_without_a_number_are_marked_and_heal(house, new_page, nickn
 
 
 async def test_a_line_that_another_part_of_the_house_knows_nothing_of_can_be_sent_again(house, new_page, nickname):
-    member = await house.sign_up(nickname())
-    line = Line()
-    async with new_page() as page:
-        await line.carry(page)
-        await page.goto(f"/login?next=/chat/{member.nickname}")
-        await log_in(page, member.login_id, PASSWORD)
-        await line.watched()
-        await expect(page.locator("chat-room .count")).to_be_visible()
+    async with talking(house, new_page, nickname) as (page, line, member):
         rows, mark = page.locator("chat-list .line .text"), page.locator("chat-list .mark")
         again = page.locator("chat-list .line button")
 
@@ -126,14 +134,7 @@ async def test_a_line_that_another_part_of_the_house_knows_nothing_of_can_be_sen
 
 
 async def test_a_line_whose_answer_was_lost_may_have_been_sent_and_can_be_sent_again(house, new_page, nickname):
-    member = await house.sign_up(nickname())
-    line = Line()
-    async with new_page(locale="en-US") as page:
-        await line.carry(page)
-        await page.goto(f"/login?next=/chat/{member.nickname}")
-        await log_in(page, member.login_id, PASSWORD)
-        await line.watched()
-        await expect(page.locator("chat-room .count")).to_be_visible()
+    async with talking(house, new_page, nickname, locale="en-US") as (page, line, member):
         field, refused = page.locator("#chat-text"), page.locator("chat-list .line.refused")
 
         line.swallows = b"chat.say"
@@ -158,14 +159,7 @@ async def test_a_line_whose_answer_was_lost_may_have_been_sent_and_can_be_sent_a
 
 
 async def test_a_line_that_came_after_all_takes_nobodys_place(house, new_page, nickname):
-    member = await house.sign_up(nickname())
-    line = Line()
-    async with new_page() as page:
-        await line.carry(page)
-        await page.goto(f"/login?next=/chat/{member.nickname}")
-        await log_in(page, member.login_id, PASSWORD)
-        await line.watched()
-        await expect(page.locator("chat-room .count")).to_be_visible()
+    async with talking(house, new_page, nickname) as (page, line, member):
         refused = page.locator("chat-list .refused button")
 
         line.swallows = b"chat.say"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import pytest
 from house import PASSWORD
 from playwright.async_api import expect
@@ -32,17 +34,16 @@ ROOM = """() => {
 async def test_who_follows_counts_at_once(house, new_page, nickname, shoot, locale, before, after):
     streamer = await house.streamer(nickname())
     await house.write(FOLLOWERS, streamer.nickname, 1_249)
-    try:
-        await follow(new_page, nickname, shoot, streamer, locale, before, after)
-    finally:
-        await house.end(streamer)
-
-
-async def follow(new_page, nickname, shoot, streamer, locale, before, after):
-    async with new_page(locale=locale) as page:
+    async with AsyncExitStack() as afterwards, new_page(locale=locale) as page:
+        afterwards.push_async_callback(house.end, streamer)  # It would be on air for the tests after this one.
         page.forgiven.append("/hls/")  # No encoder: the books take it for live.
         await sign_up(page, nickname())
         await page.goto(f"/c/{streamer.nickname}")
+        # Nothing was sent yet: no picture, and no sign of a broken one.
+        assert (
+            await page.locator("img.poster").evaluate("async (poster) => (await poster.decode(), poster.naturalWidth)")
+            == 1
+        )
         followers = page.locator("channel-about .followers")
         heard, seen, short = (
             followers.locator(".visually-hidden"),

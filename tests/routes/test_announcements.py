@@ -59,15 +59,23 @@ async def test_the_picture_does_not_wait_for_a_bus_that_is_away(channel, error):
     assert tried == ["publish", "announce"] * 2
 
 
-async def test_a_title_waits_only_so_long_to_be_told(channel, monkeypatch):
+async def test_a_title_waits_only_so_long_to_be_told(channel, monkeypatch, caplog):
     monkeypatch.setattr(announcements, "TELL_SECONDS_MAX", 0.01)
+    told = []
 
     class Stuck:
         async def publish(self, *_arguments):
+            told.append("begun")
             await asyncio.Event().wait()
+
+        async def announce(self, *_arguments):
+            told.append("announced")
 
     async with asyncio.timeout(30):
         await Announcements(Stuck()).titled(channel)
+
+    assert told == ["begun"]
+    assert caplog.messages == [f"titled channel={channel.id} told=False"]
 
 
 def test_a_playback_url_can_stand_in_a_page():

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { WINDOW_MAX, WINDOW_MIN } from "./credit.js";
+import { BEAT_MS, WINDOW_MAX, WINDOW_MIN } from "./credit.js";
 
 /** So long after a key they still type. */
 export const TYPING_MS = 1_000;
@@ -17,7 +17,7 @@ export const TYPING_STEP = 1;
 /** After so long without a key the machine may be another: nothing is held against it. */
 export const TYPING_FORGOTTEN_MS = 60_000;
 /** For so long keys may put off a draw: one that is held down comes thirty times a second. */
-export const PUT_OFF_MS_MAX = 80;
+export const PUT_OFF_MS_MAX = BEAT_MS;
 
 /**
  * @typedef {object} Typing

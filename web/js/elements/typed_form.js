@@ -86,6 +86,16 @@ function unsaved(field) {
   return now === shown(field) || now === arrived.get(field) ? null : now;
 }
 
+/** Whose form each is. @type {WeakMap<HTMLFormElement, string>} */
+const places = new WeakMap();
+
+addEventListener("pagehide", () => {
+  for (const form of document.forms) {
+    const place = places.get(form);
+    if (place !== undefined) for (const field of typedFields(form)) keepField(leftAt(place, field), unsaved(field));
+  }
+});
+
 /**
  * What was kept for a login, and, as a browser does by itself where no script draws, what stood there before the page was
  * loaded again or come back to.
@@ -93,9 +103,7 @@ function unsaved(field) {
  * @param {string} place
  */
 export function fillTyped(form, place) {
-  addEventListener("pagehide", () => {
-    if (form.isConnected) for (const field of typedFields(form)) keepField(leftAt(place, field), unsaved(field));
-  });
+  places.set(form, place);
   for (const field of typedFields(form)) {
     const kept = keptField(placeOf(place, field)) ?? (isBack() ? keptField(leftAt(place, field)) : null);
     keepField(leftAt(place, field), null);
